@@ -1,0 +1,1 @@
+"""Boards: what they are, how to find, flash and provision them."""

@@ -1,0 +1,1 @@
+"""The model bundle and the camera pack: formats and verification."""

@@ -1,0 +1,50 @@
+"""Calibration data: what normal footage scored, as it is stored in bundles and camera packs."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from typing_extensions import Self
+
+
+class Tail(BaseModel):
+    """The distribution of one score on normal footage.
+
+    Below the knee it is empirical: scores[i] is the quantile at levels[i], both rising, the last pair being
+    the knee. Above the knee it is exponential with mean excess `scale`.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    levels: tuple[float, ...] = Field(min_length=2)
+    scores: tuple[float, ...] = Field(min_length=2)
+    scale: float = Field(gt=0)
+
+    @model_validator(mode="after")
+    def _pairs_rise(self) -> Self:
+        if len(self.levels) != len(self.scores):
+            raise ValueError("levels and scores differ in length")
+        if any(b < a for axis in (self.levels, self.scores) for a, b in pairwise(axis)):
+            raise ValueError("levels and scores must not fall")
+        if self.levels[0] < 0.0 or self.levels[-1] >= 1.0:
+            raise ValueError("levels lie in [0, 1)")
+        return self
+
+
+class Calibration(BaseModel):
+    """What turns raw scores of one graph on one camera into surprises.
+
+    cues holds a tail for each cue; total the tail of the sum of the cues' surprises, so that their
+    dependence is measured and not assumed. frames and seconds say how much footage stands behind it,
+    fps the rate it was scored at, footage the fingerprints (sha256) of the files used.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    cues: dict[str, Tail] = Field(min_length=1)
+    total: Tail
+    frames: int = Field(ge=1)
+    seconds: float = Field(gt=0)
+    fps: float = Field(gt=0)
+    footage: tuple[str, ...] = ()

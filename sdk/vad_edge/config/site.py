@@ -1,0 +1,142 @@
+"""The site file: cameras, sensors, policy and broker of one installation, as TOML."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from typing_extensions import Self
+
+# A name becomes an MQTT topic level and part of file names.
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+Topic = Annotated[str, StringConstraints(min_length=1, max_length=512)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PolicyConfig(_Table):
+    """When a risk becomes a warning level.
+
+    watch, warning, alarm are risks (-log10 of a chance) a level starts at; it ends `hysteresis` below.
+    A level must hold for dwell_s before it is announced; after an incident nothing below alarm is
+    announced for cooldown_s. smoothing_s averages the risk over time before it is judged.
+    """
+
+    watch: float = Field(default=2.0, gt=0)
+    warning: float = Field(default=3.0, gt=0)
+    alarm: float = Field(default=4.0, gt=0)
+    hysteresis: float = Field(default=0.5, ge=0)
+    dwell_s: float = Field(default=0.5, ge=0)
+    clear_s: float = Field(default=3.0, ge=0)
+    cooldown_s: float = Field(default=5.0, ge=0)
+    smoothing_s: float = Field(default=0.5, ge=0)
+
+    @model_validator(mode="after")
+    def _levels_rise(self) -> Self:
+        if not self.watch < self.warning < self.alarm:
+            raise ValueError("watch < warning < alarm must hold")
+        return self
+
+
+class CameraConfig(_Table):
+    """One camera: where its frames come from and what is special about it.
+
+    source is a camera index, a video file, a folder of images, an rtsp:// or http(s):// URL, or a
+    GStreamer pipeline after ``gst:``. reader is ``latest`` for live cameras (old frames are dropped),
+    ``all`` for recordings; ``auto`` picks by the source. fps overrides what the source says of itself
+    (image folders say nothing). calibration is a camera pack; without one the bundle's is used.
+    """
+
+    name: Name
+    source: str | int | None = None
+    reader: Literal["auto", "latest", "all"] = "auto"
+    fps: float | None = Field(default=None, gt=0, le=240)
+    calibration: Path | None = None
+    latency_s: float = Field(default=0.0, ge=0, le=60)
+    policy: PolicyConfig = PolicyConfig()
+
+
+class SensorConfig(_Table):
+    """One sensor stream on MQTT.
+
+    A payload is a plain number, one of the on/off words, or JSON when `field` names where in it the value
+    is (``battery.level``). period_s is how often a healthy sensor speaks; after `stale_after_s` (three
+    periods unless told) it leaves the fusion. Sensors that speak only on change have no period.
+    cameras lists the cameras it is evidence for; all of them when empty.
+    """
+
+    name: Name
+    topic: Topic
+    kind: Literal["binary", "analog"]
+    field: str | None = None
+    on: tuple[str, ...] = ("on", "true", "1", "open", "detected", "motion")
+    off: tuple[str, ...] = ("off", "false", "0", "closed", "clear", "no_motion")
+    unit: str = ""
+    minimum: float | None = None
+    maximum: float | None = None
+    period_s: float | None = Field(default=None, gt=0)
+    stale_after_s: float | None = Field(default=None, gt=0)
+    latency_s: float = Field(default=0.0, ge=0, le=60)
+    weight: float = Field(default=1.0, ge=0, le=10)
+    hold_s: float = Field(default=10.0, gt=0)
+    cameras: tuple[Name, ...] = ()
+
+    @field_validator("topic")
+    @classmethod
+    def _topic_is_a_filter(cls, topic: str) -> str:
+        levels = topic.split("/")
+        for place, level in enumerate(levels):
+            if ("#" in level and (level != "#" or place != len(levels) - 1)) or (
+                "+" in level and level != "+"
+            ):
+                raise ValueError("'+' stands for one whole level, '#' for the last ones")
+        return topic
+
+    @model_validator(mode="after")
+    def _range_rises(self) -> Self:
+        if self.minimum is not None and self.maximum is not None and self.minimum >= self.maximum:
+            raise ValueError("minimum must be below maximum")
+        return self
+
+
+class BrokerConfig(_Table):
+    """The MQTT broker.
+
+    url is ``mqtt://host[:port]``, ``mqtts://host[:port]``, ``embedded`` (in this process, loopback) or
+    ``none``. Credentials never stand here: password_file names a file, or VAD_EDGE_MQTT_PASSWORD holds it.
+    """
+
+    url: str = "none"
+    username: str | None = None
+    password_file: Path | None = None
+    ca_file: Path | None = None
+    client_id: Name | None = None
+
+
+class SiteConfig(_Table):
+    """A whole site file."""
+
+    site: Name = "home"
+    bundle: Path | None = None
+    camera: tuple[CameraConfig, ...] = ()
+    sensor: tuple[SensorConfig, ...] = ()
+    broker: BrokerConfig = BrokerConfig()
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Self:
+        for table in (self.camera, self.sensor):
+            names = [entry.name for entry in table]
+            for name in names:
+                if names.count(name) > 1:
+                    raise ValueError(f"the name {name!r} is given twice")
+        known = {camera.name for camera in self.camera}
+        for sensor in self.sensor:
+            for camera in sensor.cameras:
+                if camera not in known:
+                    raise ValueError(
+                        f"sensor {sensor.name!r} names camera {camera!r}, which is not in the file"
+                    )
+        return self

@@ -1,0 +1,1 @@
+"""Events: their schema, and the store they cannot get lost from."""

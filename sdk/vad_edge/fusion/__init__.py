@@ -1,0 +1,1 @@
+"""Evidence to risk, risk to a warning level."""

@@ -1,0 +1,1 @@
+"""What is wrong with the device itself, as conditions and counters."""

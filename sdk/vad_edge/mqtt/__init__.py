@@ -1,0 +1,1 @@
+"""The one MQTT client, topic names and the embedded broker."""

@@ -1,0 +1,1 @@
+"""Raw scores to calibrated surprises, error maps to regions."""

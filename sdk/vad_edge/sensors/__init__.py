@@ -1,0 +1,1 @@
+"""Declared sensor streams: parsing, clocks, staleness and each stream's own baseline."""

@@ -1,0 +1,1 @@
+"""Frames in: sources, the reader thread, resampling and the validity check."""

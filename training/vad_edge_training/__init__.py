@@ -1,0 +1,1 @@
+"""What runs on the desktop GPU: data, models, fit and evaluate."""

@@ -1,0 +1,1 @@
+"""Footage and its labels."""

@@ -1,0 +1,1 @@
+"""Models that obey the step-graph contract."""
