@@ -51,6 +51,10 @@ class BrokerError(VadEdgeError):
     """An MQTT broker cannot be reached, or refused us."""
 
 
+class StoreError(VadEdgeError):
+    """The event store on disk cannot be opened, read or written."""
+
+
 class DeviceError(VadEdgeError):
     """A board is not what it was said to be, or a step on it failed."""
 

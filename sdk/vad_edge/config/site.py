@@ -14,7 +14,7 @@ Topic = Annotated[str, StringConstraints(min_length=1, max_length=512)]
 
 
 class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class PolicyConfig(_Table):
@@ -38,6 +38,8 @@ class PolicyConfig(_Table):
     def _levels_rise(self) -> Self:
         if not self.watch < self.warning < self.alarm:
             raise ValueError("watch < warning < alarm must hold")
+        if self.hysteresis >= self.watch:
+            raise ValueError("hysteresis must be below watch, or no incident could ever end")
         return self
 
 

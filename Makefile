@@ -1,0 +1,52 @@
+# Two commands for everyone: `make demo` and `make test`. Needs python3 (3.10 or newer) with venv, and make.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+# constraints.txt pins the CPU build of torch: without it pip would fetch several GB of CUDA packages.
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: help demo test lint types unit bench mosquitto clean
+
+help:
+	@echo "make demo   the main job on a shipped synthetic clip, everything embedded; leaves out/demo"
+	@echo "make test   lint, types, import contracts and all tests"
+	@echo "make bench  speed and memory of a run; BUNDLE=... CLIP=... for your own"
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+	  { echo "vad-edge needs Python 3.10 or newer; set PYTHON=/path/to/python3.1x"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "no venv: on Debian and Ubuntu, apt install python3-venv"; exit 1; }
+
+$(VENV)/.runtime: $(BIN)/python pyproject.toml constraints.txt
+	$(INSTALL) --editable '.[broker]'
+	@touch $@
+
+$(VENV)/.dev: $(BIN)/python pyproject.toml constraints.txt
+	$(INSTALL) --editable '.[dev]'
+	@touch $@ $(VENV)/.runtime
+
+demo: $(VENV)/.runtime
+	$(BIN)/vad-edge demo --output out/demo
+
+test: lint types unit
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-cache
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+unit: $(VENV)/.dev mosquitto
+	$(BIN)/python -m pytest
+
+bench: $(VENV)/.dev
+	$(BIN)/python -m tests.benchmarks
+
+# A real broker is part of the tests; where it cannot be installed they say so and skip (in CI they fail).
+mosquitto:
+	@command -v mosquitto >/dev/null || test -x /usr/sbin/mosquitto || sh tests/install_mosquitto.sh
+
+clean:
+	rm -rf out build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

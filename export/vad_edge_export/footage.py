@@ -1,0 +1,57 @@
+"""What an exporter needs of a clip folder: held-out clips, frames, fingerprints."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from vad_edge.clock import MediaClock
+from vad_edge.errors import DataError
+from vad_edge.video.source import open_source
+
+
+def held_out(clips: Sequence[Path], fitted: Iterable[str]) -> list[Path]:
+    """The clips that are not among the fitted ones, which are named by file name or stem."""
+    taken = set(fitted)
+    return [clip for clip in clips if not {clip.name, clip.stem} & taken]
+
+
+def sample_frames(
+    clips: Sequence[Path], *, height: int, width: int, fps: float | None, limit: int
+) -> NDArray[np.uint8]:
+    """The first frames of each clip, `limit` in all, as uint8 (N, height, width, 3) BGR.
+
+    Raises SourceError for a clip that cannot be read, DataError where there is no frame at all.
+    """
+    frames: list[NDArray[np.uint8]] = []
+    share = -(-limit // max(len(clips), 1))
+    for clip in clips:
+        source = open_source(str(clip), MediaClock(), fps=fps)
+        try:
+            for _ in range(min(share, limit - len(frames))):
+                frame = source.read()
+                if frame is None:
+                    break
+                resized = cv2.resize(frame.image, (width, height), interpolation=cv2.INTER_AREA)
+                frames.append(resized.astype(np.uint8, copy=False))
+        finally:
+            source.close()
+    if not frames:
+        raise DataError("there are no frames to compare the graph on", fix="give clips of the same scene")
+    return np.stack(frames)
+
+
+def fingerprint(clip: Path) -> str:
+    """The sha256 of a video file, or of the images of a folder in their order."""
+    digest = hashlib.sha256()
+    files = sorted(path for path in clip.iterdir() if path.is_file()) if clip.is_dir() else [clip]
+    for file in files:
+        with file.open("rb") as stream:
+            while block := stream.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()

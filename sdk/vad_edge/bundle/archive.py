@@ -1,0 +1,213 @@
+"""The bundle file: written whole, read only after everything in it was verified."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import numpy as np
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from vad_edge.bundle.atomic import write_atomically
+from vad_edge.bundle.container import MAX_BYTES, ContainerError, pack_members, unpack_members
+from vad_edge.bundle.manifest import SCHEMA_VERSION, Graph, Manifest
+from vad_edge.bundle.signature import SIGNATURE, sign, signature_holds
+from vad_edge.errors import BundleError
+
+MANIFEST: Final = "manifest.json"
+_FETCH_AGAIN: Final = "fetch or export the bundle again"
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A verified bundle; its members are held in memory, so what was verified is what gets used.
+
+    sha256 is that of the file. signed is true only when a trusted key's signature was verified.
+    """
+
+    path: Path
+    manifest: Manifest
+    sha256: str
+    signed: bool
+    _members: Mapping[str, bytes] = field(repr=False)
+
+    def member(self, name: str) -> bytes:
+        """The bytes of one member. Raises BundleError for a name the bundle does not have."""
+        try:
+            return self._members[name]
+        except KeyError:
+            raise BundleError(
+                f"there is no member {name!r}", where=str(self.path), fix=_FETCH_AGAIN
+            ) from None
+
+    def graph(
+        self,
+        precision: Literal["fp32", "fp16", "int8"] | None = None,
+        backend: Literal["onnxruntime", "tensorrt"] = "onnxruntime",
+    ) -> Graph:
+        """The first graph of the manifest for this backend, and this precision if one is given.
+
+        Raises BundleError, naming what there is, where none fits.
+        """
+        for graph in self.manifest.graphs:
+            if graph.backend in (backend, "any") and precision in (graph.precision, None):
+                return graph
+        there = ", ".join(f"{graph.precision} for {graph.backend}" for graph in self.manifest.graphs)
+        wanted = f"{precision} graph" if precision else "graph"
+        raise BundleError(f"it has no {wanted} for {backend}, only {there}", where=str(self.path))
+
+    def initial_state(self, name: str) -> NDArray[Any]:
+        """The trained initial value of one state, without the batch axis; zeros where none is stored.
+
+        Raises BundleError for an unknown state, or a stored value that is not of its shape and type.
+        """
+        state = next((state for state in self.manifest.states if state.name == name), None)
+        if state is None:
+            raise BundleError(f"the model has no state {name!r}", where=str(self.path))
+        if state.initial is None:
+            return np.zeros(state.shape, state.dtype)
+        where = f"{self.path}: {state.initial}"
+        try:
+            value: NDArray[Any] = np.load(io.BytesIO(self.member(state.initial)), allow_pickle=False)
+        except (ValueError, OSError, EOFError) as error:
+            raise BundleError(f"it is no array: {error}", where=where, fix=_FETCH_AGAIN) from error
+        if value.shape != state.shape or value.dtype != np.dtype(state.dtype):
+            found = f"{value.dtype} {value.shape}"
+            raise BundleError(
+                f"it holds {found}, not {state.dtype} {state.shape}", where=where, fix=_FETCH_AGAIN
+            )
+        return value
+
+    def describe(self) -> dict[str, Any]:
+        """What `vad-edge bundle show` shows: plain data, ready for JSON."""
+        manifest = self.manifest.model_dump(mode="json", exclude={"members", "calibration"})
+        for graph in manifest["graphs"]:
+            graph["bytes"] = len(self._members[graph["member"]])
+            graph["sha256"] = self.manifest.members[graph["member"]]
+        calibration = self.manifest.calibration
+        return {
+            "path": str(self.path),
+            "sha256": self.sha256,
+            "signed": self.signed,
+            "bytes": sum(len(data) for data in self._members.values()),
+            **manifest,
+            "calibration": calibration and calibration.model_dump(mode="json", exclude={"cues", "total"}),
+        }
+
+
+def write_bundle(
+    path: Path,
+    manifest: Manifest,
+    members: Mapping[str, bytes],
+    *,
+    signing_key: Ed25519PrivateKey | None = None,
+) -> None:
+    """Write a bundle of `members`; `manifest.members` is filled in here.
+
+    The same content gives the same bytes. A crash leaves the old file or the new one. Raises BundleError
+    where the manifest does not fit the members, or the file cannot be written.
+    """
+    hashes = {name: _sha256(members[name]) for name in sorted(members)}
+    try:
+        complete = Manifest.model_validate({**manifest.model_dump(), "members": hashes})
+    except ValidationError as error:
+        raise BundleError(_first_error(error), where=f"{path}: {MANIFEST}") from error
+    _check_members(complete, hashes, path)
+    text = complete.model_dump_json(indent=2).encode()
+    contents = {MANIFEST: text, **{name: members[name] for name in hashes}}
+    if signing_key is not None:
+        contents[SIGNATURE] = sign({MANIFEST: _sha256(text), **hashes}, signing_key)
+    try:
+        write_atomically(path, pack_members(contents))
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise BundleError(
+            f"cannot be written: {reason}", where=str(path), fix="choose another place"
+        ) from error
+
+
+def read_bundle(path: Path, *, trusted: Sequence[Ed25519PublicKey] = ()) -> Bundle:
+    """Read and verify a bundle; with `trusted` keys, one of them must have signed it.
+
+    Raises BundleError, before anything is loaded, for a file that is not a whole and untouched bundle
+    this version knows.
+    """
+    data = _read(path)
+    try:
+        contents = unpack_members(data)
+    except ContainerError as error:
+        raise BundleError(str(error), where=str(path), fix=_FETCH_AGAIN) from error
+    if MANIFEST not in contents:
+        raise BundleError(f"it has no {MANIFEST}, so it is no bundle", where=str(path), fix=_FETCH_AGAIN)
+    text = contents.pop(MANIFEST)
+    fields = _known_version(text, path)
+    signature = contents.pop(SIGNATURE, None)
+    hashes = {name: _sha256(member) for name, member in contents.items()}
+    verdict = signature_holds(signature, {MANIFEST: _sha256(text), **hashes}, trusted)
+    if not verdict.ok:
+        raise BundleError(verdict.reason, where=str(path), fix=verdict.fix)
+    try:
+        manifest = Manifest.model_validate(fields)
+    except ValidationError as error:
+        raise BundleError(_first_error(error), where=f"{path}: {MANIFEST}", fix=_FETCH_AGAIN) from error
+    _check_members(manifest, hashes, path)
+    return Bundle(path, manifest, _sha256(data), signature is not None and bool(trusted), contents)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        size = path.stat().st_size
+        if size > MAX_BYTES:
+            raise BundleError(f"{size} bytes are more than a bundle may have ({MAX_BYTES})", where=str(path))
+        return path.read_bytes()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise BundleError(f"cannot be read: {reason}", where=str(path), fix="give a .vadb file") from error
+
+
+def _known_version(text: bytes, path: Path) -> dict[str, Any]:
+    """The manifest's fields. The version is looked at first: another one may mean anything by the rest."""
+    where = f"{path}: {MANIFEST}"
+    try:
+        fields = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise BundleError(f"it is not JSON: {error}", where=where, fix=_FETCH_AGAIN) from error
+    version = fields.get("schema_version") if isinstance(fields, dict) else None
+    if type(version) is not int or version < 1:
+        raise BundleError("it names no schema_version", where=where, fix=_FETCH_AGAIN)
+    if version > SCHEMA_VERSION:
+        what = f"made by a newer vad-edge: its schema is {version}, this one knows {SCHEMA_VERSION}"
+        raise BundleError(what, where=where, fix="update vad-edge on this machine")
+    return dict(fields)
+
+
+def _check_members(manifest: Manifest, hashes: Mapping[str, str], path: Path) -> None:
+    needed = [graph.member for graph in manifest.graphs]
+    needed += [state.initial for state in manifest.states if state.initial is not None]
+    for name in (*manifest.members, *needed):
+        if name not in hashes:
+            raise BundleError(f"member {name!r} is missing", where=str(path), fix=_FETCH_AGAIN)
+    for name, digest in hashes.items():
+        if name in (MANIFEST, SIGNATURE) or name not in manifest.members:
+            raise BundleError(f"member {name!r} is not in the manifest", where=str(path), fix=_FETCH_AGAIN)
+        if manifest.members[name] != digest:
+            raise BundleError(
+                f"member {name!r} is not what the manifest says", where=str(path), fix=_FETCH_AGAIN
+            )
+
+
+def _first_error(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_context=False)[0]
+    key = ".".join(str(part) for part in first["loc"]) or "manifest"
+    return f"{key}: {first['msg']}"
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

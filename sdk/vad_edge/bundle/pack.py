@@ -1,0 +1,106 @@
+"""The camera pack: what one camera adds to a bundle, and whether it was made for it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from typing_extensions import Self
+
+from vad_edge.bundle.archive import Bundle
+from vad_edge.bundle.atomic import write_atomically
+from vad_edge.bundle.calibration import Calibration
+from vad_edge.bundle.manifest import Graph, Sha256
+from vad_edge.bundle.verdict import Verdict
+from vad_edge.errors import BundleError
+
+PACK_SCHEMA_VERSION: Final = 1
+_RECALIBRATE: Final = "calibrate the camera again for this bundle"
+
+
+class CameraPack(BaseModel):
+    """One camera's `*.vadc` file.
+
+    graph_sha256, precision and fps name the graph and rate the calibration was made with. weight holds the
+    per-place weights (h rows of w), None for all ones. created is an ISO 8601 time.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    schema_version: Literal[1] = PACK_SCHEMA_VERSION
+    camera: str = Field(min_length=1, max_length=64)
+    graph_sha256: Sha256
+    precision: Literal["fp32", "fp16", "int8"]
+    fps: float = Field(gt=0)
+    calibration: Calibration
+    weight: list[list[float]] | None = None
+    created: str
+
+    @model_validator(mode="after")
+    def _parts_agree(self) -> Self:
+        if self.calibration.fps != self.fps:
+            raise ValueError(f"fps is {self.fps:g}, its calibration's {self.calibration.fps:g}")
+        rows = self.weight
+        if rows is not None:
+            if not rows or not rows[0] or any(len(row) != len(rows[0]) for row in rows):
+                raise ValueError("weight must be rows of one length")
+            if not all(0.0 <= value < float("inf") for row in rows for value in row):
+                raise ValueError("weights must be finite and not negative")
+        return self
+
+
+def pack_fits(pack: CameraPack, bundle: Bundle, graph: Graph) -> Verdict:
+    """Whether `pack` was made for `graph` of `bundle`, at its frame rate and with its cues and map."""
+    manifest = bundle.manifest
+    if pack.graph_sha256 != manifest.members[graph.member]:
+        return Verdict(False, f"it was made for another graph than {graph.member!r}", _RECALIBRATE)
+    if pack.precision != graph.precision:
+        return Verdict(
+            False, f"it was made at {pack.precision}, the graph runs {graph.precision}", _RECALIBRATE
+        )
+    if pack.fps != manifest.clock.fps:
+        reason = f"it was made at {pack.fps:g} fps, the model runs {manifest.clock.fps:g}"
+        return Verdict(False, reason, _RECALIBRATE)
+    if set(pack.calibration.cues) != set(manifest.cues):
+        made, runs = ", ".join(pack.calibration.cues), ", ".join(manifest.cues)
+        return Verdict(False, f"it calibrates {made}, the model has {runs}", _RECALIBRATE)
+    if pack.weight is not None:
+        size = (len(pack.weight), len(pack.weight[0]))
+        if size != (manifest.map_height, manifest.map_width):
+            expected = f"{manifest.map_height}x{manifest.map_width}"
+            return Verdict(False, f"its weights are {size[0]}x{size[1]}, the map is {expected}", _RECALIBRATE)
+    return Verdict(True)
+
+
+def write_pack(path: Path, pack: CameraPack) -> None:
+    """Write a pack; a crash leaves the old file or the new one. Raises BundleError where it cannot."""
+    try:
+        write_atomically(path, pack.model_dump_json(indent=1).encode())
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise BundleError(
+            f"cannot be written: {reason}", where=str(path), fix="choose another place"
+        ) from error
+
+
+def read_pack(path: Path) -> CameraPack:
+    """Read a pack. Raises BundleError for a file that is missing, broken or of an unknown version."""
+    try:
+        fields: Any = json.loads(path.read_bytes())
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise BundleError(f"cannot be read: {reason}", where=str(path), fix="give a .vadc file") from error
+    except (ValueError, RecursionError) as error:
+        raise BundleError(f"it is not JSON: {error}", where=str(path), fix=_RECALIBRATE) from error
+    version = fields.get("schema_version") if isinstance(fields, dict) else None
+    if type(version) is int and version > PACK_SCHEMA_VERSION:
+        what = f"made by a newer vad-edge: its schema is {version}, this one knows {PACK_SCHEMA_VERSION}"
+        raise BundleError(what, where=str(path), fix="update vad-edge on this machine")
+    try:
+        return CameraPack.model_validate(fields)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        key = ".".join(str(part) for part in first["loc"]) or "pack"
+        raise BundleError(f"{key}: {first['msg']}", where=str(path), fix=_RECALIBRATE) from error

@@ -1,0 +1,117 @@
+"""What a warning tells the outside world about one step of an incident, as CloudEvents 1.0 JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from importlib.resources import files
+from typing import Any
+
+from vad_edge.fusion.level import Level
+from vad_edge.fusion.machine import ChangeKind
+from vad_edge.scoring.regions import Region
+
+_TYPE_PREFIX = "io.vad-edge.incident."
+_SCHEMA = "urn:vad-edge:schema:event:1"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One change of the warning level, and why it came.
+
+    time and since are UTC: when the change was decided, and when the risk first stood at watch; time_s is
+    `time` on the run clock (media time for recordings). risk, peak_risk and the shares are on the scale of a
+    surprise (-log10 of a chance); shares says what the risk is made of, by cue and stream. surprise and cues
+    are this frame's own, None and empty without a valid frame. regions are boxes in source pixels. early_s is
+    how long before its first alarm the incident opened. time_synced is false where the wall clock cannot be
+    trusted. evidence maps a kind of evidence to where it lies.
+    """
+
+    id: str
+    incident: str
+    site: str
+    camera: str
+    kind: ChangeKind
+    level: Level
+    previous: Level
+    time: datetime
+    time_s: float
+    since: datetime
+    risk: float
+    peak_risk: float
+    surprise: float | None
+    cues: Mapping[str, float]
+    shares: Mapping[str, float]
+    regions: tuple[Region, ...]
+    rarity: str
+    early_s: float | None
+    time_synced: bool
+    evidence: Mapping[str, str]
+
+
+def to_cloudevent(event: Event) -> dict[str, Any]:
+    """`event` as plain values that `json.dumps` takes; `event_schema` describes them."""
+    return {
+        "specversion": "1.0",
+        "id": event.id,
+        "source": f"/vad-edge/{event.site}/{event.camera}",
+        "type": _TYPE_PREFIX + event.kind,
+        "time": _stamp(event.time),
+        "subject": event.incident,
+        "datacontenttype": "application/json",
+        "dataschema": f"{_SCHEMA}#/properties/data",
+        "data": {
+            "incident": event.incident,
+            "site": event.site,
+            "camera": event.camera,
+            "kind": event.kind,
+            "level": str(event.level),
+            "previous": str(event.previous),
+            "time_s": event.time_s,
+            "since": _stamp(event.since),
+            "risk": event.risk,
+            "peak_risk": event.peak_risk,
+            "surprise": event.surprise,
+            "cues": dict(event.cues),
+            "shares": dict(event.shares),
+            "regions": [
+                {"x": box.x, "y": box.y, "width": box.width, "height": box.height, "strength": box.strength}
+                for box in event.regions
+            ],
+            "rarity": event.rarity,
+            "early_s": event.early_s,
+            "time_synced": event.time_synced,
+            "evidence": dict(event.evidence),
+        },
+    }
+
+
+def from_cloudevent(envelope: Mapping[str, Any]) -> Event:
+    """The event that `to_cloudevent` made `envelope` from. Raises ValueError if it is none of ours."""
+    try:
+        data = dict(envelope["data"])
+        data["level"] = Level[data["level"].upper()]
+        data["previous"] = Level[data["previous"].upper()]
+        data["since"] = _time(data["since"])
+        data["regions"] = tuple(Region(**box) for box in data["regions"])
+        return Event(id=envelope["id"], time=_time(envelope["time"]), **data)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise ValueError(f"not an event of this program: {error!r}") from error
+
+
+def event_schema() -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of what `to_cloudevent` gives."""
+    text = (files("vad_edge.events") / "schema" / "event.schema.json").read_text(encoding="utf-8")
+    schema: dict[str, Any] = json.loads(text)
+    return schema
+
+
+def _stamp(time: datetime) -> str:
+    return time.astimezone(timezone.utc).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _time(stamp: str) -> datetime:
+    # Python 3.10 reads an offset but no "Z".
+    return datetime.fromisoformat(stamp.replace("Z", "+00:00"))

@@ -1,0 +1,147 @@
+"""When a risk becomes a warning level: the state machine of one camera."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from vad_edge.config.site import PolicyConfig
+from vad_edge.fusion.ident import new_id
+from vad_edge.fusion.level import Level
+from vad_edge.fusion.risk import Risk
+
+ChangeKind = Literal["opened", "raised", "lowered", "cleared"]
+
+# Frame times are sums of floats: half a second must not become one frame more.
+_EPSILON_S = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class LevelChange:
+    """One announced step of an incident; every incident runs opened, (raised | lowered)*, cleared.
+
+    since_s is when the risk first stood at watch, time_s when the change was decided, both on the run clock.
+    peak_risk is the largest since since_s. early_s is how long before its first alarm the incident opened;
+    None while there has been no alarm.
+    """
+
+    kind: ChangeKind
+    level: Level
+    previous: Level
+    incident: str
+    since_s: float
+    time_s: float
+    peak_risk: float
+    early_s: float | None = None
+
+
+class WarningMachine:
+    """Follows one camera's risk and says when its level changes. Knows no clock but the risk's own times."""
+
+    def __init__(self, policy: PolicyConfig, *, new_incident: Callable[[], str] = new_id) -> None:
+        self._policy = policy
+        self._new_incident = new_incident
+        self._starts = {Level.WATCH: policy.watch, Level.WARNING: policy.warning, Level.ALARM: policy.alarm}
+        self._above: dict[Level, float] = {}
+        self._below: dict[Level, float] = {}
+        self._time_s = -math.inf
+        self._changed_s = -math.inf
+        self._cleared_s = -math.inf
+        self._opened_s = self._since_s = 0.0
+        self._early_s: float | None = None
+        self._peak = 0.0
+        self._level = Level.NORMAL
+        self._incident: str | None = None
+
+    @property
+    def level(self) -> Level:
+        """The level announced last."""
+        return self._level
+
+    @property
+    def incident(self) -> str | None:
+        """The id of the incident under way, None while all is normal."""
+        return self._incident
+
+    def update(self, risk: Risk) -> LevelChange | None:
+        """The change this risk brings, if any. A time that does not advance is ignored."""
+        now = risk.time_s
+        if now <= self._time_s:
+            return None
+        self._time_s = now
+        self._track(risk)
+        if self._incident is None:
+            return self._open(now)
+        reached = self._reached(now)
+        if reached > self._level:
+            return self._change("raised", reached, self._incident)
+        if not _lasted(self._changed_s, now, self._policy.dwell_s):
+            return None
+        if _lasted(self._below.get(Level.WATCH), now, self._policy.clear_s):
+            return self._clear(self._incident)
+        if self._level > Level.WATCH and _lasted(self._below.get(self._level), now, self._policy.dwell_s):
+            return self._change("lowered", self._held(), self._incident)
+        return None
+
+    def _track(self, risk: Risk) -> None:
+        """Note since when the risk has stood above each level's start, or below its end."""
+        for level, start in self._starts.items():
+            if risk.value >= start:
+                self._above.setdefault(level, risk.time_s)
+            else:
+                self._above.pop(level, None)
+            if risk.value < start - self._policy.hysteresis:
+                self._below.setdefault(level, risk.time_s)
+            else:
+                self._below.pop(level, None)
+        quiet = self._incident is None and Level.WATCH not in self._above
+        self._peak = 0.0 if quiet else max(self._peak, risk.value)
+
+    def _reached(self, now: float) -> Level:
+        """The highest level the risk has stood at for the dwell time."""
+        dwell_s = self._policy.dwell_s
+        return max(
+            (level for level, since in self._above.items() if _lasted(since, now, dwell_s)),
+            default=Level.NORMAL,
+        )
+
+    def _held(self) -> Level:
+        """The level below the present one that the risk still holds; never below watch."""
+        held = (level for level in self._starts if level < self._level and level not in self._below)
+        return max(held, default=Level.WATCH)
+
+    def _open(self, now: float) -> LevelChange | None:
+        reached = self._reached(now)
+        cooling = not _lasted(self._cleared_s, now, self._policy.cooldown_s)
+        if reached is Level.NORMAL or (cooling and reached < Level.ALARM):
+            return None
+        self._incident = self._new_incident()
+        self._since_s, self._opened_s = self._above[Level.WATCH], now
+        return self._change("opened", reached, self._incident)
+
+    def _clear(self, incident: str) -> LevelChange:
+        change = self._change("cleared", Level.NORMAL, incident)
+        self._incident, self._early_s, self._peak = None, None, 0.0
+        self._cleared_s = change.time_s
+        return change
+
+    def _change(self, kind: ChangeKind, level: Level, incident: str) -> LevelChange:
+        previous, self._level, self._changed_s = self._level, level, self._time_s
+        if level is Level.ALARM and self._early_s is None:
+            self._early_s = self._time_s - self._opened_s
+        return LevelChange(
+            kind=kind,
+            level=level,
+            previous=previous,
+            incident=incident,
+            since_s=self._since_s,
+            time_s=self._time_s,
+            peak_risk=self._peak,
+            early_s=self._early_s,
+        )
+
+
+def _lasted(since_s: float | None, now_s: float, length_s: float) -> bool:
+    return since_s is not None and now_s - since_s >= length_s - _EPSILON_S

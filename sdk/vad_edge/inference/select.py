@@ -1,0 +1,54 @@
+"""Which engine runs a bundle here: candidates in order, each with its reason when it cannot."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from vad_edge.bundle.archive import Bundle
+from vad_edge.bundle.verdict import Verdict
+from vad_edge.errors import EngineError
+from vad_edge.inference.engine import Engine
+from vad_edge.inference.onnxruntime_engine import OnnxRuntimeEngine, onnxruntime_fits
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """One way to run a bundle: whether it can here, and how to open it for a batch with so many threads."""
+
+    name: str
+    fits: Callable[[Bundle], Verdict]
+    open: Callable[[Bundle, int, int | None], Engine]
+
+
+def _open_onnxruntime(bundle: Bundle, batch: int, threads: int | None) -> Engine:
+    return OnnxRuntimeEngine(bundle, bundle.graph(backend="onnxruntime"), batch, threads)
+
+
+BACKENDS: Final = (Backend("onnxruntime", onnxruntime_fits, _open_onnxruntime),)
+"""All there are, the one to prefer first."""
+
+
+def open_engine(bundle: Bundle, *, batch: int, engine: str = "auto", threads: int | None = None) -> Engine:
+    """The first backend that can run `bundle`, or the one named by `engine`.
+
+    batch is the number of cameras. Raises EngineError for a name there is no backend of, and where none
+    can run the bundle, with the reason of each.
+    """
+    candidates = [backend for backend in BACKENDS if engine in ("auto", backend.name)]
+    if not candidates:
+        known = ", ".join(["auto", *(backend.name for backend in BACKENDS)])
+        raise EngineError(f"there is no engine {engine!r}", fix=f"give one of {known}")
+    refusals = []
+    for backend in candidates:
+        verdict = backend.fits(bundle)
+        if verdict.ok:
+            opened = backend.open(bundle, batch, threads)
+            _log.info("engine: %s", opened.name)
+            return opened
+        refusals.append(f"{backend.name}: {verdict.reason}" + (f"; {verdict.fix}" if verdict.fix else ""))
+    raise EngineError("no engine can run it (" + "), (".join(refusals) + ")", where=str(bundle.path))

@@ -1,0 +1,110 @@
+"""A broker inside this process, for demos and single boxes: amqtt on loopback, anonymous."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import threading
+from types import TracebackType
+from typing import Any
+
+from typing_extensions import Self
+
+from vad_edge.errors import BrokerError, MissingExtraError
+
+_START_S = 10.0
+_STOP_S = 5.0
+
+
+class EmbeddedBroker:
+    """Runs a broker from entering to leaving the context, in a thread with an event loop of its own.
+
+    It listens on 127.0.0.1 only, since anyone may connect. Raises MissingExtraError without amqtt,
+    BrokerError if it does not come up.
+    """
+
+    def __init__(self, port: int | None = None) -> None:
+        self.port = port or _free_port()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._serve, name="embedded-broker", daemon=True)
+        self._up = threading.Event()
+        self._error: Exception | None = None
+        self._done: asyncio.Event | None = None
+
+    @property
+    def url(self) -> str:
+        """Where to connect. It asks for MQTT 3.1.1: amqtt leaves an MQTT 5 client without an answer."""
+        return f"mqtt://127.0.0.1:{self.port}?version=3.1.1"
+
+    def __enter__(self) -> Self:
+        _require_amqtt()
+        self._thread.start()
+        if not self._up.wait(_START_S) or self._error is not None:
+            self.close()
+            raise BrokerError(
+                f"the embedded broker does not start: {self._error or 'no answer'}",
+                where=f"127.0.0.1:{self.port}",
+            ) from self._error
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop the broker and its thread; safe to call twice."""
+        done = self._done
+        if self._thread.is_alive() and done is not None:
+            self._loop.call_soon_threadsafe(done.set)
+        self._thread.join(_STOP_S)
+
+    def _serve(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        try:
+            self._loop.run_until_complete(self._run())
+        except Exception as error:
+            self._error = error
+        finally:
+            self._up.set()
+            self._loop.close()
+
+    async def _run(self) -> None:
+        from amqtt.broker import Broker
+
+        for name in ("amqtt", "transitions"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+        self._done = asyncio.Event()
+        broker = Broker(_configuration(self.port))
+        await broker.start()
+        self._up.set()
+        await self._done.wait()
+        await broker.shutdown()
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.wait_for(asyncio.gather(*others, return_exceptions=True), _STOP_S)
+
+
+def _configuration(port: int) -> dict[str, Any]:
+    return {
+        "listeners": {"default": {"type": "tcp", "bind": f"127.0.0.1:{port}"}},
+        "plugins": {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}},
+    }
+
+
+def _require_amqtt() -> None:
+    try:
+        import amqtt.broker  # noqa: F401
+    except ImportError:
+        raise MissingExtraError(
+            "the embedded broker needs amqtt",
+            fix="pip install 'vad-edge[broker]', or name a broker with --broker mqtt://host",
+        ) from None
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

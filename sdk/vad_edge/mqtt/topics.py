@@ -1,0 +1,63 @@
+"""The names of our MQTT topics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+ROOT = "vad-edge"
+
+
+@dataclass(frozen=True, slots=True)
+class CameraTopics:
+    """The topics one camera publishes on, all under ``vad-edge/<site>/<camera>/``."""
+
+    site: str
+    camera: str
+
+    @property
+    def event(self) -> str:
+        """Events as they happen, QoS 1, not retained."""
+        return self._under("event")
+
+    @property
+    def event_replay(self) -> str:
+        """Events that were too old to be news when the broker came back."""
+        return self._under("event/replay")
+
+    @property
+    def state(self) -> str:
+        """The warning level and since when, retained JSON."""
+        return self._under("state")
+
+    @property
+    def risk(self) -> str:
+        """The fused risk, a plain number, rate-limited."""
+        return self._under("risk")
+
+    @property
+    def snapshot(self) -> str:
+        """A JPEG of an incident, not retained."""
+        return self._under("snapshot")
+
+    @property
+    def health(self) -> str:
+        """Conditions and counters, retained JSON."""
+        return self._under("health")
+
+    @property
+    def availability(self) -> str:
+        """``online``, ``stopped`` or, as last will, ``offline``; retained."""
+        return self._under("availability")
+
+    def _under(self, leaf: str) -> str:
+        return f"{ROOT}/{self.site}/{self.camera}/{leaf}"
+
+
+def replay_watermark(site: str) -> str:
+    """Where a replay says up to which media time everything has been sent."""
+    return f"{ROOT}/{site}/replay"
+
+
+def any_availability(site: str) -> str:
+    """The filter for the availability of every camera of a site."""
+    return CameraTopics(site, "+").availability

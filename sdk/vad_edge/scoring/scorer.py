@@ -1,0 +1,45 @@
+"""Raw scores of a live camera to its surprise, frame by frame."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vad_edge.bundle.calibration import Calibration
+from vad_edge.errors import BundleError
+from vad_edge.scoring.surprise import Surprise
+from vad_edge.scoring.tail import score_surprise
+
+
+class Scorer:
+    """Turns score rows into surprises; keeps nothing between frames.
+
+    cues names the columns of a row, in order. Raises BundleError if the calibration lacks one of them.
+    """
+
+    def __init__(self, calibration: Calibration, cues: Sequence[str]) -> None:
+        missing = [cue for cue in cues if cue not in calibration.cues]
+        if missing:
+            raise BundleError(
+                f"the calibration has no cue {', '.join(missing)}, only {', '.join(calibration.cues)}",
+                fix="calibrate again with this model",
+            )
+        self._tails = [(cue, calibration.cues[cue]) for cue in cues]
+        self._total = calibration.total
+
+    def surprise(self, time_s: float, score: NDArray[np.floating]) -> Surprise:
+        """How rare `score` is.
+
+        score: (K,), finite. Raises ValueError for another length or a value that is not finite: whoever
+        runs the model checks that first and drops such a frame.
+        """
+        values = score.tolist()
+        if not all(map(math.isfinite, values)):
+            raise ValueError(f"the score at {time_s:.3f} s is not finite: {values}")
+        cues = {
+            cue: score_surprise(tail, value) for (cue, tail), value in zip(self._tails, values, strict=True)
+        }
+        return Surprise(time_s=time_s, total=score_surprise(self._total, sum(cues.values())), cues=cues)

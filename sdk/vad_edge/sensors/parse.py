@@ -1,0 +1,154 @@
+"""What a sensor payload says, read against what the site file declared for its stream."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+
+from vad_edge.config.site import SensorConfig
+from vad_edge.errors import SensorError
+
+_SHOWN_CHARACTERS = 60
+_ENVELOPE = {"value", "media_time_s"}
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A payload's value (0.0 or 1.0 for binary streams) and, from a replay, its place in the recording."""
+
+    value: float
+    media_time_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Unwrapped:
+    """A payload as JSON value, or as text where it is none, taken out of its replay envelope."""
+
+    content: object
+    media_time_s: float | None
+
+
+def parse_payload(config: SensorConfig, payload: bytes) -> Parsed:
+    """The value `payload` carries for the stream `config`.
+
+    Raises SensorError, and nothing else, whatever the bytes are.
+    """
+    unwrapped = unwrap(config, payload)
+    return Parsed(read_value(config, unwrapped.content), unwrapped.media_time_s)
+
+
+def unwrap(config: SensorConfig, payload: bytes) -> Unwrapped:
+    """The content of `payload`; raises SensorError if it is no text or its envelope has no usable time."""
+    try:
+        content = _json_or_text(payload.decode("utf-8"))
+    except UnicodeDecodeError:
+        raise _refusal(config, payload) from None
+    if not isinstance(content, dict) or content.keys() != _ENVELOPE:
+        return Unwrapped(content, None)
+    time_s = _number(content["media_time_s"])
+    if time_s is None or time_s < 0:
+        raise SensorError(
+            f"the replay envelope's media_time_s is {_shown(content['media_time_s'])}",
+            where=_place(config),
+            fix="it is seconds since the first frame, 0 or more",
+        )
+    value = content["value"]
+    return Unwrapped(_json_or_text(value) if isinstance(value, str) else value, time_s)
+
+
+def read_value(config: SensorConfig, content: object) -> float:
+    """The value in an unwrapped payload; raises SensorError if it is not what was declared."""
+    if config.field is not None:
+        content = _pick(config, content)
+    value = _binary(config, content) if config.kind == "binary" else _number(content)
+    if value is None:
+        raise _refusal(config, content)
+    if config.kind == "analog" and not _in_range(config, value):
+        raise _refusal(config, content)
+    return value
+
+
+def _pick(config: SensorConfig, content: object) -> object:
+    found = content
+    for key in (config.field or "").split("."):
+        if not isinstance(found, dict) or key not in found:
+            raise SensorError(
+                f"expected JSON with a field {config.field!r}, got {_shown(content)}",
+                where=_place(config),
+                fix="set the sensor's `field` to where the value is",
+            )
+        found = found[key]
+    return found
+
+
+def _binary(config: SensorConfig, content: object) -> float | None:
+    word = _word(content)
+    if word in {choice.strip().casefold() for choice in config.on}:
+        return 1.0
+    if word in {choice.strip().casefold() for choice in config.off}:
+        return 0.0
+    number = float(content) if isinstance(content, bool) else _number(content)
+    return number if number in (0.0, 1.0) else None
+
+
+def _word(content: object) -> str | None:
+    if isinstance(content, str):
+        return content.strip().casefold()
+    return json.dumps(content) if isinstance(content, (bool, float)) else _integer_word(content)
+
+
+def _integer_word(content: object) -> str | None:
+    # Longer integers cannot be turned into text at all (sys.set_int_max_str_digits).
+    return str(content) if isinstance(content, int) and content.bit_length() <= 64 else None
+
+
+def _number(content: object) -> float | None:
+    if isinstance(content, bool) or not isinstance(content, (int, float, str)):
+        return None
+    if isinstance(content, str) and "_" in content:
+        return None
+    try:
+        number = float(content)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _in_range(config: SensorConfig, value: float) -> bool:
+    above = config.minimum is None or value >= config.minimum
+    return above and (config.maximum is None or value <= config.maximum)
+
+
+def _json_or_text(text: str) -> object:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+def _refusal(config: SensorConfig, came: object) -> SensorError:
+    return SensorError(f"expected {_declared(config)}, got {_shown(came)}", where=_place(config))
+
+
+def _declared(config: SensorConfig) -> str:
+    if config.kind == "binary":
+        return f"one of {'/'.join(config.on)} or {'/'.join(config.off)}"
+    low = "" if config.minimum is None else f" from {config.minimum:g}"
+    high = "" if config.maximum is None else f" up to {config.maximum:g}"
+    return f"a finite number{low}{high}{f' {config.unit}' if config.unit else ''}"
+
+
+def _place(config: SensorConfig) -> str:
+    return f"sensor {config.name} (topic {config.topic})"
+
+
+def _shown(came: object) -> str:
+    if isinstance(came, (bytes, str)):
+        shown = ascii(came[: _SHOWN_CHARACTERS + 1])
+    else:
+        try:
+            shown = ascii(came)
+        except (ValueError, RecursionError):
+            shown = f"a {type(came).__name__} too large to show"
+    return shown if len(shown) <= _SHOWN_CHARACTERS else shown[:_SHOWN_CHARACTERS] + "..."

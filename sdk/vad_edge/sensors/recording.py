@@ -1,0 +1,93 @@
+"""Sensor messages recorded beside a video, one JSON object a line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from vad_edge.errors import SensorError
+
+_KEYS = {"t", "topic", "payload"}
+_LATEST_S = 1e12
+_FIX = 'a line reads {"t": seconds, "topic": "...", "payload": <text, number or object>}'
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedMessage:
+    """One message; time_s is seconds since the first frame of the video it belongs to."""
+
+    time_s: float
+    topic: str
+    payload: bytes
+
+
+def read_recording(path: Path) -> list[RecordedMessage]:
+    """The messages of a recording in the order of their times.
+
+    Raises SensorError that names file and line if a line is not a message, or the file cannot be read.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        raise SensorError(f"cannot read the sensor recording: {reason}", where=str(path)) from error
+    messages = [
+        _parse_line(line, f"{path}:{number}")
+        for number, line in enumerate(text.split("\n"), start=1)
+        if line.strip()
+    ]
+    return sorted(messages, key=lambda message: message.time_s)
+
+
+def write_recording(path: Path, messages: Iterable[RecordedMessage]) -> None:
+    """Write messages so that `read_recording` gives the same payloads back.
+
+    Raises SensorError if a payload is not UTF-8 text.
+    """
+    with path.open("w", encoding="utf-8") as file:
+        for message in messages:
+            line = {"t": message.time_s, "topic": message.topic, "payload": _plain(message)}
+            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+
+
+def envelope(message: RecordedMessage) -> bytes:
+    """The payload a replay sends: the original one together with its time in the recording."""
+    return json.dumps({"value": _plain(message), "media_time_s": message.time_s}, ensure_ascii=False).encode()
+
+
+def _parse_line(line: str, where: str) -> RecordedMessage:
+    try:
+        entry = json.loads(line)
+    except (ValueError, RecursionError):
+        raise SensorError("not a JSON object", where=where, fix=_FIX) from None
+    if not isinstance(entry, dict) or entry.keys() != _KEYS:
+        raise SensorError("needs exactly the keys t, topic and payload", where=where, fix=_FIX)
+    time_s, topic, payload = entry["t"], entry["topic"], entry["payload"]
+    if isinstance(time_s, bool) or not isinstance(time_s, (int, float)) or not 0 <= time_s <= _LATEST_S:
+        raise SensorError(f"t is {time_s!r}", where=where, fix="t is seconds, 0 or more")
+    if not isinstance(topic, str) or not topic or set(topic) & set("+#\0"):
+        raise SensorError(f"topic is {topic!r}", where=where, fix="a topic is text without wildcards")
+    if not isinstance(payload, (str, int, float, dict)):
+        raise SensorError(f"payload is {payload!r}", where=where, fix=_FIX)
+    text = payload if isinstance(payload, str) else json.dumps(payload)
+    try:
+        topic.encode()
+        return RecordedMessage(float(time_s), topic, text.encode())
+    except UnicodeEncodeError:
+        raise SensorError("half a surrogate pair is no text", where=where, fix=_FIX) from None
+
+
+def _plain(message: RecordedMessage) -> object:
+    """The payload as number or object where writing that gives the very same text, else as text."""
+    try:
+        text = message.payload.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise SensorError("a recorded payload must be UTF-8 text", where=message.topic) from error
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    same = isinstance(value, (int, float, dict)) and json.dumps(value) == text
+    return value if same and text not in ("NaN", "Infinity", "-Infinity") else text

@@ -1,0 +1,31 @@
+"""Whether a stream still speaks as often as it should."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from vad_edge.config.site import SensorConfig
+
+Status = Literal["waiting", "ok", "stale", "broken"]
+
+_PERIODS_UNTIL_STALE = 3.0
+
+
+def stale_after_s(config: SensorConfig) -> float | None:
+    """Seconds of silence after which a stream is stale; None for streams that speak only on change."""
+    if config.period_s is None:
+        return None
+    return config.stale_after_s or _PERIODS_UNTIL_STALE * config.period_s
+
+
+def stream_status(config: SensorConfig, last_s: float | None, broken: bool, time_s: float) -> Status:
+    """How a stream stands at `time_s`; last_s is the time of its newest good reading.
+
+    A broken stream (its newest payload was not what was declared) stays broken however long it is silent.
+    """
+    if broken:
+        return "broken"
+    if last_s is None:
+        return "waiting"
+    limit_s = stale_after_s(config)
+    return "stale" if limit_s is not None and time_s - last_s > limit_s else "ok"

@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import count, pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vad_edge.config.site import PolicyConfig
+from vad_edge.fusion.level import Level
+from vad_edge.fusion.machine import LevelChange, WarningMachine
+from vad_edge.fusion.risk import Risk
+
+POLICY = PolicyConfig(dwell_s=0.5, clear_s=3.0, cooldown_s=5.0)
+
+
+def drive(risks: Iterable[tuple[float, float]], policy: PolicyConfig = POLICY) -> list[LevelChange]:
+    numbers = count(1)
+    machine = WarningMachine(policy, new_incident=lambda: f"incident-{next(numbers)}")
+    changes = (machine.update(Risk(time_s, value, {})) for time_s, value in risks)
+    return [change for change in changes if change is not None]
+
+
+def course(*stretches: tuple[float, float]) -> list[tuple[float, float]]:
+    """Ten risks a second: (seconds, value) stretches one after another."""
+    values = [value for seconds, value in stretches for _ in range(round(seconds * 10))]
+    return [(index / 10, value) for index, value in enumerate(values)]
+
+
+def told(changes: list[LevelChange]) -> list[tuple[str, str, float]]:
+    return [(change.kind, str(change.level), round(change.time_s, 3)) for change in changes]
+
+
+def test_a_risk_that_stays_is_announced_after_the_dwell_and_cleared_after_quiet() -> None:
+    changes = drive(course((1, 0), (2, 2.5), (5, 0)))
+    assert told(changes) == [("opened", "watch", 1.5), ("cleared", "normal", 6.0)]
+    assert {change.incident for change in changes} == {"incident-1"}
+    assert changes[0].since_s == changes[1].since_s == 1.0
+
+
+def test_a_short_peak_is_nothing() -> None:
+    assert drive(course((1, 0), (0.5, 9), (5, 0))) == []
+
+
+def test_a_jump_goes_straight_to_the_highest_level() -> None:
+    changes = drive(course((1, 0), (2, 6)))
+    assert told(changes) == [("opened", "alarm", 1.5)]
+    assert changes[0].early_s == 0.0
+
+
+def test_an_incident_says_how_early_it_opened_before_its_alarm() -> None:
+    changes = drive(course((4, 2.5), (2, 3.5), (2, 5), (10, 0)))
+    assert told(changes) == [
+        ("opened", "watch", 0.5),
+        ("raised", "warning", 4.5),
+        ("raised", "alarm", 6.5),
+        ("lowered", "watch", 8.5),
+        ("cleared", "normal", 11.0),
+    ]
+    assert [change.early_s for change in changes] == [None, None, 6.0, 6.0, 6.0]
+    assert [change.peak_risk for change in changes] == [2.5, 3.5, 5.0, 5.0, 5.0]
+
+
+def test_a_risk_within_the_hysteresis_keeps_its_level() -> None:
+    assert told(drive(course((2, 4.2), (20, 3.6)))) == [("opened", "alarm", 0.5)]
+
+
+def test_a_level_is_lowered_to_the_one_the_risk_still_holds() -> None:
+    changes = drive(course((2, 4.2), (2, 2.7)))
+    assert told(changes) == [("opened", "alarm", 0.5), ("lowered", "warning", 2.5)]
+
+
+def test_only_an_alarm_opens_an_incident_in_the_cool_down() -> None:
+    cleared_at_5 = ((2, 2.5), (3.5, 0))
+    assert told(drive(course(*cleared_at_5, (8, 3.5))))[2:] == [("opened", "warning", 10.0)]
+    assert told(drive(course(*cleared_at_5, (1, 3.5), (2, 4.5))))[2:] == [("opened", "alarm", 7.0)]
+
+
+def test_the_next_incident_starts_afresh() -> None:
+    *_, last = drive(course((2, 6), (20, 0), (2, 2.5)))
+    assert (last.kind, last.incident, last.early_s, last.peak_risk) == ("opened", "incident-2", None, 2.5)
+
+
+def test_time_that_does_not_advance_is_ignored() -> None:
+    assert drive([(1.0, 0.0), (1.0, 9.0), (0.2, 9.0), (1.1, 9.0), (1.3, 9.0)]) == []
+
+
+@pytest.mark.parametrize("fps", [10, 24, 25, 29.97, 30])
+def test_rounded_frame_times_do_not_cost_a_frame(fps: float) -> None:
+    policy = PolicyConfig(dwell_s=12 / fps)
+    opened = drive([(index / fps, 2.5 if index >= 7 else 0.0) for index in range(40)], policy)[0]
+    assert opened.time_s == 19 / fps
+
+
+policies = st.builds(
+    lambda start, gaps, ends, times: PolicyConfig(
+        watch=start,
+        warning=start + gaps[0],
+        alarm=start + gaps[0] + gaps[1],
+        hysteresis=ends * start,
+        dwell_s=times[0],
+        clear_s=times[1],
+        cooldown_s=times[2],
+    ),
+    st.floats(0.5, 3),
+    st.tuples(st.floats(0.1, 2), st.floats(0.1, 2)),
+    st.floats(0, 0.9),
+    st.tuples(*[st.sampled_from([0.0, 0.2, 1.0, 4.0])] * 3),
+)
+paths = st.lists(
+    st.tuples(st.sampled_from([-0.3, 0.0, 0.04, 0.1, 0.5, 2.0]), st.floats(0, 8)), min_size=1, max_size=120
+)
+
+
+@given(policies, paths)
+def test_every_course_of_risk_gives_legal_incidents(
+    policy: PolicyConfig, path: list[tuple[float, float]]
+) -> None:
+    time_s = 0.0
+    risks = []
+    for step, value in path:
+        time_s += step
+        risks.append((time_s, value))
+    changes = drive(risks, policy)
+
+    level, incident, used = Level.NORMAL, None, set()
+    for change in changes:
+        assert change.previous is level
+        assert (change.kind == "opened") == (level is Level.NORMAL)
+        assert (change.kind == "cleared") == (change.level is Level.NORMAL)
+        assert change.kind not in ("opened", "raised") or change.level > level
+        assert change.kind not in ("lowered", "cleared") or change.level < level
+        if change.kind == "opened":
+            assert change.incident not in used
+            used.add(change.incident)
+            incident = change.incident
+        assert change.incident == incident
+        assert change.since_s <= change.time_s
+        assert change.peak_risk >= policy.watch
+        assert change.early_s is None or change.early_s >= 0.0
+        level = change.level
+    for first, second in pairwise(changes):
+        assert second.time_s > first.time_s
+        if second.kind in ("lowered", "cleared"):
+            assert second.time_s - first.time_s >= policy.dwell_s - 1e-6
+        if second.kind == "opened" and second.level < Level.ALARM:
+            assert second.time_s - first.time_s >= policy.cooldown_s - 1e-6
+
+
+@given(policies, paths)
+def test_every_incident_ends_once_the_risk_is_gone(
+    policy: PolicyConfig, path: list[tuple[float, float]]
+) -> None:
+    risks = [(float(index), value) for index, (_, value) in enumerate(path)]
+    quiet = [(len(path) + index * 1.0, 0.0) for index in range(20)]
+    changes = drive(risks + quiet, policy)
+    assert not changes or changes[-1].kind == "cleared"

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnx.parser
+import pytest
+
+from vad_edge.bundle.archive import Bundle, read_bundle, write_bundle
+from vad_edge.bundle.manifest import Clock, Graph, Manifest, Provenance, StateTensor
+
+# A running-mean background (a quarter of the way each step) and two cues: mean and peak of the squared error.
+STEP_GRAPH = """
+<ir_version: 10, opset_import: ["" : 18]>
+tiny (uint8[B,32,48,3] frame, float[B,4,6] weight, bool[B] active, bool[B] reset, float[B,32,48,3] background)
+  => (float[B,2] score, float[B,4,6] error_map, float[B,32,48,3] background_next)
+<int64[3] image_axes = {1, 2, 3}, int64[1] color = {3}, int64[1] channel = {1}, int64[2] map_axes = {1, 2},
+ float start = {100.0}, float rate = {0.25}, float[1] size = {65025.0}>
+{
+  image = Cast <to = 1> (frame)
+  fresh = Unsqueeze (reset, image_axes)
+  known = Where (fresh, start, background)
+  difference = Sub (image, known)
+  change = Mul (difference, rate)
+  moved = Add (known, change)
+  on = Unsqueeze (active, image_axes)
+  background_next = Where (on, moved, background)
+  squared = Mul (difference, difference)
+  error = ReduceMean <keepdims = 0> (squared, color)
+  scaled = Div (error, size)
+  plane = Unsqueeze (scaled, channel)
+  cells = AveragePool <kernel_shape = [8, 8], strides = [8, 8]> (plane)
+  map = Squeeze (cells, channel)
+  error_map = Mul (map, weight)
+  mean = ReduceMean <keepdims = 0> (error_map, map_axes)
+  highest = ReduceMax <keepdims = 0> (error_map, map_axes)
+  mean_column = Unsqueeze (mean, channel)
+  highest_column = Unsqueeze (highest, channel)
+  score = Concat <axis = 1> (mean_column, highest_column)
+}
+"""
+
+
+@pytest.fixture(scope="session")
+def step_graph() -> bytes:
+    model = onnx.parser.parse_model(STEP_GRAPH)
+    onnx.checker.check_model(model, full_check=True)
+    data: bytes = model.SerializeToString()
+    return data
+
+
+@pytest.fixture(scope="session")
+def initial_background() -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, np.full((32, 48, 3), 100.0, np.float32))
+    return buffer.getvalue()
+
+
+MakeBundle = Callable[..., Bundle]
+
+
+@pytest.fixture
+def make_bundle(tmp_path: Path, step_graph: bytes, initial_background: bytes) -> MakeBundle:
+    """A bundle of the tiny graph, with manifest fields or the graph itself replaced."""
+
+    def make(graph: bytes = step_graph, **changes: object) -> Bundle:
+        manifest = Manifest(
+            name="tiny",
+            height=32,
+            width=48,
+            map_height=4,
+            map_width=6,
+            clock=Clock(fps=10.0, warmup_frames=1),
+            cues=("mean", "peak"),
+            states=(StateTensor(name="background", shape=(32, 48, 3), initial="background.npy"),),
+            graphs=(Graph(member="model.onnx", precision="fp32"),),
+            provenance=Provenance(created="2026-01-01T00:00:00+00:00", code_version="0.1.0"),
+            members={},
+        ).model_copy(update=changes)
+        path = tmp_path / "tiny.vadb"
+        write_bundle(path, manifest, {"model.onnx": graph, "background.npy": initial_background})
+        return read_bundle(path)
+
+    return make
+
+
+@pytest.fixture
+def bundle(make_bundle: MakeBundle) -> Bundle:
+    return make_bundle()
