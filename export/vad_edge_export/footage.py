@@ -6,12 +6,12 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from vad_edge.clock import MediaClock
 from vad_edge.errors import DataError
+from vad_edge.video.resize import resize_into
 from vad_edge.video.source import open_source
 
 
@@ -37,8 +37,8 @@ def sample_frames(
                 frame = source.read()
                 if frame is None:
                     break
-                resized = cv2.resize(frame.image, (width, height), interpolation=cv2.INTER_AREA)
-                frames.append(resized.astype(np.uint8, copy=False))
+                frames.append(np.empty((height, width, 3), np.uint8))
+                resize_into(frame.image, frames[-1])
         finally:
             source.close()
     if not frames:

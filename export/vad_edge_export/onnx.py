@@ -94,13 +94,14 @@ def _forget_where_it_was_made(graph: onnx.ModelProto) -> None:
 
 @contextlib.contextmanager
 def _quiet_exporter() -> Iterator[None]:
-    """Without what torch says about packages we do not use, and about an axis shared on purpose."""
+    """Without what torch says of packages we do not use, an axis shared on purpose, and its own insides."""
     registry = logging.getLogger("torch.onnx._internal.exporter._registration")
     level = registry.level
     registry.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="# The axis name", category=UserWarning)
+            warnings.filterwarnings("ignore", message=r"`isinstance\(treespec", category=FutureWarning)
             yield
     finally:
         registry.setLevel(level)

@@ -3,37 +3,34 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
-import torch
 
 from vad_edge.bundle.archive import Bundle, read_bundle, write_bundle
 from vad_edge.bundle.calibration import Calibration
-from vad_edge.bundle.manifest import Clock, Graph, Manifest, Provenance, StateTensor
-from vad_edge.errors import DataError
+from vad_edge.bundle.manifest import Provenance
 from vad_edge.inference.select import open_engine
 from vad_edge.pipeline import score_recording
 from vad_edge.scoring.calibrate import fit_calibration
 from vad_edge_export.footage import fingerprint, held_out, sample_frames
-from vad_edge_export.onnx import export_step_graph
+from vad_edge_export.lower import lower
 from vad_edge_export.parity import Parity, check_parity
 from vad_edge_training.datasets.clips import ClipFolder
-from vad_edge_training.fit import load_student
+from vad_edge_training.fit import HELD_OUT, load_student, read_checkpoint
 from vad_edge_training.models.step import StepModel
 
 Progress = Callable[[str, float], None]
 """Called with what is being done and the share of it that is done, 0..1."""
 
-PARITY_CAMERAS = 3
-PARITY_FRAMES = 150
+PARITY_CAMERAS: Final = 2
+PARITY_FRAMES: Final = 150
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +54,8 @@ def export_bundle(
 ) -> ExportReport:
     """Write the bundle of a trained student to `output`, calibrated on normal footage of `data`.
 
-    The calibration takes the training clips that the student was not fitted on; where there are none, it
-    takes those it was fitted on and says so. name is the model's, the output's stem by default. Raises
+    The calibration takes the training clips that the student was not fitted on, or the held-out end of an
+    only clip; where there is neither, it takes what the student was fitted on and says so. name is the model's, the output's stem by default. Raises
     DataError for a checkpoint or folder that is not as described, EngineError where the graph and the
     checkpoint disagree, BundleError where the bundle cannot be written.
     """
@@ -66,64 +63,47 @@ def export_bundle(
     student = load_student(checkpoint)
     origin = _origin(checkpoint)
     clips = ClipFolder(data)
-    footage, notes = _calibration_clips(clips.training, origin)
+    footage = _unseen_footage(clips.training, origin)
 
     report("graph", 0.0)
-    manifest, members = lower(student, name=name or output.stem, provenance=_provenance(origin, notes))
+    manifest, members = lower(
+        student, name=name or output.stem, provenance=_provenance(origin, footage.notes)
+    )
     report("graph", 1.0)
     with tempfile.TemporaryDirectory() as folder:
         draft_path = Path(folder) / output.name
         write_bundle(draft_path, manifest, members)
         draft = read_bundle(draft_path)
         report("parity", 0.0)
-        parity = _parity(student, draft, footage, clips.fps)
+        parity = _parity(student, draft, footage.clips, clips.fps)
         report("parity", 1.0)
-        calibration = calibrate(draft, footage, fps=clips.fps, report=report)
+        calibration = calibrate(draft, footage.clips, fps=clips.fps, skip=footage.skip, report=report)
 
     provenance = manifest.provenance.model_copy(update={"parity": parity.to_dict()})
     final = manifest.model_copy(update={"calibration": calibration, "provenance": provenance})
     write_bundle(output, final, members)
-    return ExportReport(output, output.stat().st_size, parity, calibration.seconds, notes)
-
-
-def lower(model: StepModel, *, name: str, provenance: Provenance) -> tuple[Manifest, dict[str, bytes]]:
-    """The manifest and members of a bundle of `model`: its fp32 graph and its states' initial values."""
-    spec = model.spec
-    members = {"model.fp32.onnx": export_step_graph(model)}
-    for state, value in zip(spec.states, model.initial_state(1), strict=True):
-        members[f"initial.{state}.npy"] = _npy(value[0])
-    manifest = Manifest(
-        name=name,
-        height=spec.height,
-        width=spec.width,
-        map_height=spec.map_height,
-        map_width=spec.map_width,
-        clock=Clock(fps=spec.fps, warmup_frames=spec.warmup_frames, delay_frames=spec.delay_frames),
-        cues=spec.cues,
-        states=tuple(
-            StateTensor(name=state, shape=shape, initial=f"initial.{state}.npy")
-            for state, shape in spec.states.items()
-        ),
-        graphs=(Graph(member="model.fp32.onnx", precision="fp32"),),
-        provenance=provenance,
-        members={},
-    )
-    return manifest, members
+    return ExportReport(output, output.stat().st_size, parity, calibration.seconds, footage.notes)
 
 
 def calibrate(
-    bundle: Bundle, clips: Sequence[Path], *, fps: float | None, report: Progress = lambda stage, share: None
+    bundle: Bundle,
+    clips: Sequence[Path],
+    *,
+    fps: float | None,
+    skip: float = 0.0,
+    report: Progress = lambda stage, share: None,
 ) -> Calibration:
-    """What `bundle` scores on clips of normal life. Raises DataError where no frame got a score."""
+    """What `bundle` scores on clips of normal life, without the first `skip` share of each.
+
+    Raises DataError where too few frames got a score.
+    """
     scores = []
     for index, clip in enumerate(clips):
         report("calibration", index / len(clips))
         recording = score_recording(bundle, clip, fps=fps)
-        valid = recording.warm & np.isfinite(recording.scores).all(axis=1)
-        scores.append(recording.scores[valid])
+        begin = round(len(recording.scores) * skip)
+        scores.append(recording.scores[begin:][recording.warm[begin:]])
     report("calibration", 1.0)
-    if not sum(len(rows) for rows in scores):
-        raise DataError("no frame of the normal footage got a score", fix="give longer clips")
     footage = tuple(fingerprint(clip) for clip in clips)
     manifest = bundle.manifest
     return fit_calibration(np.concatenate(scores), manifest.cues, fps=manifest.clock.fps, footage=footage)
@@ -136,19 +116,28 @@ def _parity(model: StepModel, bundle: Bundle, clips: Sequence[Path], fps: float 
         return check_parity(model, engine, frames)
 
 
-def _calibration_clips(
-    clips: Sequence[Path], origin: Mapping[str, Any]
-) -> tuple[Sequence[Path], tuple[str, ...]]:
-    unseen = held_out(clips, origin.get("fitted_clips", [clip.name for clip in clips]))
+@dataclass(frozen=True, slots=True)
+class _Footage:
+    """Clips to calibrate on, and the share of each one's beginning to leave out."""
+
+    clips: Sequence[Path]
+    skip: float = 0.0
+    notes: tuple[str, ...] = ()
+
+
+def _unseen_footage(clips: Sequence[Path], origin: Mapping[str, Any]) -> _Footage:
+    fitted = origin.get("fitted_clips", [clip.name for clip in clips])
+    unseen = held_out(clips, fitted)
     if unseen:
-        return unseen, ()
+        return _Footage(unseen)
+    if len(clips) == 1 and "fitted_clips" in origin:
+        return _Footage(clips, skip=1 - HELD_OUT, notes=("calibrated on the end of the only clip",))
     note = "calibrated on the clips the model was fitted on: what it has not seen will look rarer than it is"
-    return clips, (note,)
+    return _Footage(clips, notes=(note,))
 
 
 def _origin(checkpoint: Path) -> dict[str, Any]:
-    stored = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    return dict(stored["hyper_parameters"].get("data", {}))
+    return dict(read_checkpoint(checkpoint)["hyper_parameters"].get("data", {}))
 
 
 def _provenance(origin: Mapping[str, Any], notes: Sequence[str]) -> Provenance:
@@ -160,9 +149,3 @@ def _provenance(origin: Mapping[str, Any], notes: Sequence[str]) -> Provenance:
         synthetic=bool(origin.get("synthetic", False)),
         notes="; ".join(notes),
     )
-
-
-def _npy(value: torch.Tensor) -> bytes:
-    buffer = io.BytesIO()
-    np.save(buffer, value.numpy(), allow_pickle=False)
-    return buffer.getvalue()

@@ -26,7 +26,7 @@ class EmbeddedBroker:
 
     def __init__(self, port: int | None = None) -> None:
         self.port = port or _free_port()
-        self._loop = asyncio.new_event_loop()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=self._serve, name="embedded-broker", daemon=True)
         self._up = threading.Event()
         self._error: Exception | None = None
@@ -55,36 +55,35 @@ class EmbeddedBroker:
 
     def close(self) -> None:
         """Stop the broker and its thread; safe to call twice."""
-        done = self._done
-        if self._thread.is_alive() and done is not None:
-            self._loop.call_soon_threadsafe(done.set)
-        self._thread.join(_STOP_S)
+        if (
+            self._up.is_set()
+            and self._thread.is_alive()
+            and self._loop is not None
+            and self._done is not None
+        ):
+            self._loop.call_soon_threadsafe(self._done.set)
+        if self._thread.ident is not None:
+            self._thread.join(_STOP_S)
 
     def _serve(self) -> None:
-        asyncio.set_event_loop(self._loop)
         try:
-            self._loop.run_until_complete(self._run())
+            asyncio.run(self._run())
         except Exception as error:
             self._error = error
         finally:
             self._up.set()
-            self._loop.close()
 
     async def _run(self) -> None:
         from amqtt.broker import Broker
 
         for name in ("amqtt", "transitions"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
-        self._done = asyncio.Event()
+        self._loop, self._done = asyncio.get_running_loop(), asyncio.Event()
         broker = Broker(_configuration(self.port))
         await broker.start()
         self._up.set()
         await self._done.wait()
         await broker.shutdown()
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
-            task.cancel()
-        await asyncio.wait_for(asyncio.gather(*others, return_exceptions=True), _STOP_S)
 
 
 def _configuration(port: int) -> dict[str, Any]:

@@ -71,6 +71,7 @@ class MqttClient:
         self._refusals: dict[int, str] = {}
         self._unanswered = 0
         self._ever_connected = False
+        self._connack_came = False
         self._lock = threading.RLock()
         self._answered = threading.Condition()
         self._online = threading.Event()
@@ -132,7 +133,8 @@ class MqttClient:
         """Publish retained, now and again after every reconnect with the newest payload."""
         with self._lock:
             self._retained[topic] = payload
-            self.publish(topic, payload, qos=1, retain=True)
+            # Not QoS 1: paho would send an unacknowledged old state again after the newest one.
+            self.publish(topic, payload, retain=True)
 
     def stop(self, farewell: Sequence[tuple[str, bytes, bool]] = ()) -> None:
         """Send the farewell messages, wait a bounded time until they arrived, disconnect.
@@ -171,6 +173,7 @@ class MqttClient:
         return client
 
     def _socket_opened(self, client: paho.Client, userdata: Any, sock: Any) -> None:
+        self._connack_came = False
         if client.protocol == MQTTProtocolVersion.MQTTv5:
             self._cancel_timer()
             self._connack_timer = threading.Timer(_CONNACK_S, self._fall_back, args=(client, "silence"))
@@ -188,13 +191,10 @@ class MqttClient:
         if client is not self._paho:
             return
         self._cancel_timer()
+        self._connack_came = str(reason) != "Unsupported protocol version"
+        if not self._connack_came:
+            return
         if reason.is_failure:
-            if (
-                client.protocol == MQTTProtocolVersion.MQTTv5
-                and str(reason) == "Unsupported protocol version"
-            ):
-                threading.Thread(target=self._fall_back, args=(client, str(reason)), daemon=True).start()
-                return
             self._failed(f"broker {self.address} refused the connection: {str(reason).lower()}")
             return
         with self._lock:
@@ -205,7 +205,7 @@ class MqttClient:
                 self._ask_for(client, topic, qos)
             self._online.set()
             for topic, payload in self._retained.items():
-                client.publish(topic, payload, qos=1, retain=True)
+                client.publish(topic, payload, retain=True)
         with self._answered:
             self._answered.notify_all()
         _log.info("connected to broker %s", self.address)
@@ -230,6 +230,9 @@ class MqttClient:
         if self._online.is_set() and not self._stopping.is_set():
             self._online.clear()
             self._failed(f"lost the connection to broker {self.address}: {str(reason).lower()}")
+        elif client.protocol == MQTTProtocolVersion.MQTTv5 and not self._connack_came:
+            # The network thread calls this and cannot wait for its own end.
+            threading.Thread(target=self._fall_back, args=(client, "a closed door"), daemon=True).start()
         elif not self._stopping.is_set() and not self.last_error:
             self._failed(f"broker {self.address} closed the connection: {str(reason).lower()}")
 

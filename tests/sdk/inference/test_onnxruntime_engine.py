@@ -131,7 +131,7 @@ def test_a_graph_with_an_unknown_operator_is_refused(make_bundle: MakeBundle) ->
     graph = onnx.parser.parse_model(
         '<ir_version: 10, opset_import: ["" : 18]> g (float[B] x) => (float[B] y) { y = Guess (x) }'
     )
-    with pytest.raises(EngineError, match="ONNX Runtime cannot load it.*Guess"):
+    with pytest.raises(EngineError, match=r"ONNX Runtime cannot load it.*Guess"):
         open_(make_bundle(graph=graph.SerializeToString()), 1)
 
 

@@ -83,6 +83,10 @@ def test_a_ca_file_that_is_not_there_is_a_config_error(tmp_path: Path) -> None:
         MqttClient(BrokerConfig(url="mqtts://h", ca_file=tmp_path / "ca.pem"), client_id="x")
 
 
+# paho leaves the socket of a failed handshake to the garbage collector.
+@pytest.mark.filterwarnings(
+    "ignore:Exception ignored in. <ssl.SSLSocket:pytest.PytestUnraisableExceptionWarning"
+)
 def test_tls_works_with_the_right_ca_and_says_what_to_do_without(
     new_mosquitto: Callable[..., Any],
     connect: Callable[..., MqttClient],
@@ -91,9 +95,11 @@ def test_tls_works_with_the_right_ca_and_says_what_to_do_without(
 ) -> None:
     key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-        + ["-keyout", str(key), "-out", str(certificate), "-days", "1", "-subj", "/CN=localhost"]
-        + ["-addext", "subjectAltName=IP:127.0.0.1"],
+        [
+            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"),
+            *("-nodes", "-keyout", str(key), "-out", str(certificate), "-days", "1"),
+            *("-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"),
+        ],
         check=True,
         capture_output=True,
     )
@@ -112,15 +118,18 @@ def test_a_broker_that_stays_silent_to_mqtt_5_gets_3_1_1(
     connect: Callable[..., MqttClient], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(client_module, "_CONNACK_S", 0.2)
-    with _old_broker(answers_5=b"") as url:
+    with _old_broker(answers_5=b"\x20") as url:
         client = connect(BrokerConfig(url=url), start=False)
         client.start()
         assert client.wait_connected(10), client.last_error
         assert client.protocol == MQTTProtocolVersion.MQTTv311
 
 
-def test_a_broker_that_refuses_mqtt_5_gets_3_1_1(connect: Callable[..., MqttClient]) -> None:
-    with _old_broker(answers_5=b"\x20\x02\x00\x01") as url:
+@pytest.mark.parametrize("answer", [b"\x20\x02\x00\x01", b"\x20\x03\x00\x84\x00", None])
+def test_a_broker_that_refuses_mqtt_5_gets_3_1_1(
+    connect: Callable[..., MqttClient], answer: bytes | None
+) -> None:
+    with _old_broker(answers_5=answer) as url:
         client = connect(BrokerConfig(url=url), start=False)
         client.start()
         assert client.wait_connected(10), client.last_error
@@ -171,9 +180,9 @@ def test_client_ids_differ_by_camera_and_keep_a_configured_name() -> None:
 
 
 class _old_broker:  # noqa: N801
-    """Accepts MQTT 3.1.1 and answers an MQTT 5 CONNECT with the given bytes only."""
+    """Accepts MQTT 3.1.1 and answers an MQTT 5 CONNECT with the given bytes; None hangs up."""
 
-    def __init__(self, answers_5: bytes) -> None:
+    def __init__(self, answers_5: bytes | None) -> None:
         self._answers_5 = answers_5
         self._server = socket.create_server(("127.0.0.1", 0))
         self._open: list[socket.socket] = []
@@ -198,4 +207,7 @@ class _old_broker:  # noqa: N801
             self._open.append(connection)
             packet = connection.recv(256)
             is_5 = packet[packet.index(b"MQTT") + 4] == 5
-            connection.sendall(self._answers_5 if is_5 else b"\x20\x02\x00\x00")
+            if is_5 and self._answers_5 is None:
+                connection.close()
+            else:
+                connection.sendall((is_5 and self._answers_5) or b"\x20\x02\x00\x00")

@@ -1,0 +1,212 @@
+"""Frames of all cameras in, calibrated scores out: the same way for a live site and for an evaluation."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vad_edge.bundle.archive import Bundle
+from vad_edge.bundle.manifest import Manifest
+from vad_edge.clock import MediaClock
+from vad_edge.inference.engine import Engine, StepOutputs
+from vad_edge.inference.select import open_engine
+from vad_edge.scoring.scorer import Scorer
+from vad_edge.scoring.surprise import Surprise
+from vad_edge.video.frame import Frame
+from vad_edge.video.resample import FrameRateGate
+from vad_edge.video.resize import resize_into
+from vad_edge.video.source import open_source
+from vad_edge.video.validity import Validity, ValidityCheck
+
+STAGES = ("validity", "resize", "engine", "score")
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredFrame:
+    """What the model made of one frame.
+
+    scores maps each cue to its raw score, None where the frame was not valid or the model's answer was not
+    finite. warm is false while the model has seen too little since its last reset: scores are there but
+    mean nothing, and there is no surprise. error_map is float32 (h, w), None without scores.
+    """
+
+    frame: Frame
+    validity: Validity
+    warm: bool
+    scores: Mapping[str, float] | None = None
+    surprise: Surprise | None = None
+    error_map: NDArray[np.float32] | None = None
+
+
+@dataclass
+class Lane:
+    """One camera's way through the pipeline: its row of the batch.
+
+    scorer is None where scores are wanted raw, as in calibration. weight is float32 (h, w), None for ones.
+    """
+
+    camera: str
+    scorer: Scorer | None = None
+    weight: NDArray[np.float32] | None = None
+    validity: ValidityCheck = field(default_factory=ValidityCheck)
+    must_reset: bool = True
+    since_reset: int = 0
+
+
+class VideoPipeline:
+    """Validity, resize, one engine call for all cameras, surprise.
+
+    seconds adds up the time spent in each of `STAGES`; counts the frames ``scored``, ``invalid`` and those
+    the model gave no finite score for (``not_finite``).
+    """
+
+    def __init__(self, engine: Engine, manifest: Manifest, lanes: Sequence[Lane]) -> None:
+        self._engine = engine
+        self._manifest = manifest
+        self.lanes = list(lanes)
+        self.seconds = dict.fromkeys(STAGES, 0.0)
+        self.counts: Counter[str] = Counter()
+        for row, lane in enumerate(self.lanes):
+            if lane.weight is not None:
+                engine.inputs.weight[row] = lane.weight
+
+    def reset(self, row: int) -> None:
+        """Let the camera of this row start anew with its next frame, as after a gap."""
+        self.lanes[row].must_reset = True
+
+    def step(self, frames: Sequence[Frame | None]) -> list[ScoredFrame | None]:
+        """Score one frame of each camera, in the order of the lanes; None where a camera has none.
+
+        Raises EngineError when the engine fails.
+        """
+        verdicts = [self._admit(row, frame) for row, frame in enumerate(frames)]
+        outputs: StepOutputs | None = None
+        if self._engine.inputs.active.any():
+            started = time.perf_counter()
+            outputs = self._engine.step()
+            self.seconds["engine"] += time.perf_counter() - started
+        started = time.perf_counter()
+        scored = [
+            None if frame is None or verdict is None else self._judge(row, frame, verdict, outputs)
+            for row, (frame, verdict) in enumerate(zip(frames, verdicts, strict=True))
+        ]
+        self.seconds["score"] += time.perf_counter() - started
+        return scored
+
+    def _admit(self, row: int, frame: Frame | None) -> Validity | None:
+        """Look at a frame and put it into its row of the batch if it may be scored."""
+        inputs, lane = self._engine.inputs, self.lanes[row]
+        inputs.active[row] = inputs.reset[row] = False
+        if frame is None:
+            return None
+        started = time.perf_counter()
+        verdict = lane.validity.check(frame.image)
+        checked = time.perf_counter()
+        self.seconds["validity"] += checked - started
+        if not verdict.ok:
+            return verdict
+        if verdict.reason == "cut":
+            lane.must_reset = True
+        resize_into(frame.image, inputs.frame[row])
+        self.seconds["resize"] += time.perf_counter() - checked
+        inputs.active[row], inputs.reset[row] = True, lane.must_reset
+        lane.since_reset = 0 if lane.must_reset else lane.since_reset + 1
+        lane.must_reset = False
+        return verdict
+
+    def _judge(self, row: int, frame: Frame, verdict: Validity, outputs: StepOutputs | None) -> ScoredFrame:
+        lane = self.lanes[row]
+        if not verdict.ok or outputs is None:
+            self.counts["invalid"] += 1
+            return ScoredFrame(frame, verdict, warm=False)
+        score = outputs.score[row]
+        if not np.isfinite(score).all():
+            self.counts["not_finite"] += 1
+            lane.must_reset = True
+            return ScoredFrame(frame, verdict, warm=False)
+        self.counts["scored"] += 1
+        warm = lane.since_reset >= self._manifest.clock.warmup_frames
+        surprise = lane.scorer.surprise(frame.time_s, score) if warm and lane.scorer is not None else None
+        scores = dict(zip(self._manifest.cues, score.tolist(), strict=True))
+        return ScoredFrame(frame, verdict, warm, scores, surprise, outputs.error_map[row].copy())
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingScores:
+    """What a bundle made of a recording, one row for every frame of the source.
+
+    time_s is (T,); scores (T, K), NaN where a frame has none; warm (T,) bool; surprise (T,), NaN while
+    warming up, on invalid frames and without a calibration. counts are the pipeline's. truncated says why the
+    recording ended early.
+    """
+
+    time_s: NDArray[np.float64]
+    scores: NDArray[np.float64]
+    warm: NDArray[np.bool_]
+    surprise: NDArray[np.float64]
+    counts: Mapping[str, int]
+    truncated: str | None
+
+
+def score_recording(
+    bundle: Bundle,
+    source: Path | str,
+    *,
+    engine: str = "auto",
+    fps: float | None = None,
+    on_progress: Callable[[int, int | None], None] | None = None,
+) -> RecordingScores:
+    """Score a video file or image folder exactly as a run would, without sensors, levels or events.
+
+    fps overrides the source's own. on_progress gets the frames done and, where known, how many there are.
+    Raises SourceError, EngineError.
+    """
+    manifest = bundle.manifest
+    scorer = Scorer(manifest.calibration, manifest.cues) if manifest.calibration else None
+    gate = FrameRateGate(manifest.clock.fps, manifest.clock.max_gap_s)
+    opened = open_source(str(source), MediaClock(), fps=fps)
+    runner = open_engine(bundle, batch=1, engine=engine)
+    pipeline = VideoPipeline(runner, manifest, [Lane(opened.info.name, scorer)])
+    rows: list[tuple[float, ScoredFrame | None]] = []
+    try:
+        while (frame := opened.read()) is not None:
+            admission = gate.admit(frame.time_s)
+            if admission.gap:
+                pipeline.reset(0)
+            scored = pipeline.step([frame])[0] if admission.take else None
+            rows.append((frame.time_s, scored))
+            if on_progress is not None:
+                on_progress(len(rows), opened.info.frame_count)
+    finally:
+        opened.close()
+        runner.close()
+    return _table(rows, pipeline.counts, opened.truncated, manifest)
+
+
+def _table(
+    rows: Sequence[tuple[float, ScoredFrame | None]],
+    counts: Mapping[str, int],
+    truncated: str | None,
+    manifest: Manifest,
+) -> RecordingScores:
+    """The rows as arrays, each score moved to the frame it belongs to in a model that looks ahead."""
+    scores = np.full((len(rows), len(manifest.cues)), np.nan)
+    warm = np.zeros(len(rows), np.bool_)
+    surprise = np.full(len(rows), np.nan)
+    taken = [place for place, (_, scored) in enumerate(rows) if scored is not None]
+    for place, source in zip(taken, taken[manifest.clock.delay_frames :], strict=False):
+        scored = rows[source][1]
+        if scored is None or scored.scores is None:
+            continue
+        warm[place] = scored.warm
+        scores[place] = [scored.scores[cue] for cue in manifest.cues]
+        if scored.surprise is not None:
+            surprise[place] = scored.surprise.total
+    times = np.array([time_s for time_s, _ in rows])
+    return RecordingScores(times, scores, warm, surprise, dict(counts), truncated)

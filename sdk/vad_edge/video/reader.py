@@ -1,0 +1,140 @@
+"""The thread that reads a source, so that decoding and deciding overlap."""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+
+from vad_edge.errors import SourceError
+from vad_edge.video.frame import Frame
+from vad_edge.video.source import FrameSource, Policy
+
+_log = logging.getLogger(__name__)
+
+QUEUE_FRAMES = 8
+FIRST_RETRY_S = 0.5
+LONGEST_RETRY_S = 30.0
+
+
+class Reader:
+    """Frames of one source, read ahead in a thread.
+
+    ``latest`` keeps the newest frame only and counts the others as dropped; ``all`` keeps every frame and
+    makes the source wait. A live source that fails is opened again by `reopen`, after growing, jittered
+    pauses; without `reopen` its failure ends the reader.
+    """
+
+    def __init__(
+        self, source: FrameSource, policy: Policy, *, reopen: Callable[[], FrameSource] | None = None
+    ) -> None:
+        self._source: FrameSource | None = source
+        self._reopen = reopen
+        self.info = source.info
+        self.dropped = 0
+        self.frames_read = 0
+        self.reconnects = 0
+        self.decode_s = 0.0
+        self.error: SourceError | None = None
+        self.truncated: str | None = None
+        self._limit = 1 if policy == "latest" else QUEUE_FRAMES
+        self._wait_for_room = policy == "all"
+        self._frames: deque[Frame] = deque()
+        self._changed = threading.Condition()
+        self._finished = False
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name=f"reader {self.info.name}", daemon=True)
+
+    def start(self) -> None:
+        """Begin to read."""
+        self._thread.start()
+
+    def get(self, timeout_s: float) -> Frame | None:
+        """The next frame, or None when there is none within `timeout_s` seconds."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._frames or self._finished, timeout_s)
+            if not self._frames:
+                return None
+            frame = self._frames.popleft()
+            self._changed.notify_all()
+            return frame
+
+    @property
+    def ended(self) -> bool:
+        """No frame will come any more, and none is waiting."""
+        with self._changed:
+            return self._finished and not self._frames
+
+    def stop(self) -> None:
+        """End the thread and close the source; frames not yet taken are lost."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+        if self._thread.is_alive():
+            self._thread.join(timeout=10.0)
+
+    def _run(self) -> None:
+        try:
+            while not self._stopping and self._read_one():
+                pass
+        finally:
+            if self._source is not None:
+                self._source.close()
+            with self._changed:
+                self._finished = True
+                self._changed.notify_all()
+
+    def _read_one(self) -> bool:
+        """Read one frame, or mend the source; False when it is over."""
+        if self._source is None:
+            return self._try_again()
+        started = time.perf_counter()
+        try:
+            frame = self._source.read()
+        except SourceError as error:
+            return self._lose(error)
+        self.decode_s += time.perf_counter() - started
+        if frame is None:
+            self.truncated = self._source.truncated
+            return False
+        self.error = None
+        self.frames_read += 1
+        self._hand_over(frame)
+        return True
+
+    def _hand_over(self, frame: Frame) -> None:
+        with self._changed:
+            if self._wait_for_room:
+                self._changed.wait_for(lambda: len(self._frames) < self._limit or self._stopping)
+            elif len(self._frames) >= self._limit:
+                self._frames.popleft()
+                self.dropped += 1
+            self._frames.append(frame)
+            self._changed.notify_all()
+
+    def _lose(self, error: SourceError) -> bool:
+        if self.error is None:
+            _log.warning("%s", error)
+        self.error = error
+        if self._source is not None:
+            self._source.close()
+            self._source = None
+        self._retry_s = FIRST_RETRY_S
+        return self._reopen is not None
+
+    def _try_again(self) -> bool:
+        pause_s = self._retry_s * random.uniform(0.5, 1.5)
+        self._retry_s = min(2 * self._retry_s, LONGEST_RETRY_S)
+        with self._changed:
+            if self._changed.wait_for(lambda: self._stopping, pause_s):
+                return False
+        try:
+            assert self._reopen is not None  # noqa: S101 - without it a lost source ends the reader
+            self._source = self._reopen()
+            self.reconnects += 1
+        except SourceError as error:
+            self.error = error
+        return True

@@ -1,0 +1,94 @@
+"""Where frames come from: one protocol for all sources, and the function that opens them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+from urllib.parse import urlsplit, urlunsplit
+
+from vad_edge.clock import RunClock
+from vad_edge.video.frame import Frame
+
+Policy = Literal["latest", "all"]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceInfo:
+    """What a source says of itself.
+
+    name is fit for logs: credentials are left out. fps and frame_count are None where unknown; width and
+    height are pixels.
+    """
+
+    name: str
+    live: bool
+    fps: float | None
+    width: int
+    height: int
+    frame_count: int | None = None
+
+
+class FrameSource(Protocol):
+    """Frames one after another. Recordings carry media time, live sources run-clock time."""
+
+    @property
+    def info(self) -> SourceInfo:
+        """What the source says of itself."""
+        ...
+
+    @property
+    def truncated(self) -> str | None:
+        """Why a recording ended before its end; None while it has not."""
+        ...
+
+    def read(self) -> Frame | None:
+        """The next frame, None at the end of a recording. Raises SourceError when a live source fails."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the camera, file or process."""
+        ...
+
+
+def open_source(spec: str | int, clock: RunClock, *, fps: float | None = None) -> FrameSource:
+    """Open what `spec` names.
+
+    A number is a camera index; ``gst:PIPELINE`` a GStreamer pipeline and ``csi`` or ``csi:N`` a Jetson's CSI
+    camera through it; ``rtsp://``, ``http://`` and ``https://`` are streams; a folder holds images; anything
+    else is a video file. fps overrides what the source says of itself.
+    Raises SourceError: what is not there, and what to check.
+    """
+    text = str(spec).strip()
+    if text.startswith(("gst:", "csi")) and not Path(text).exists():
+        from vad_edge.video.gstreamer import GStreamerSource, csi_pipeline
+
+        if text.startswith("gst:"):
+            return GStreamerSource(text[len("gst:") :], clock, fps=fps or 30.0)
+        index = text.partition(":")[2] or "0"
+        return GStreamerSource(csi_pipeline(int(index), fps or 30.0), clock, fps=fps or 30.0)
+
+    from vad_edge.video.opencv import open_camera, open_file, open_stream
+
+    if text.isdigit():
+        return open_camera(int(text), clock, fps=fps)
+    if "://" in text:
+        return open_stream(text, clock, fps=fps)
+    if Path(text).is_dir():
+        from vad_edge.video.images import ImageFolderSource
+
+        return ImageFolderSource(Path(text), fps=fps or 10.0)
+    return open_file(Path(text), fps=fps)
+
+
+def default_policy(info: SourceInfo) -> Policy:
+    """``latest`` for what happens now, where an old frame is worth nothing; ``all`` for recordings."""
+    return "latest" if info.live else "all"
+
+
+def redacted(url: str) -> str:
+    """A URL without user name and password."""
+    parts = urlsplit(url)
+    if "@" not in parts.netloc:
+        return url
+    return urlunsplit(parts._replace(netloc="***@" + parts.netloc.rpartition("@")[2]))

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import jsonschema
+import pytest
+
+from vad_edge.events.announce import rarity
+from vad_edge.events.event import Event, event_schema, from_cloudevent, to_cloudevent
+
+Story = Callable[..., list[Event]]
+
+
+def test_every_event_of_an_incident_fits_the_schema(story: Story) -> None:
+    schema = event_schema()
+    jsonschema.Draft202012Validator.check_schema(schema)
+    validator = jsonschema.Draft202012Validator(schema)
+    envelopes = [json.loads(json.dumps(to_cloudevent(event), allow_nan=False)) for event in story()]
+    assert [envelope["data"]["kind"] for envelope in envelopes] == ["opened", "raised", "lowered", "cleared"]
+    for envelope in envelopes:
+        validator.validate(envelope)
+
+
+@pytest.mark.parametrize("key", ["level", "shares", "early_s", "time_synced"])
+def test_the_schema_refuses_an_event_without_a_part(story: Story, key: str) -> None:
+    envelope = to_cloudevent(story()[0])
+    del envelope["data"][key]
+    with pytest.raises(jsonschema.ValidationError, match=key):
+        jsonschema.Draft202012Validator(event_schema()).validate(envelope)
+
+
+def test_the_schema_and_the_event_name_the_same_parts(story: Story) -> None:
+    data = event_schema()["properties"]["data"]
+    assert set(data["required"]) == set(data["properties"]) == set(to_cloudevent(story()[0])["data"])
+
+
+def test_an_envelope_says_who_what_and_when(story: Story) -> None:
+    envelope = to_cloudevent(story()[1])
+    assert envelope["source"] == "/vad-edge/home/front"
+    assert envelope["type"] == "io.vad-edge.incident.raised"
+    assert envelope["time"] == "2026-01-02T03:04:07.600000Z"
+    assert envelope["subject"] == envelope["data"]["incident"]
+    assert envelope["data"]["since"] == "2026-01-02T03:04:06.600000Z"
+    assert (envelope["data"]["previous"], envelope["data"]["level"]) == ("watch", "alarm")
+    assert envelope["data"]["early_s"] == 1.0
+
+
+def test_events_of_one_incident_share_its_id_and_sort_by_their_own(story: Story) -> None:
+    events = story()
+    assert len({event.incident for event in events}) == 1
+    assert [event.id for event in events] == sorted({event.id for event in events})
+
+
+def test_an_event_comes_back_from_json_as_it_was(story: Story) -> None:
+    for event in story(time_synced=False):
+        assert from_cloudevent(json.loads(json.dumps(to_cloudevent(event)))) == event
+
+
+@pytest.mark.parametrize("envelope", [{}, {"id": "x", "data": 3}, {"data": {"level": "blue"}}])
+def test_a_foreign_envelope_is_refused(envelope: dict) -> None:
+    with pytest.raises(ValueError, match="not an event of this program"):
+        from_cloudevent(envelope)
+
+
+@pytest.mark.parametrize(
+    ("surprise", "text"),
+    [
+        (0.0, "as common as normal footage"),
+        (1.0, "rarer than 1 frame in 10 of normal footage"),
+        (3.1, "rarer than 1 frame in 1,200 of normal footage"),
+        (5.0, "rarer than 1 frame in 100,000 of normal footage"),
+        (300.0, "rarer than 1 frame in 10,000,000 of normal footage"),
+    ],
+)
+def test_rarity_is_told_in_round_numbers(surprise: float, text: str) -> None:
+    assert rarity(surprise) == text

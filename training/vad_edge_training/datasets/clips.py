@@ -1,0 +1,177 @@
+"""A dataset on disk: clips of normal life to train on, labelled clips to test on."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import sys
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vad_edge.clock import MediaClock
+from vad_edge.errors import DataError, SourceError
+from vad_edge.video.images import SUFFIXES as IMAGE_SUFFIXES
+from vad_edge.video.source import SourceInfo, open_source
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+VIDEO_SUFFIXES = (".mkv", ".mp4", ".avi", ".webm", ".mov", ".m4v")
+
+
+@dataclass(frozen=True)
+class ClipFolder:
+    """A folder with ``training/``, and for evaluation ``testing/`` and ``labels.csv``.
+
+    A clip is a video file or a folder of images. ``labels.csv`` has the columns clip, frame0 and abnormal,
+    one row for every frame of every testing clip. ``dataset.toml`` may name the dataset, give the frame rate
+    of image folders and say that it is synthetic. Whatever does not fit raises DataError when asked for.
+    """
+
+    root: Path
+
+    @cached_property
+    def training(self) -> list[Path]:
+        """The clips of normal life, in order of their names."""
+        clips = self._clips("training")
+        if not clips:
+            raise DataError(
+                "there is no clip to train on",
+                where=str(self.root / "training"),
+                fix="record normal life with `vad-edge record`, or put videos or image folders there",
+            )
+        return clips
+
+    @cached_property
+    def testing(self) -> list[Path]:
+        """The labelled clips, in order of their names."""
+        clips = self._clips("testing")
+        if not clips:
+            raise DataError(
+                "there is no clip to test on",
+                where=str(self.root / "testing"),
+                fix="an evaluation needs testing/ and labels.csv",
+            )
+        return clips
+
+    @property
+    def name(self) -> str:
+        """What the dataset calls itself, its folder's name otherwise."""
+        return str(self._facts.get("name", self.root.resolve().name))
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether the footage was rendered and not filmed."""
+        return bool(self._facts.get("synthetic", False))
+
+    @property
+    def fps(self) -> float | None:
+        """The frame rate for clips that do not say theirs; None lets each say its own."""
+        given = self._facts.get("fps")
+        return None if given is None else float(given)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A sha256 over the names and contents of the training clips."""
+        digest = hashlib.sha256()
+        for clip in self.training:
+            for file in _files_of(clip):
+                digest.update(str(file.relative_to(self.root)).encode())
+                with file.open("rb") as stream:
+                    while block := stream.read(1 << 20):
+                        digest.update(block)
+        return digest.hexdigest()
+
+    def labels(self, clip: Path) -> NDArray[np.bool_]:
+        """Which frames of a testing clip are abnormal, (T,)."""
+        key = _key(clip.stem if clip.is_file() else clip.name)
+        if key not in self._labels:
+            raise DataError(
+                f"no labels for clip {clip.name}",
+                where=str(self._labels_path),
+                fix="label every testing clip",
+            )
+        return self._labels[key]
+
+    def open_info(self, clip: Path) -> SourceInfo:
+        """What a clip says of itself. Raises DataError when it cannot be opened."""
+        try:
+            source = open_source(str(clip), MediaClock(), fps=self.fps)
+        except SourceError as error:
+            raise DataError(error.what, where=error.where, fix=error.fix) from error
+        source.close()
+        return source.info
+
+    @property
+    def _labels_path(self) -> Path:
+        return self.root / "labels.csv"
+
+    @cached_property
+    def _facts(self) -> dict[str, Any]:
+        path = self.root / "dataset.toml"
+        if not path.exists():
+            return {}
+        try:
+            return dict(tomllib.loads(path.read_text(encoding="utf-8")))
+        except ValueError as error:
+            raise DataError(f"not valid TOML: {error}", where=str(path)) from error
+
+    @cached_property
+    def _labels(self) -> dict[str, NDArray[np.bool_]]:
+        path = self._labels_path
+        if not path.exists():
+            raise DataError("there are no labels", where=str(path), fix="give clip,frame0,abnormal rows")
+        flags: dict[str, list[bool]] = {}
+        with path.open(newline="", encoding="utf-8") as stream:
+            for line, row in enumerate(csv.DictReader(stream), start=2):
+                clip, frame, abnormal = _label_row(row, f"{path}, line {line}")
+                clip_flags = flags.setdefault(_key(clip), [])
+                if frame != len(clip_flags):
+                    raise DataError(
+                        f"clip {clip} goes on with frame {frame}, {len(clip_flags)} was to come",
+                        where=f"{path}, line {line}",
+                        fix="one row for every frame, from 0, in order",
+                    )
+                clip_flags.append(abnormal)
+        return {clip: np.array(values, np.bool_) for clip, values in flags.items()}
+
+    def _clips(self, part: str) -> list[Path]:
+        folder = self.root / part
+        if not self.root.is_dir():
+            raise DataError("no such folder", where=str(self.root), fix="check the path")
+        if not folder.is_dir():
+            return []
+        return sorted(
+            path
+            for path in folder.iterdir()
+            if path.suffix.lower() in VIDEO_SUFFIXES or (path.is_dir() and _files_of(path))
+        )
+
+
+def _files_of(clip: Path) -> list[Path]:
+    if clip.is_file():
+        return [clip]
+    return sorted(path for path in clip.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
+
+
+def _key(clip: str) -> str:
+    """Clip names that are numbers may be padded differently in labels and on disk."""
+    return clip.lstrip("0") or "0" if clip.isdigit() else clip
+
+
+def _label_row(row: dict[str, str], where: str) -> tuple[str, int, bool]:
+    try:
+        return row["clip"], int(row["frame0"]), bool(int(row["abnormal"]))
+    except (KeyError, TypeError, ValueError):
+        raise DataError(
+            f"not a label: {','.join(str(value) for value in row.values())}",
+            where=where,
+            fix="the columns are clip,frame0,abnormal; frame0 counts from 0, abnormal is 0 or 1",
+        ) from None
