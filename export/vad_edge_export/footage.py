@@ -1,9 +1,10 @@
-"""What an exporter needs of a clip folder: held-out clips, frames, fingerprints."""
+"""What an exporter needs of a clip folder: unseen clips, frames, fingerprints."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +14,30 @@ from vad_edge.clock import MediaClock
 from vad_edge.errors import DataError
 from vad_edge.video.resize import resize_into
 from vad_edge.video.source import open_source
+from vad_edge_training.fit import HELD_OUT
 
 
-def held_out(clips: Sequence[Path], fitted: Iterable[str]) -> list[Path]:
-    """The clips that are not among the fitted ones, which are named by file name or stem."""
-    taken = set(fitted)
-    return [clip for clip in clips if not {clip.name, clip.stem} & taken]
+@dataclass(frozen=True, slots=True)
+class Footage:
+    """Clips to calibrate on, and the share of each one's beginning to leave out; notes are for people."""
+
+    clips: Sequence[Path]
+    skip: float = 0.0
+    notes: tuple[str, ...] = ()
+
+
+def unseen_footage(clips: Sequence[Path], fitted: Collection[str] | None) -> Footage:
+    """What of `clips` the model was not fitted on; all of them, with a note, where that is nothing.
+
+    fitted: file names of the clips it was fitted on, None where that is not known.
+    """
+    unseen = [clip for clip in clips if fitted is not None and clip.name not in fitted]
+    if unseen:
+        return Footage(unseen)
+    if fitted is not None and len(clips) == 1:
+        return Footage(clips, skip=1 - HELD_OUT, notes=("calibrated on the end of the only clip",))
+    note = "calibrated on the clips the model was fitted on: what it has not seen will look rarer than it is"
+    return Footage(clips, notes=(note,))
 
 
 def sample_frames(

@@ -19,11 +19,11 @@ from vad_edge.bundle.manifest import Provenance
 from vad_edge.inference.select import open_engine
 from vad_edge.pipeline import score_recording
 from vad_edge.scoring.calibrate import fit_calibration
-from vad_edge_export.footage import fingerprint, held_out, sample_frames
+from vad_edge_export.footage import fingerprint, sample_frames, unseen_footage
 from vad_edge_export.lower import lower
 from vad_edge_export.parity import Parity, check_parity
 from vad_edge_training.datasets.clips import ClipFolder
-from vad_edge_training.fit import HELD_OUT, load_student, read_checkpoint
+from vad_edge_training.fit import load_student, read_checkpoint
 from vad_edge_training.models.step import StepModel
 
 Progress = Callable[[str, float], None]
@@ -55,15 +55,16 @@ def export_bundle(
     """Write the bundle of a trained student to `output`, calibrated on normal footage of `data`.
 
     The calibration takes the training clips that the student was not fitted on, or the held-out end of an
-    only clip; where there is neither, it takes what the student was fitted on and says so. name is the model's, the output's stem by default. Raises
-    DataError for a checkpoint or folder that is not as described, EngineError where the graph and the
-    checkpoint disagree, BundleError where the bundle cannot be written.
+    only clip; where there is neither, it takes what the student was fitted on and says so. name is the
+    model's, the output's stem by default. Raises DataError for a checkpoint or folder that is not as
+    described, EngineError where graph and checkpoint disagree, BundleError where the bundle cannot be
+    written.
     """
     report = on_progress or (lambda stage, share: None)
     student = load_student(checkpoint)
     origin = _origin(checkpoint)
     clips = ClipFolder(data)
-    footage = _unseen_footage(clips.training, origin)
+    footage = unseen_footage(clips.training, origin.get("fitted_clips"))
 
     report("graph", 0.0)
     manifest, members = lower(
@@ -114,26 +115,6 @@ def _parity(model: StepModel, bundle: Bundle, clips: Sequence[Path], fps: float 
     frames = sample_frames(clips, height=spec.height, width=spec.width, fps=fps, limit=PARITY_FRAMES)
     with contextlib.closing(open_engine(bundle, batch=PARITY_CAMERAS)) as engine:
         return check_parity(model, engine, frames)
-
-
-@dataclass(frozen=True, slots=True)
-class _Footage:
-    """Clips to calibrate on, and the share of each one's beginning to leave out."""
-
-    clips: Sequence[Path]
-    skip: float = 0.0
-    notes: tuple[str, ...] = ()
-
-
-def _unseen_footage(clips: Sequence[Path], origin: Mapping[str, Any]) -> _Footage:
-    fitted = origin.get("fitted_clips", [clip.name for clip in clips])
-    unseen = held_out(clips, fitted)
-    if unseen:
-        return _Footage(unseen)
-    if len(clips) == 1 and "fitted_clips" in origin:
-        return _Footage(clips, skip=1 - HELD_OUT, notes=("calibrated on the end of the only clip",))
-    note = "calibrated on the clips the model was fitted on: what it has not seen will look rarer than it is"
-    return _Footage(clips, notes=(note,))
 
 
 def _origin(checkpoint: Path) -> dict[str, Any]:

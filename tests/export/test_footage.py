@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from vad_edge.errors import DataError
-from vad_edge_export.footage import fingerprint, held_out, sample_frames
+from vad_edge_export.footage import fingerprint, sample_frames, unseen_footage
 
 
 @pytest.fixture
@@ -21,10 +21,26 @@ def clips(tmp_path: Path) -> list[Path]:
     return folders
 
 
-def test_clips_that_were_fitted_are_not_held_out(clips: list[Path]) -> None:
-    assert held_out(clips, ["01", "03"]) == [clips[1]]
-    assert held_out([Path("a.mkv"), Path("b.mkv")], ["a.mkv"]) == [Path("b.mkv")]
-    assert held_out(clips, ["01", "02", "03"]) == []
+A, B = Path("a.mkv"), Path("b.mkv")
+
+
+@pytest.mark.parametrize(
+    ("clips", "fitted", "expected", "skip", "note"),
+    [
+        ([A, B], ["a.mkv"], [B], 0.0, ""),
+        ([A, B], ["a.mkv", "b.mkv"], [A, B], 0.0, "calibrated on the clips the model was fitted on"),
+        ([A, B], None, [A, B], 0.0, "calibrated on the clips the model was fitted on"),
+        ([A], ["a.mkv"], [A], 0.8, "calibrated on the end of the only clip"),
+        ([A], None, [A], 0.0, "calibrated on the clips the model was fitted on"),
+    ],
+)
+def test_calibration_takes_what_was_not_fitted_or_says_that_it_could_not(
+    clips: list[Path], fitted: list[str] | None, expected: list[Path], skip: float, note: str
+) -> None:
+    footage = unseen_footage(clips, fitted)
+    assert (footage.clips, footage.skip) == (expected, skip)
+    assert " ".join(footage.notes).startswith(note)
+    assert bool(footage.notes) == bool(note)
 
 
 def test_frames_are_sampled_from_every_clip_at_the_size_asked_for(clips: list[Path]) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from vad_edge.errors import SourceError
 from vad_edge.video.frame import Frame
-from vad_edge.video.source import FrameSource, Policy
+from vad_edge.video.source import FrameSource, Policy, SourceInfo
 
 _log = logging.getLogger(__name__)
 
@@ -25,15 +25,25 @@ class Reader:
 
     ``latest`` keeps the newest frame only and counts the others as dropped; ``all`` keeps every frame and
     makes the source wait. A live source that fails is opened again by `reopen`, after growing, jittered
-    pauses; without `reopen` its failure ends the reader.
+    pauses; without `reopen` its failure ends the reader. A source that is None is one to reopen at once.
+    arrived is set whenever there is a new frame, so that one thread can wait for several readers.
     """
 
     def __init__(
-        self, source: FrameSource, policy: Policy, *, reopen: Callable[[], FrameSource] | None = None
+        self,
+        name: str,
+        source: FrameSource | None,
+        policy: Policy,
+        *,
+        reopen: Callable[[], FrameSource] | None = None,
+        arrived: threading.Event | None = None,
     ) -> None:
-        self._source: FrameSource | None = source
+        self._source = source
         self._reopen = reopen
-        self.info = source.info
+        self._arrived = arrived or threading.Event()
+        self._retry_s = FIRST_RETRY_S
+        self.info: SourceInfo | None = source.info if source is not None else None
+        self.name = name
         self.dropped = 0
         self.frames_read = 0
         self.reconnects = 0
@@ -46,7 +56,7 @@ class Reader:
         self._changed = threading.Condition()
         self._finished = False
         self._stopping = False
-        self._thread = threading.Thread(target=self._run, name=f"reader {self.info.name}", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"reader {name}", daemon=True)
 
     def start(self) -> None:
         """Begin to read."""
@@ -86,6 +96,7 @@ class Reader:
             with self._changed:
                 self._finished = True
                 self._changed.notify_all()
+            self._arrived.set()
 
     def _read_one(self) -> bool:
         """Read one frame, or mend the source; False when it is over."""
@@ -101,6 +112,7 @@ class Reader:
             self.truncated = self._source.truncated
             return False
         self.error = None
+        self._retry_s = FIRST_RETRY_S
         self.frames_read += 1
         self._hand_over(frame)
         return True
@@ -114,6 +126,7 @@ class Reader:
                 self.dropped += 1
             self._frames.append(frame)
             self._changed.notify_all()
+        self._arrived.set()
 
     def _lose(self, error: SourceError) -> bool:
         if self.error is None:
@@ -122,7 +135,6 @@ class Reader:
         if self._source is not None:
             self._source.close()
             self._source = None
-        self._retry_s = FIRST_RETRY_S
         return self._reopen is not None
 
     def _try_again(self) -> bool:
@@ -134,6 +146,7 @@ class Reader:
         try:
             assert self._reopen is not None  # noqa: S101 - without it a lost source ends the reader
             self._source = self._reopen()
+            self.info = self._source.info
             self.reconnects += 1
         except SourceError as error:
             self.error = error

@@ -34,7 +34,8 @@ def record(
     Raises SourceError when the source gives nothing, or less than a gigabyte is free on the disk.
     """
     output.mkdir(parents=True, exist_ok=True)
-    recording = _Recording(output, reader.info.fps or 25.0, segment_s)
+    fps = reader.info.fps if reader.info else None
+    recording = _Recording(output, fps or 25.0, segment_s)
     first_s: float | None = None
     try:
         while not reader.ended and not (stop is not None and stop.is_set()):
@@ -52,7 +53,7 @@ def record(
     finally:
         recording.finish()
     if not recording.frames:
-        raise SourceError("not one frame came", where=reader.info.name, fix="check the source")
+        raise SourceError("not one frame came", where=reader.name, fix="check the source")
     return recording.files
 
 

@@ -1,0 +1,189 @@
+"""Opening everything a run needs, in the order of the rooms."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vad_edge.bundle.archive import Bundle
+from vad_edge.bundle.calibration import Calibration
+from vad_edge.bundle.pack import pack_fits, read_pack
+from vad_edge.clock import LiveClock, MediaClock
+from vad_edge.config.site import BrokerConfig, CameraConfig, SiteConfig
+from vad_edge.errors import BundleError, ConfigError, SourceError
+from vad_edge.events.store import EventStore
+from vad_edge.fusion.fuse import Fuser
+from vad_edge.fusion.machine import WarningMachine
+from vad_edge.health.board import HealthBoard
+from vad_edge.inference.select import open_engine
+from vad_edge.mqtt.broker import EmbeddedBroker
+from vad_edge.mqtt.client import MqttClient
+from vad_edge.mqtt.identity import client_id
+from vad_edge.mqtt.publisher import camera_publisher
+from vad_edge.mqtt.subscriber import SensorSubscriber
+from vad_edge.pipeline import Lane, VideoPipeline
+from vad_edge.runtime.settings import RunSettings
+from vad_edge.runtime.station import Station
+from vad_edge.scoring.scorer import Scorer
+from vad_edge.sensors.hub import SensorHub
+from vad_edge.video.reader import Reader
+from vad_edge.video.resample import FrameRateGate
+from vad_edge.video.source import FrameSource, default_policy, open_source
+
+_log = logging.getLogger(__name__)
+
+SENSORS_ONLY = "site"
+"""The name under which a site without cameras fuses its sensors."""
+
+
+@dataclass
+class Assembly:
+    """What the loop works with. pipeline is None where there are only sensors, subscriber without MQTT."""
+
+    clock: LiveClock | MediaClock
+    stations: list[Station]
+    pipeline: VideoPipeline | None
+    hub: SensorHub
+    store: EventStore
+    health: HealthBoard
+    subscriber: SensorSubscriber | None
+    arrived: threading.Event
+
+
+def assemble(settings: RunSettings, stack: ExitStack) -> Assembly:
+    """Open sources, engine, store and broker; what is open is closed by `stack`, last opened first.
+
+    Raises ConfigError, SourceError, BundleError or EngineError, before anything is published.
+    """
+    site = settings.site
+    live = LiveClock()
+    arrived = threading.Event()
+    health = HealthBoard()
+    cameras = site.camera or (CameraConfig(name=SENSORS_ONLY),)
+    if not site.camera and not site.sensor:
+        raise ConfigError("the site has neither camera nor sensor", fix="add a [[camera]] table")
+    sources = {camera.name: _open(camera, live, len(site.camera), health) for camera in site.camera}
+    clock = _clock(sources, live)
+    stations = [
+        _station(camera, sources.get(camera.name), live, arrived, with_video=bool(site.camera))
+        for camera in cameras
+    ]
+    pipeline = _pipeline(settings, stations, stack) if site.camera else None
+    hub = SensorHub(site.sensor, clock)
+    store = EventStore(settings.store_path)
+    stack.callback(store.close)
+    if store.quarantined is not None:
+        health.raise_condition("store_damaged", "store", f"the old store lies at {store.quarantined}")
+    subscriber = _connect(site, stations, hub, store, stack)
+    for station in stations:
+        if station.reader is not None:
+            station.reader.start()
+            stack.callback(station.reader.stop)
+    return Assembly(clock, stations, pipeline, hub, store, health, subscriber, arrived)
+
+
+def _open(camera: CameraConfig, clock: LiveClock, cameras: int, health: HealthBoard) -> FrameSource | None:
+    """The camera's source. One that is not there ends the run only where it is the only one."""
+    if camera.source is None:
+        raise ConfigError(
+            "this camera has no source", where=f"camera {camera.name}", fix="give source = 0, a path or a URL"
+        )
+    try:
+        return open_source(camera.source, clock, fps=camera.fps)
+    except SourceError as error:
+        if cameras == 1:
+            raise
+        _log.warning("camera %s: %s", camera.name, error)
+        health.raise_condition("camera_lost", camera.name, str(error))
+        return None
+
+
+def _clock(sources: dict[str, FrameSource | None], live: LiveClock) -> LiveClock | MediaClock:
+    recordings = [name for name, source in sources.items() if source is not None and not source.info.live]
+    if not recordings:
+        return live
+    others = [name for name in sources if name not in recordings]
+    if others:
+        raise ConfigError(
+            f"{recordings[0]} is a recording and {others[0]} is not",
+            where="camera",
+            fix="run them apart: a recording goes by media time, as fast as it can",
+        )
+    return MediaClock()
+
+
+def _station(
+    camera: CameraConfig,
+    source: FrameSource | None,
+    clock: LiveClock,
+    arrived: threading.Event,
+    *,
+    with_video: bool,
+) -> Station:
+    station = Station(camera, Fuser(camera.policy.smoothing_s), WarningMachine(camera.policy))
+    if not with_video:
+        return station
+    live = source is None or source.info.live
+    policy = camera.reader
+    if policy == "auto":
+        policy = "latest" if source is None else default_policy(source.info)
+
+    def reopen() -> FrameSource:
+        return open_source(camera.source if camera.source is not None else "", clock, fps=camera.fps)
+
+    station.reader = Reader(camera.name, source, policy, reopen=reopen if live else None, arrived=arrived)
+    return station
+
+
+def _pipeline(settings: RunSettings, stations: list[Station], stack: ExitStack) -> VideoPipeline:
+    bundle = settings.bundle
+    if bundle is None:
+        raise ConfigError("a camera needs a model", where="bundle", fix="give --bundle NAME.vadb")
+    manifest = bundle.manifest
+    lanes = []
+    for station in stations:
+        calibration, weight = _calibration(station.config, bundle)
+        station.gate = FrameRateGate(manifest.clock.fps, manifest.clock.max_gap_s)
+        lanes.append(Lane(station.name, Scorer(calibration, manifest.cues), weight))
+    engine = open_engine(bundle, batch=len(stations), engine=settings.engine, threads=settings.threads)
+    stack.callback(engine.close)
+    return VideoPipeline(engine, manifest, lanes)
+
+
+def _calibration(camera: CameraConfig, bundle: Bundle) -> tuple[Calibration, NDArray[np.float32] | None]:
+    """The camera pack's calibration and weights, the bundle's own calibration without a pack."""
+    if camera.calibration is not None:
+        pack = read_pack(camera.calibration)
+        verdict = pack_fits(pack, bundle, bundle.graph())
+        if not verdict.ok:
+            raise BundleError(verdict.reason, where=str(camera.calibration), fix=verdict.fix)
+        return pack.calibration, None if pack.weight is None else np.asarray(pack.weight, np.float32)
+    if bundle.manifest.calibration is None:
+        raise BundleError(
+            "it has no calibration, and the camera has no pack",
+            where=f"{bundle.path}, camera {camera.name}",
+            fix="export it again with --data of the scene's normal life",
+        )
+    return bundle.manifest.calibration, None
+
+
+def _connect(
+    site: SiteConfig, stations: list[Station], hub: SensorHub, store: EventStore, stack: ExitStack
+) -> SensorSubscriber | None:
+    """Publishers and the sensors' subscriber; none without a broker. They connect when they are started."""
+    if site.broker.url == "none":
+        return None
+    broker: BrokerConfig = site.broker
+    if broker.url == "embedded":
+        embedded = stack.enter_context(EmbeddedBroker())
+        broker = broker.model_copy(update={"url": embedded.url})
+        _log.info("embedded broker at %s", embedded.url)
+    for station in stations:
+        station.publisher = camera_publisher(broker, site=site.site, camera=station.name, store=store)
+    client = MqttClient(broker, client_id=client_id(broker, site.site, "sensors"))
+    return SensorSubscriber(client, hub, site.site)

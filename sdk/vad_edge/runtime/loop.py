@@ -1,0 +1,243 @@
+"""The loop of a run: frames in, levels and events out."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+
+import numpy as np
+
+from vad_edge.clock import MediaClock
+from vad_edge.events.event import Event
+from vad_edge.pipeline import STAGES, ScoredFrame
+from vad_edge.report.moment import Moment, RunObserver
+from vad_edge.runtime.assemble import Assembly, assemble
+from vad_edge.runtime.audience import Audience
+from vad_edge.runtime.collect import POLL_S, Picked, collect_live, collect_recorded
+from vad_edge.runtime.desk import EventDesk
+from vad_edge.runtime.settings import RunSettings, RunSummary
+from vad_edge.runtime.station import Station
+from vad_edge.runtime.watch import HealthWatch
+from vad_edge.sensors.reading import SensorSurprise
+from vad_edge.video.frame import Frame
+
+_log = logging.getLogger(__name__)
+
+READY_S = 10.0
+LATENCIES_KEPT = 100_000
+
+
+def run(
+    settings: RunSettings, observers: Sequence[RunObserver] = (), stop: threading.Event | None = None
+) -> RunSummary:
+    """Watch until the sources end, the duration is over or `stop` is set.
+
+    Recordings run as fast as they can, on media time. Events are in the store before an observer or a broker
+    sees them. Ends cleanly whatever ends it: store closed, state published, observers closed.
+    Raises ConfigError, SourceError, BundleError, EngineError or StoreError for what cannot begin, and
+    EngineError when the engine fails on the way.
+    """
+    audience = Audience(observers)
+    with ExitStack() as stack:
+        stack.callback(audience.close)
+        parts = assemble(settings, stack)
+        return _Run(settings, parts, audience, stop or threading.Event()).to_the_end()
+
+
+class _Run:
+    def __init__(
+        self, settings: RunSettings, parts: Assembly, audience: Audience, stop: threading.Event
+    ) -> None:
+        self._settings = settings
+        self._parts = parts
+        self._audience = audience
+        self._stop = stop
+        self._watch = HealthWatch(parts, settings.bundle)
+        self._weights = {sensor.name: sensor.weight for sensor in settings.site.sensor}
+        self._seconds = dict.fromkeys(("wait", "fuse", "observe"), 0.0)
+        self._latencies: deque[float] = deque(maxlen=LATENCIES_KEPT)
+        self._began = time.perf_counter()
+        self._first_score_s: float | None = None
+        self._events = 0
+        self._incidents: set[str] = set()
+        publishers = {s.name: s.publisher for s in parts.stations if s.publisher is not None}
+        self._desk = EventDesk(
+            parts.store, parts.health, {name: publisher.wake for name, publisher in publishers.items()}
+        )
+
+    def to_the_end(self) -> RunSummary:
+        try:
+            self._connect()
+            while not self._over():
+                self._turn()
+        finally:
+            self._finish()
+        return self._summary()
+
+    def _connect(self) -> None:
+        """Sensors first: a replay begins as soon as a camera says it is online."""
+        subscriber = self._parts.subscriber
+        if subscriber is not None:
+            subscriber.start()
+            if self._settings.site.sensor and not subscriber.wait_ready(READY_S):
+                _log.warning("the broker does not answer yet; sensors will join when it does")
+        for station in self._parts.stations:
+            if station.publisher is not None:
+                station.publish_state(self._parts.clock.wall)
+                station.publisher.start()
+        if subscriber is not None and self._settings.replay_wait_s > 0:
+            self._wait_for_replay()
+
+    def _wait_for_replay(self) -> None:
+        assert self._parts.subscriber is not None  # noqa: S101 - asked for above
+        _log.info("waiting up to %.0f s for the sensor replay", self._settings.replay_wait_s)
+        deadline_s = time.monotonic() + self._settings.replay_wait_s
+        while not self._stop.is_set() and time.monotonic() < deadline_s:
+            if self._parts.subscriber.wait_for_replay(POLL_S):
+                return
+        _log.warning("no sensor replay came; going on without")
+
+    def _over(self) -> bool:
+        limit_s = self._settings.duration_s
+        if self._stop.is_set() or (limit_s is not None and self._parts.clock.now() >= limit_s):
+            return True
+        return all(station.ended for station in self._parts.stations)
+
+    def _turn(self) -> None:
+        started = time.perf_counter()
+        picked = self._collect()
+        collected = time.perf_counter()
+        self._seconds["wait"] += collected - started
+        scored = self._score(picked)
+        for station, frame, result in zip(
+            self._parts.stations, (frame for frame, _ in picked), scored, strict=True
+        ):
+            if frame is not None:
+                self._decide(station, frame.time_s, result)
+                self._latencies.append(time.perf_counter() - collected)
+                self._observe(station, frame, result)
+            elif not self._parts.clock.is_media:
+                self._decide_without_frame(station)
+        for event in self._desk.kept():
+            self._audience.on_event(event)
+        for condition in self._watch.look(self._parts.clock.now()):
+            self._audience.on_health(condition)
+
+    def _collect(self) -> list[Picked]:
+        stations = self._parts.stations
+        if isinstance(self._parts.clock, MediaClock):
+            picked = collect_recorded(stations, self._stop, self._skipped)
+            for frame, _ in picked:
+                if frame is not None:
+                    self._parts.clock.advance(frame.time_s)
+            return picked
+        fps = self._settings.bundle.manifest.clock.fps if self._settings.bundle else 1 / POLL_S
+        return collect_live(stations, self._parts.arrived, 1 / fps, self._skipped)
+
+    def _score(self, picked: Sequence[Picked]) -> Sequence[ScoredFrame | None]:
+        pipeline = self._parts.pipeline
+        if pipeline is None:
+            return [None] * len(picked)
+        for row, (_, gap) in enumerate(picked):
+            if gap:
+                pipeline.reset(row)
+        scored = pipeline.step([frame for frame, _ in picked])
+        if self._first_score_s is None and any(result and result.surprise for result in scored):
+            self._first_score_s = time.perf_counter() - self._began
+        return scored
+
+    def _decide_without_frame(self, station: Station) -> None:
+        """Sensors alone, where a camera has been silent for a while."""
+        now = self._parts.clock.now()
+        if now - max(station.last_frame_s, station.last_update_s) >= POLL_S:
+            self._decide(station, now, None)
+
+    def _decide(self, station: Station, time_s: float, scored: ScoredFrame | None) -> None:
+        started = time.perf_counter()
+        event = station.decide(
+            time_s,
+            scored,
+            self._evidence(station, time_s - station.config.latency_s),
+            site=self._settings.site.site,
+            wall=self._parts.clock.wall,
+        )
+        if event is not None:
+            self._announce(event)
+        station.publish(self._parts.clock.wall, level_changed=event is not None)
+        if scored is not None:
+            self._watch.frame(station, scored)
+        self._seconds["fuse"] += time.perf_counter() - started
+
+    def _evidence(self, station: Station, time_s: float) -> list[tuple[SensorSurprise, float]]:
+        found = self._parts.hub.evidence(station.name, time_s)
+        return [(surprise, self._weights[surprise.stream]) for surprise in found]
+
+    def _announce(self, event: Event) -> None:
+        self._events += 1
+        self._incidents.add(event.incident)
+        self._desk.submit(event)
+
+    def _skipped(self, station: Station, frame: Frame) -> None:
+        self._observe(station, frame, None)
+
+    def _observe(self, station: Station, frame: Frame, scored: ScoredFrame | None) -> None:
+        started = time.perf_counter()
+        self._audience.on_moment(
+            Moment(
+                camera=station.name,
+                frame=frame,
+                scored=scored,
+                risk=station.risk,
+                level=station.machine.level,
+                sensors=self._parts.hub.views(frame.time_s),
+                counters=self._counters(station),
+            )
+        )
+        self._seconds["observe"] += time.perf_counter() - started
+
+    def _counters(self, station: Station) -> Mapping[str, int]:
+        dropped = station.reader.dropped if station.reader is not None else 0
+        return {**station.counts, "dropped": dropped, "events": self._events}
+
+    def _finish(self) -> None:
+        """Commit and publish what is left; the files are closed by the stack."""
+        self._desk.close()
+        for event in self._desk.kept():
+            self._audience.on_event(event)
+        for condition in self._watch.look(self._parts.clock.now(), last=True):
+            self._audience.on_health(condition)
+        for station in self._parts.stations:
+            if station.publisher is not None:
+                station.publish_state(self._parts.clock.wall)
+                station.publisher.stop()
+        if self._parts.subscriber is not None:
+            self._parts.subscriber.stop()
+
+    def _summary(self) -> RunSummary:
+        stations, pipeline = self._parts.stations, self._parts.pipeline
+        readers = [station.reader for station in stations if station.reader is not None]
+        counts = pipeline.counts if pipeline is not None else {}
+        spent = pipeline.seconds if pipeline is not None else dict.fromkeys(STAGES, 0.0)
+        latencies = np.array(self._latencies or [0.0]) * 1000.0
+        problems = [reader.truncated for reader in readers if reader.truncated]
+        return RunSummary(
+            frames=sum(station.counts["frames"] for station in stations),
+            scored=counts.get("scored", 0),
+            invalid=counts.get("invalid", 0) + counts.get("not_finite", 0),
+            skipped=sum(station.counts["skipped"] for station in stations),
+            dropped=sum(reader.dropped for reader in readers),
+            events=self._events,
+            incidents=len(self._incidents),
+            wall_s=time.perf_counter() - self._began,
+            first_score_s=self._first_score_s,
+            latency_ms={
+                "p50": float(np.percentile(latencies, 50)),
+                "p99": float(np.percentile(latencies, 99)),
+            },
+            seconds={"decode": sum(reader.decode_s for reader in readers), **spent, **self._seconds},
+            problems=(*problems, *self._audience.lost),
+        )

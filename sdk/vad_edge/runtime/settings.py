@@ -1,0 +1,67 @@
+"""What a run is told, and what it tells in the end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from vad_edge.bundle.archive import Bundle
+from vad_edge.config.site import SiteConfig
+
+
+@dataclass(frozen=True, slots=True)
+class RunSettings:
+    """One run.
+
+    bundle may be None for a site without cameras. output is the folder of the event store, the user's state
+    folder where None. duration_s ends the run on its own clock. replay_wait_s is how long a run on recordings
+    waits for a sensor replay before its first frame. threads is the engine's share of the cores, all of them
+    where None.
+    """
+
+    site: SiteConfig
+    bundle: Bundle | None = None
+    output: Path | None = None
+    duration_s: float | None = None
+    engine: str = "auto"
+    threads: int | None = None
+    replay_wait_s: float = 0.0
+
+    @property
+    def store_path(self) -> Path:
+        """Where the events of this site are kept."""
+        folder = self.output or platformdirs.user_state_path("vad-edge") / self.site.site
+        return folder / "events.db"
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """What happened in a run.
+
+    frames counts the source frames dealt with, scored those the model scored, invalid those it could not,
+    skipped those the resampler left out, dropped those a live reader threw away. latency_ms holds the p50 and
+    p99 from a frame's leaving the reader to its risk. seconds says where the time went; decode runs in
+    threads of its own, beside the others. first_score_s is from the run's start to the first valid score.
+    problems lists what went wrong on the way, such as a truncated file.
+    """
+
+    frames: int
+    scored: int
+    invalid: int
+    skipped: int
+    dropped: int
+    events: int
+    incidents: int
+    wall_s: float
+    first_score_s: float | None
+    latency_ms: Mapping[str, float]
+    seconds: Mapping[str, float]
+    problems: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self)

@@ -1,0 +1,120 @@
+"""One camera of a run: its reader, its risk, its level."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vad_edge.config.site import CameraConfig
+from vad_edge.events.announce import event_from_change
+from vad_edge.events.event import Event
+from vad_edge.fusion.fuse import Fuser
+from vad_edge.fusion.machine import LevelChange, WarningMachine
+from vad_edge.fusion.risk import Risk
+from vad_edge.mqtt.publisher import CameraPublisher
+from vad_edge.pipeline import ScoredFrame
+from vad_edge.scoring.regions import Region, find_regions
+from vad_edge.sensors.reading import SensorSurprise
+from vad_edge.video.frame import Frame
+from vad_edge.video.reader import Reader
+from vad_edge.video.resample import Admission, FrameRateGate
+
+
+@dataclass
+class Station:
+    """Everything a run holds for one camera; reader and gate are None where there are only sensors."""
+
+    config: CameraConfig
+    fuser: Fuser
+    machine: WarningMachine
+    reader: Reader | None = None
+    gate: FrameRateGate | None = None
+    publisher: CameraPublisher | None = None
+    risk: Risk | None = None
+    last_frame_s: float = 0.0
+    last_update_s: float = 0.0
+    since: datetime | None = None
+    counts: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def name(self) -> str:
+        """The camera's name."""
+        return self.config.name
+
+    @property
+    def ended(self) -> bool:
+        """Whether a recording is over."""
+        return self.reader is not None and self.reader.ended
+
+    def admit(self, frame: Frame) -> Admission:
+        """Whether the model sees this frame."""
+        self.last_frame_s = frame.time_s
+        self.counts["frames"] += 1
+        admission = self.gate.admit(frame.time_s) if self.gate is not None else Admission(take=True)
+        if not admission.take:
+            self.counts["skipped"] += 1
+        return admission
+
+    def decide(
+        self,
+        time_s: float,
+        scored: ScoredFrame | None,
+        evidence: Sequence[tuple[SensorSurprise, float]],
+        *,
+        site: str,
+        wall: Callable[[float], datetime],
+    ) -> Event | None:
+        """Fuse what is known at `time_s` into the risk; the event, if the level changes."""
+        self.last_update_s = time_s
+        surprise = scored.surprise if scored is not None else None
+        self.risk = self.fuser.update(time_s, surprise, evidence)
+        change = self.machine.update(self.risk)
+        if change is None:
+            return None
+        self.since = None if change.kind == "cleared" else wall(change.since_s)
+        return event_from_change(
+            change,
+            self.risk,
+            surprise,
+            site=site,
+            camera=self.name,
+            wall=wall,
+            regions=_regions(change, scored),
+        )
+
+    def publish(self, wall: Callable[[float], datetime], *, level_changed: bool) -> None:
+        """Tell the broker, if there is one; never waits for it."""
+        if self.publisher is None or self.risk is None:
+            return
+        self.publisher.publish_risk(self.risk.value)
+        if level_changed:
+            self.publish_state(wall)
+
+    def publish_state(self, wall: Callable[[float], datetime]) -> None:
+        """Publish the level as it stands, retained."""
+        if self.publisher is not None:
+            self.publisher.publish_state(
+                self.machine.level,
+                risk=0.0 if self.risk is None else self.risk.value,
+                time=wall(self.last_update_s),
+                since=self.since,
+                incident=self.machine.incident,
+            )
+
+
+def _regions(change: LevelChange, scored: ScoredFrame | None) -> Sequence[Region]:
+    if change.kind == "cleared" or scored is None or scored.error_map is None:
+        return ()
+    height, width = scored.frame.image.shape[:2]
+    return find_regions(scored.error_map, floor=half_peak(scored.error_map), width=width, height=height)
+
+
+def half_peak(error_map: NDArray[np.float32]) -> float:
+    """Half way from the map's median to its peak: what stands out, whatever the model's scale."""
+    middle = float(np.median(error_map))
+    return middle + 0.5 * (float(error_map.max()) - middle)

@@ -1,0 +1,95 @@
+"""What is wrong with the cameras, sensors and broker of a run, as conditions on the health board."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+
+from vad_edge.bundle.archive import Bundle
+from vad_edge.health.board import HealthEvent
+from vad_edge.pipeline import ScoredFrame
+from vad_edge.runtime.assemble import Assembly
+from vad_edge.runtime.station import Station
+
+LOOK_EVERY_S = 0.5
+SLOW_SHARE = 0.9
+"""A source that gives less than this share of the model's frame rate makes motion look faster than it is."""
+
+
+class HealthWatch:
+    """Looks at the parts of a run now and then, and keeps the health board true."""
+
+    def __init__(self, parts: Assembly, bundle: Bundle | None) -> None:
+        self._parts = parts
+        self._health = parts.health
+        self._fps = bundle.manifest.clock.fps if bundle is not None else 0.0
+        self._last_s = -math.inf
+        self._sensor_faults: set[tuple[str, str]] = set()
+        self._invalid: dict[str, str] = {}
+
+    def frame(self, station: Station, scored: ScoredFrame) -> None:
+        """Note what the pipeline made of a frame."""
+        reason = "" if scored.validity.ok else scored.validity.reason
+        self._change_invalid(station, reason, scored.validity.detail)
+        finite = scored.scores is not None or not scored.validity.ok
+        self._set("model_not_finite", station.name, not finite, "the model gave no finite score")
+        if not finite:
+            self._health.count("model_not_finite")
+
+    def look(self, time_s: float, *, last: bool = False) -> Sequence[HealthEvent]:
+        """Check cameras, sensors and broker; the conditions that began or ended since the last call."""
+        now = time.monotonic()
+        if last or now - self._last_s >= LOOK_EVERY_S:
+            self._last_s = now
+            for station in self._parts.stations:
+                self._look_at_camera(station)
+            self._look_at_sensors(time_s)
+        events = self._health.drain()
+        if events or last:
+            snapshot = self._health.snapshot()
+            for station in self._parts.stations:
+                if station.publisher is not None:
+                    station.publisher.publish_health(snapshot)
+        return events
+
+    def _look_at_camera(self, station: Station) -> None:
+        reader = station.reader
+        if reader is not None:
+            error = reader.error
+            self._set("camera_lost", station.name, error is not None, str(error))
+            self._set("source_truncated", station.name, reader.truncated is not None, reader.truncated or "")
+            fps = reader.info.fps if reader.info is not None else None
+            slow = fps is not None and fps < SLOW_SHARE * self._fps
+            self._set(
+                "slow_source",
+                station.name,
+                slow,
+                f"the source gives {fps or 0:g} frames a second, the model knows {self._fps:g}",
+            )
+        if station.publisher is not None:
+            client = station.publisher.client
+            lost = not client.connected and bool(client.last_error)
+            self._set("broker_unreachable", station.name, lost, client.last_error)
+
+    def _look_at_sensors(self, time_s: float) -> None:
+        found = {(code, stream): text for code, stream, text in self._parts.hub.conditions(time_s)}
+        for (code, stream), text in found.items():
+            self._health.raise_condition(code, stream, text)
+        for code, stream in self._sensor_faults - found.keys():
+            self._health.clear_condition(code, stream)
+        self._sensor_faults = set(found)
+
+    def _change_invalid(self, station: Station, reason: str, detail: str) -> None:
+        before = self._invalid.get(station.name, "")
+        if before and before != reason:
+            self._health.clear_condition(f"frame_{before}", station.name)
+        if reason and before != reason:
+            self._health.raise_condition(f"frame_{reason}", station.name, detail)
+        self._invalid[station.name] = reason
+
+    def _set(self, code: str, subject: str, holds: bool, message: str) -> None:
+        if holds:
+            self._health.raise_condition(code, subject, message)
+        else:
+            self._health.clear_condition(code, subject)
