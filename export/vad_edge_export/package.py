@@ -50,15 +50,16 @@ def export_bundle(
     *,
     data: Path,
     name: str | None = None,
+    terms: str = "",
     on_progress: Progress | None = None,
 ) -> ExportReport:
     """Write the bundle of a trained student to `output`, calibrated on normal footage of `data`.
 
     The calibration takes the training clips that the student was not fitted on, or the held-out end of an
     only clip; where there is neither, it takes what the student was fitted on and says so. name is the
-    model's, the output's stem by default. Raises DataError for a checkpoint or folder that is not as
-    described, EngineError where graph and checkpoint disagree, BundleError where the bundle cannot be
-    written.
+    model's, the output's stem by default; terms says what the weights may be used for. Raises DataError for a
+    checkpoint or folder that is not as described, EngineError where graph and checkpoint disagree,
+    BundleError where the bundle cannot be written.
     """
     report = on_progress or (lambda stage, share: None)
     student = load_student(checkpoint)
@@ -68,7 +69,7 @@ def export_bundle(
 
     report("graph", 0.0)
     manifest, members = lower(
-        student, name=name or output.stem, provenance=_provenance(origin, footage.notes)
+        student, name=name or output.stem, provenance=_provenance(origin, footage.notes, terms)
     )
     report("graph", 1.0)
     with tempfile.TemporaryDirectory() as folder:
@@ -121,12 +122,13 @@ def _origin(checkpoint: Path) -> dict[str, Any]:
     return dict(read_checkpoint(checkpoint)["hyper_parameters"].get("data", {}))
 
 
-def _provenance(origin: Mapping[str, Any], notes: Sequence[str]) -> Provenance:
+def _provenance(origin: Mapping[str, Any], notes: Sequence[str], terms: str) -> Provenance:
     return Provenance(
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         code_version=version("vad-edge"),
         trained_on=str(origin.get("name", "")),
         data_fingerprint=str(origin.get("fingerprint", "")),
         synthetic=bool(origin.get("synthetic", False)),
+        license=terms,
         notes="; ".join(notes),
     )

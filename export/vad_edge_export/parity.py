@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -52,15 +54,16 @@ def check_parity(
     state = model.eval().initial_state(batch)
     scores, engine_scores = [], []
     worst_map = 0.0
-    for step in range(steps):
-        _fill(engine.inputs, frames[(offsets + step) % len(frames)], random)
-        score, error_map, state = _torch_step(model, engine.inputs, state)
-        found = engine.step()
-        active = engine.inputs.active
-        scores.append(score[active])
-        engine_scores.append(found.score[active])
-        difference = np.abs(error_map[active] - found.error_map[active])
-        worst_map = np.maximum(worst_map, difference.max(initial=0.0))
+    with _one_thread():
+        for step in range(steps):
+            _fill(engine.inputs, frames[(offsets + step) % len(frames)], random)
+            score, error_map, state = _torch_step(model, engine.inputs, state)
+            found = engine.step()
+            active = engine.inputs.active
+            scores.append(score[active])
+            engine_scores.append(found.score[active])
+            difference = np.abs(error_map[active] - found.error_map[active])
+            worst_map = np.maximum(worst_map, difference.max(initial=0.0))
     parity = _compare(np.concatenate(scores), np.concatenate(engine_scores), float(worst_map), steps)
     if not parity.max_rel_score <= max_rel:
         raise EngineError(
@@ -86,6 +89,17 @@ def _torch_step(
     host = (torch.from_numpy(part) for part in (inputs.frame, inputs.weight, inputs.active, inputs.reset))
     score, error_map, *new_state = model(*host, *state)
     return score.numpy(), error_map.numpy(), tuple(new_state)
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """On a busy machine torch's threads wait for each other a hundred times longer than they work."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _compare(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,17 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vad_edge.bundle.archive import Bundle, read_bundle
-from vad_edge.clock import MediaClock
 from vad_edge.errors import DataError
 from vad_edge.pipeline import score_recording
-from vad_edge.video.source import open_source
-from vad_edge_training.baselines import baselines, median_background, score_clip
+from vad_edge_training.baselines import Gray, baselines, median_background, score_clip
 from vad_edge_training.datasets.clips import ClipFolder
 from vad_edge_training.metrics import PROTOCOL, FrameAuc, average_precision, clip_aucs, frame_auc
+from vad_edge_training.progress import Progress, silent
 
-_log = logging.getLogger(__name__)
-
-Progress = Callable[[str, int, int], None]
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
@@ -106,7 +101,7 @@ def evaluate_bundle(
             "the bundle has no calibration", where=str(bundle), fix="export it with --data of normal footage"
         )
     folder = ClipFolder(data)
-    report = on_progress or (lambda what, done, total: None)
+    report = on_progress or silent
     background = _background(folder, report) if with_baselines else None
     clips = []
     for done, clip in enumerate(folder.testing):
@@ -160,31 +155,37 @@ def _score(
     cues = {name: scored.scores[:, column] for column, name in enumerate(bundle.manifest.cues)}
     found = {}
     if background is not None:
-        gray = _gray_frames(folder, clip)
+        gray = list(_gray_frames(folder, clip))
         found = {baseline.name: score_clip(baseline, gray) for baseline in baselines(background)}
     return _ClipScores(scored.surprise, cues, found, truth)
 
 
 def _background(folder: ClipFolder, report: Progress) -> NDArray[np.float32]:
     clips = folder.training
-    every = max(sum(folder.open_info(clip).frame_count or 0 for clip in clips) // BACKGROUND_FRAMES, 1)
     samples = []
     for done, clip in enumerate(clips):
         report("background", done, len(clips))
-        samples.append(_gray_frames(folder, clip, every=every))
+        samples.append(_thinned(_gray_frames(folder, clip), most=max(BACKGROUND_FRAMES // len(clips), 1)))
+    report("background", len(clips), len(clips))
     return median_background(samples, every=1)
 
 
-def _gray_frames(folder: ClipFolder, clip: Path, every: int = 1) -> list[NDArray[np.uint8]]:
-    source = open_source(str(clip), MediaClock(), fps=folder.fps)
-    frames = []
-    try:
-        while (frame := source.read()) is not None:
-            if frame.index % every == 0:
-                frames.append(np.asarray(cv2.cvtColor(frame.image, cv2.COLOR_BGR2GRAY), np.uint8))
-    finally:
-        source.close()
-    return frames
+def _thinned(frames: Iterable[Gray], most: int) -> list[Gray]:
+    """At most `most` frames, evenly spaced, without ever holding many more."""
+    kept: list[Gray] = []
+    every = 1
+    for index, frame in enumerate(frames):
+        if index % every == 0:
+            kept.append(frame)
+        if len(kept) > most:
+            del kept[1::2]
+            every *= 2
+    return kept
+
+
+def _gray_frames(folder: ClipFolder, clip: Path) -> Iterator[Gray]:
+    for frame in folder.frames(clip):
+        yield np.asarray(cv2.cvtColor(frame.image, cv2.COLOR_BGR2GRAY), np.uint8)
 
 
 def _plain(auc: FrameAuc) -> dict[str, float | None]:

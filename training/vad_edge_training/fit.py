@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime, timezone
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -22,10 +19,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from vad_edge.errors import DataError
+from vad_edge.errors import ConfigError, DataError
 from vad_edge_training.datasets.clips import ClipFolder
-from vad_edge_training.datasets.frames import Progress, SubclipDataset, load_frames
+from vad_edge_training.datasets.frames import load_frames
+from vad_edge_training.datasets.subclips import SubclipDataset
+from vad_edge_training.history import LossHistory, write_summary
 from vad_edge_training.models.student import Student, StudentConfig
+from vad_edge_training.progress import Progress, silent
+from vad_edge_training.shell import StudentModule, student_config
 
 HELD_OUT = 0.2
 """Share of the training clips not fitted: it picks the checkpoint and calibrates the bundle."""
@@ -35,7 +36,10 @@ PREPARE_FRAMES = 400
 
 @dataclass(frozen=True)
 class FitConfig:
-    """How a student is fitted; clip_length frames make one example, and every stride-th frame begins one."""
+    """How a student is fitted: clip_length frames make one example, every stride frames give one.
+
+    Raises ConfigError for a value that is not positive.
+    """
 
     epochs: int = 8
     batch_size: int = 8
@@ -44,41 +48,11 @@ class FitConfig:
     learning_rate: float = 1e-3
     seed: int = 0
 
-
-class StudentModule(lightning.LightningModule):
-    """The training shell around a student; the student itself knows nothing of it."""
-
-    def __init__(self, student: dict[str, Any], data: dict[str, Any], learning_rate: float) -> None:
-        super().__init__()
-        self.save_hyperparameters()
-        self.student = Student(student_config(student))
-        self._learning_rate = learning_rate
-
-    def training_step(self, clip: Tensor, index: int) -> Tensor:
-        """Loss of one batch, mirrored half of the time."""
-        if torch.rand(()) < 0.5:
-            clip = clip.flip(3)
-        losses = self.student.loss(clip)
-        if not torch.isfinite(losses["loss"]):
-            raise DataError(
-                f"the loss became {losses['loss'].item()} in epoch {self.current_epoch}",
-                fix="lower --learning-rate, and look at the clips for broken frames",
-            )
-        self.log("train_loss", losses["loss"], prog_bar=True, on_step=False, on_epoch=True)
-        return losses["loss"]
-
-    def validation_step(self, clip: Tensor, index: int) -> None:
-        """Loss on held-out normal footage."""
-        losses = self.student.loss(clip)
-        self.log("val_loss", losses["loss"], prog_bar=True, on_epoch=True)
-        self.log("val_mse", losses["mse"], on_epoch=True)
-
-    def configure_optimizers(self) -> Any:
-        """AdamW under a cosine that ends with the last step."""
-        optimizer = torch.optim.AdamW(self.student.parameters(), self._learning_rate)
-        steps = max(int(self.trainer.estimated_stepping_batches), 1)
-        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "clip_length", "stride", "learning_rate"):
+            value = getattr(self, name)
+            if not value > 0:
+                raise ConfigError(f"{name}: {value} is not above 0", fix=f"the default is {_default(name)}")
 
 
 def train_student(
@@ -94,53 +68,52 @@ def train_student(
 ) -> Path:
     """Fit a student on the training clips of `data`; returns the checkpoint with the lowest held-out loss.
 
-    output gets ``best.ckpt``, ``last.ckpt``, ``metrics.csv`` and ``training.json``. resume goes on from
-    ``last.ckpt`` when there is one. CUDA is used where it is. Raises DataError for data that does not fit.
+    output gets ``best.ckpt``, ``last.ckpt``, ``metrics.csv``, ``training.json`` and ``loss.png``. resume goes
+    on from ``last.ckpt`` when there is one, with more epochs if asked. CUDA is used where it is. Raises
+    DataError for data that does not fit and for a loss that is no number, ConfigError for settings that
+    contradict each other or the checkpoint, SourceError for a clip that cannot be read.
     """
+    if fit.clip_length <= student.history:
+        raise ConfigError(
+            f"clip_length: {fit.clip_length} frames leave none to predict from {student.history}",
+            fix=f"give at least {student.history + 1}",
+        )
     lightning.seed_everything(fit.seed, workers=True, verbose=False)
+    report = on_progress or silent
     folder = ClipFolder(data)
     frames = load_frames(
-        folder,
-        height=student.height,
-        width=student.width,
-        fps=student.fps,
-        cache=cache,
-        on_progress=on_progress,
+        folder, height=student.height, width=student.width, fps=student.fps, cache=cache, on_progress=report
     )
     names = [clip.name for clip in folder.training]
     fitted, held_out = split_clips(names, frames, fit.clip_length)
-    origin = {
-        "name": folder.name,
-        "synthetic": folder.synthetic,
-        "fingerprint": folder.fingerprint,
-        "fitted_clips": [name for name, _ in fitted],
-        "held_out_clips": [name for name, _ in held_out if name not in {f for f, _ in fitted}],
-        "code_version": version("vad-edge"),
-        "fit": asdict(fit),
-    }
+    origin = _origin(folder, fit, [name for name, _ in fitted], [name for name, _ in held_out])
     module = StudentModule(student=asdict(student), data=origin, learning_rate=fit.learning_rate)
     module.student.prepare(_sample([clip for _, clip in fitted], PREPARE_FRAMES))
+
     output.mkdir(parents=True, exist_ok=True)
-    keep = ModelCheckpoint(output, "best", monitor="val_loss", save_last=True, enable_version_counter=False)
-    trainer = _trainer(output, fit, keep, progress_bar=progress_bar)
     last = output / "last.ckpt"
+    resumed = resume and last.exists()
+    if resumed:
+        _check_same(last, asdict(student), origin)
+    history = LossHistory(report)
+    trainer = _trainer(output, fit, history, progress_bar=progress_bar)
     with warnings.catch_warnings():
         # Our loaders read memory-mapped arrays: worker processes would cost more than they give.
         warnings.filterwarnings("ignore", message=".*does not have many workers")
         warnings.filterwarnings("ignore", message=".*exists and is not empty")
         warnings.filterwarnings("ignore", message=".*number of training batches")
+        warnings.filterwarnings("ignore", message="The dirpath has changed")
         # Lightning's own call into torch; nothing a user can do about it.
         warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)`")
         trainer.fit(
             module,
-            _loader([clip for _, clip in fitted], fit, shuffle=True),
-            _loader([clip for _, clip in held_out], fit, shuffle=False),
-            ckpt_path=str(last) if resume and last.exists() else None,
+            _loader(fitted, fit, shuffle=True),
+            _loader(held_out, fit, shuffle=False),
+            ckpt_path=str(last) if resumed else None,
             weights_only=True,
         )
-    best = Path(keep.best_model_path)
-    _write_summary(output, origin, student, trainer)
-    return best
+    write_summary(output, history.rows, {"student": asdict(student), "data": origin})
+    return output / "best.ckpt"
 
 
 def load_student(checkpoint: Path) -> Student:
@@ -172,11 +145,6 @@ def read_checkpoint(checkpoint: Path) -> dict[str, Any]:
     return stored
 
 
-def student_config(values: dict[str, Any]) -> StudentConfig:
-    """A configuration from the plain values a checkpoint holds."""
-    return StudentConfig(**{**values, "error_windows": tuple(values["error_windows"])})
-
-
 Clips = list[tuple[str, NDArray[np.uint8]]]
 
 
@@ -204,26 +172,63 @@ def split_clips(
     return fitted, held_out
 
 
+def _origin(
+    folder: ClipFolder, fit: FitConfig, fitted: Sequence[str], held_out: Sequence[str]
+) -> dict[str, Any]:
+    return {
+        "name": folder.name,
+        "synthetic": folder.synthetic,
+        "fingerprint": folder.fingerprint,
+        "fitted_clips": list(fitted),
+        "held_out_clips": [name for name in held_out if name not in fitted],
+        "versions": {name: version(name) for name in ("vad-edge", "torch", "lightning")},
+        "fit": asdict(fit),
+    }
+
+
+def _check_same(last: Path, student: dict[str, Any], origin: dict[str, Any]) -> None:
+    """Refuse to go on from a checkpoint of another student, of other footage, or fitted otherwise."""
+    stored = read_checkpoint(last)["hyper_parameters"]
+    before, now = stored["data"], origin
+    same = {
+        "student": asdict(student_config(stored["student"])) == student,
+        "footage": before["fingerprint"] == now["fingerprint"],
+        "fit": {**before["fit"], "epochs": 0} == {**now["fit"], "epochs": 0},
+    }
+    changed = [name for name, kept in same.items() if not kept]
+    if changed:
+        raise ConfigError(
+            f"cannot go on: {', '.join(changed)} changed since this checkpoint",
+            where=str(last),
+            fix="give the settings it began with (more epochs are fine), or another output folder",
+        )
+
+
 def _sample(clips: Sequence[NDArray[np.uint8]], count: int) -> Tensor:
-    """About `count` frames, evenly over the clips."""
-    every = max(sum(len(clip) for clip in clips) // count, 1)
-    return torch.from_numpy(np.concatenate([clip[::every] for clip in clips]))
+    """At most `count` frames, evenly over the clips."""
+    places = [(clip, place) for clip, frames in enumerate(clips) for place in range(len(frames))]
+    every = -(-len(places) // count)
+    return torch.from_numpy(np.stack([clips[clip][place] for clip, place in places[::every]]))
 
 
-def _loader(clips: list[NDArray[np.uint8]], fit: FitConfig, *, shuffle: bool) -> DataLoader[Tensor]:
-    dataset = SubclipDataset(clips, fit.clip_length, fit.stride)
-    return DataLoader(dataset, batch_size=fit.batch_size, shuffle=shuffle, drop_last=False)
+def _loader(clips: Clips, fit: FitConfig, *, shuffle: bool) -> DataLoader[Tensor]:
+    frames = [frames for _, frames in clips]
+    dataset = SubclipDataset(frames, fit.clip_length, fit.stride, jitter=shuffle)
+    return DataLoader(dataset, batch_size=fit.batch_size, shuffle=shuffle)
 
 
-def _trainer(output: Path, fit: FitConfig, keep: ModelCheckpoint, *, progress_bar: bool) -> lightning.Trainer:
-    callbacks: list[Callback] = [keep]
+def _trainer(output: Path, fit: FitConfig, history: LossHistory, *, progress_bar: bool) -> lightning.Trainer:
+    # One for each: Lightning's own save_last keeps the last epoch that was better, not the last one.
+    best = ModelCheckpoint(output, "best", monitor="val_loss", **_EACH_EPOCH)
+    last = ModelCheckpoint(output, "last", **_EACH_EPOCH)
+    callbacks: list[Callback] = [history, best, last]
     if progress_bar:
         callbacks.append(RichProgressBar())
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     return lightning.Trainer(
         max_epochs=fit.epochs,
         accelerator="auto",
-        devices="auto",
+        devices=1,
         callbacks=callbacks,
         logger=CSVLogger(output, name="", version=""),
         gradient_clip_val=1.0,
@@ -235,15 +240,8 @@ def _trainer(output: Path, fit: FitConfig, keep: ModelCheckpoint, *, progress_ba
     )
 
 
-def _write_summary(
-    output: Path, origin: dict[str, Any], student: StudentConfig, trainer: lightning.Trainer
-) -> None:
-    figures = {name: float(value) for name, value in trainer.callback_metrics.items()}
-    summary = {
-        "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "epochs": trainer.current_epoch,
-        "last": {name: value for name, value in figures.items() if math.isfinite(value)},
-        "student": asdict(student),
-        "data": origin,
-    }
-    (output / "training.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+_EACH_EPOCH: dict[str, Any] = {"save_on_train_epoch_end": True, "enable_version_counter": False}
+
+
+def _default(name: str) -> Any:
+    return FitConfig.__dataclass_fields__[name].default

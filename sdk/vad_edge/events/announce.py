@@ -13,8 +13,6 @@ from vad_edge.fusion.risk import Risk
 from vad_edge.scoring.regions import Region
 from vad_edge.scoring.surprise import Surprise
 
-_LARGEST_CLAIM = 7.0
-
 
 def event_from_change(
     change: LevelChange,
@@ -24,12 +22,14 @@ def event_from_change(
     site: str,
     camera: str,
     wall: Callable[[float], datetime],
+    footage_frames: int = 0,
     regions: Sequence[Region] = (),
     time_synced: bool = True,
 ) -> Event:
     """The event that announces `change`, with what is known at that moment.
 
-    wall gives the UTC wall time of a run-clock time (`RunClock.wall`).
+    wall gives the UTC wall time of a run-clock time (`RunClock.wall`). footage_frames is how many frames of
+    normal footage the camera is calibrated on.
     """
     return Event(
         id=new_id(),
@@ -48,21 +48,25 @@ def event_from_change(
         cues={} if surprise is None else dict(surprise.cues),
         shares=dict(risk.shares),
         regions=tuple(regions),
-        rarity="" if surprise is None else rarity(surprise.total),
+        rarity="" if surprise is None else rarity(surprise.total, footage_frames),
         early_s=change.early_s,
         time_synced=time_synced,
         evidence={},
     )
 
 
-def rarity(surprise: float) -> str:
-    """A surprise in words; beyond one frame in ten million it claims no more than that.
+def rarity(surprise: float, footage_frames: int) -> str:
+    """A surprise in words, which claim nothing that the normal footage behind it cannot show.
 
-    >>> rarity(3.1)
-    'rarer than 1 frame in 1,200 of normal footage'
+    >>> rarity(2.1, footage_frames=5000)
+    'rarer than 1 frame in 120 of normal footage'
+    >>> rarity(4.0, footage_frames=5000)
+    'rarer than anything expected in 5,000 frames of normal footage'
     """
-    frames = 10.0 ** min(surprise, _LARGEST_CLAIM)
+    frames = 10.0 ** min(surprise, 300.0)
     if frames < 2.0:
         return "as common as normal footage"
+    if frames > footage_frames:
+        return f"rarer than anything expected in {footage_frames:,} frames of normal footage"
     step = 10.0 ** max(math.floor(math.log10(frames)) - 1, 0)
     return f"rarer than 1 frame in {math.floor(frames / step) * int(step):,} of normal footage"

@@ -148,6 +148,7 @@ def _pipeline(settings: RunSettings, stations: list[Station], stack: ExitStack) 
     lanes = []
     for station in stations:
         calibration, weight = _calibration(station.config, bundle)
+        station.footage_frames = calibration.frames
         station.gate = FrameRateGate(manifest.clock.fps, manifest.clock.max_gap_s)
         lanes.append(Lane(station.name, Scorer(calibration, manifest.cues), weight))
     engine = open_engine(bundle, batch=len(stations), engine=settings.engine, threads=settings.threads)

@@ -27,13 +27,17 @@ from vad_edge.video.resample import Admission, FrameRateGate
 
 @dataclass
 class Station:
-    """Everything a run holds for one camera; reader and gate are None where there are only sensors."""
+    """Everything a run holds for one camera; reader and gate are None where there are only sensors.
+
+    footage_frames is how many frames of normal footage the camera is calibrated on.
+    """
 
     config: CameraConfig
     fuser: Fuser
     machine: WarningMachine
     reader: Reader | None = None
     gate: FrameRateGate | None = None
+    footage_frames: int = 0
     publisher: CameraPublisher | None = None
     risk: Risk | None = None
     last_frame_s: float = 0.0
@@ -84,6 +88,7 @@ class Station:
             site=site,
             camera=self.name,
             wall=wall,
+            footage_frames=self.footage_frames,
             regions=_regions(change, scored),
         )
 

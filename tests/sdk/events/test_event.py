@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 
 import jsonschema
@@ -69,9 +70,12 @@ def test_a_foreign_envelope_is_refused(envelope: dict) -> None:
         (0.0, "as common as normal footage"),
         (1.0, "rarer than 1 frame in 10 of normal footage"),
         (3.1, "rarer than 1 frame in 1,200 of normal footage"),
-        (5.0, "rarer than 1 frame in 100,000 of normal footage"),
-        (300.0, "rarer than 1 frame in 10,000,000 of normal footage"),
+        (3.6, "rarer than 1 frame in 3,900 of normal footage"),
+        (4.0, "rarer than anything expected in 4,200 frames of normal footage"),
+        (math.inf, "rarer than anything expected in 4,200 frames of normal footage"),
     ],
 )
-def test_rarity_is_told_in_round_numbers(surprise: float, text: str) -> None:
-    assert rarity(surprise) == text
+def test_rarity_is_told_in_round_numbers_and_claims_no_more_than_the_footage_shows(
+    surprise: float, text: str
+) -> None:
+    assert rarity(surprise, footage_frames=4200) == text

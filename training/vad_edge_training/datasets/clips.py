@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import logging
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,14 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vad_edge.clock import MediaClock
-from vad_edge.errors import DataError, SourceError
+from vad_edge.errors import DataError
+from vad_edge.video.frame import Frame
 from vad_edge.video.images import SUFFIXES as IMAGE_SUFFIXES
-from vad_edge.video.source import SourceInfo, open_source
+from vad_edge.video.source import open_source
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
+
+_log = logging.getLogger(__name__)
 
 VIDEO_SUFFIXES = (".mkv", ".mp4", ".avi", ".webm", ".mov", ".m4v")
 
@@ -32,7 +37,7 @@ class ClipFolder:
 
     A clip is a video file or a folder of images. ``labels.csv`` has the columns clip, frame0 and abnormal,
     one row for every frame of every testing clip. ``dataset.toml`` may name the dataset, give the frame rate
-    of image folders and say that it is synthetic. Whatever does not fit raises DataError when asked for.
+    of all clips and say that it is synthetic. Whatever does not fit raises DataError when asked for.
     """
 
     root: Path
@@ -59,6 +64,15 @@ class ClipFolder:
                 where=str(self.root / "testing"),
                 fix="an evaluation needs testing/ and labels.csv",
             )
+        seen: dict[str, Path] = {}
+        for clip in clips:
+            other = seen.setdefault(_label_key(clip), clip)
+            if other != clip:
+                raise DataError(
+                    f"{other.name} and {clip.name} would share their labels",
+                    where=str(self.root / "testing"),
+                    fix="give every clip a name of its own, whatever the suffix",
+                )
         return clips
 
     @property
@@ -73,25 +87,42 @@ class ClipFolder:
 
     @property
     def fps(self) -> float | None:
-        """The frame rate for clips that do not say theirs; None lets each say its own."""
+        """The frame rate of all clips; None lets each clip say its own."""
         given = self._facts.get("fps")
-        return None if given is None else float(given)
+        if given is None:
+            return None
+        if isinstance(given, bool) or not isinstance(given, int | float) or not given > 0:
+            raise DataError(
+                f"fps: {given!r} is not a frame rate",
+                where=str(self.root / "dataset.toml"),
+                fix="give frames a second, for instance fps = 10",
+            )
+        return float(given)
 
     @cached_property
     def fingerprint(self) -> str:
-        """A sha256 over the names and contents of the training clips."""
+        """A sha256 over names, sizes and contents of the training clips' files."""
         digest = hashlib.sha256()
         for clip in self.training:
             for file in _files_of(clip):
-                digest.update(str(file.relative_to(self.root)).encode())
-                with file.open("rb") as stream:
-                    while block := stream.read(1 << 20):
-                        digest.update(block)
+                name = file.relative_to(self.root).as_posix()
+                digest.update(f"{name}\0{file.stat().st_size}\0{_sha256(file)}\n".encode())
         return digest.hexdigest()
+
+    def frames(self, clip: Path) -> Iterator[Frame]:
+        """The frames of a clip, one after another. Raises SourceError for a clip that cannot be read."""
+        source = open_source(str(clip), MediaClock(), fps=self.fps)
+        try:
+            while (frame := source.read()) is not None:
+                yield frame
+            if source.truncated:
+                _log.warning("%s", source.truncated)
+        finally:
+            source.close()
 
     def labels(self, clip: Path) -> NDArray[np.bool_]:
         """Which frames of a testing clip are abnormal, (T,)."""
-        key = _key(clip.stem if clip.is_file() else clip.name)
+        key = _label_key(clip)
         if key not in self._labels:
             raise DataError(
                 f"no labels for clip {clip.name}",
@@ -99,15 +130,6 @@ class ClipFolder:
                 fix="label every testing clip",
             )
         return self._labels[key]
-
-    def open_info(self, clip: Path) -> SourceInfo:
-        """What a clip says of itself. Raises DataError when it cannot be opened."""
-        try:
-            source = open_source(str(clip), MediaClock(), fps=self.fps)
-        except SourceError as error:
-            raise DataError(error.what, where=error.where, fix=error.fix) from error
-        source.close()
-        return source.info
 
     @property
     def _labels_path(self) -> Path:
@@ -128,18 +150,29 @@ class ClipFolder:
         path = self._labels_path
         if not path.exists():
             raise DataError("there are no labels", where=str(path), fix="give clip,frame0,abnormal rows")
+        try:
+            lines = path.read_text(encoding="utf-8-sig").splitlines()
+        except UnicodeDecodeError as error:
+            raise DataError(f"not a text file: {error}", where=str(path), fix="save it as UTF-8") from error
+        clips = {_label_key(clip): clip for clip in self.testing}
         flags: dict[str, list[bool]] = {}
-        with path.open(newline="", encoding="utf-8") as stream:
-            for line, row in enumerate(csv.DictReader(stream), start=2):
-                clip, frame, abnormal = _label_row(row, f"{path}, line {line}")
-                clip_flags = flags.setdefault(_key(clip), [])
-                if frame != len(clip_flags):
-                    raise DataError(
-                        f"clip {clip} goes on with frame {frame}, {len(clip_flags)} was to come",
-                        where=f"{path}, line {line}",
-                        fix="one row for every frame, from 0, in order",
-                    )
-                clip_flags.append(abnormal)
+        for number, row in enumerate(csv.DictReader(lines), start=2):
+            where = f"{path}, line {number}"
+            name, frame, abnormal = _label_row(row, where)
+            if _plain_number(name) not in clips:
+                raise DataError(
+                    f"labels for clip {name}, which is not in testing/",
+                    where=where,
+                    fix=f"the clips are {', '.join(sorted(clip.name for clip in clips.values()))}",
+                )
+            clip_flags = flags.setdefault(_plain_number(name), [])
+            if frame != len(clip_flags):
+                raise DataError(
+                    f"clip {name} goes on with frame {frame}, {len(clip_flags)} was to come",
+                    where=where,
+                    fix="one row for every frame, from 0, in order",
+                )
+            clip_flags.append(abnormal)
         return {clip: np.array(values, np.bool_) for clip, values in flags.items()}
 
     def _clips(self, part: str) -> list[Path]:
@@ -161,15 +194,27 @@ def _files_of(clip: Path) -> list[Path]:
     return sorted(path for path in clip.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
 
 
-def _key(clip: str) -> str:
+def _sha256(file: Path) -> str:
+    digest = hashlib.sha256()
+    with file.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _label_key(clip: Path) -> str:
+    return _plain_number(clip.name if clip.is_dir() else clip.stem)
+
+
+def _plain_number(name: str) -> str:
     """Clip names that are numbers may be padded differently in labels and on disk."""
-    return clip.lstrip("0") or "0" if clip.isdigit() else clip
+    return name.lstrip("0") or "0" if name.isdigit() else name
 
 
 def _label_row(row: dict[str, str], where: str) -> tuple[str, int, bool]:
     try:
-        return row["clip"], int(row["frame0"]), bool(int(row["abnormal"]))
-    except (KeyError, TypeError, ValueError):
+        return row["clip"].strip(), int(row["frame0"]), {"0": False, "1": True}[row["abnormal"].strip()]
+    except (KeyError, TypeError, ValueError, AttributeError):
         raise DataError(
             f"not a label: {','.join(str(value) for value in row.values())}",
             where=where,

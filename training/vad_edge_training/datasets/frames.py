@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import platformdirs
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
-from torch.utils.data import Dataset
 
-from vad_edge.clock import MediaClock
 from vad_edge.errors import DataError
 from vad_edge.video.resample import FrameRateGate
 from vad_edge.video.resize import resize_into
-from vad_edge.video.source import open_source
 from vad_edge_training.datasets.clips import ClipFolder
-
-Progress = Callable[[str, int, int], None]
-"""Called with what is being done, how much of it is done, and how much there is."""
+from vad_edge_training.progress import Progress, silent
 
 MAX_GAP_S = 2.0
 
@@ -41,55 +36,53 @@ def load_frames(
     cache folder by default. Raises DataError for a clip without frames, SourceError for one that cannot be
     read.
     """
+    report = on_progress or silent
     folder = cache or platformdirs.user_cache_path("vad-edge") / "frames"
-    key = hashlib.sha256(f"{data.fingerprint} {height}x{width} {fps:g}".encode()).hexdigest()[:24]
+    key = hashlib.sha256(f"{data.fingerprint} {data.fps} {height}x{width} {fps:g}".encode()).hexdigest()[:24]
     clips = []
     for done, clip in enumerate(data.training):
-        if on_progress is not None:
-            on_progress("decoding", done, len(data.training))
+        report("decoding", done, len(data.training))
         path = folder / key / f"{clip.name}.npy"
         if not path.exists():
-            _decode(clip, path, height, width, fps, data.fps)
+            _store(_model_frames(data, clip, height, width, fps), path, clip, (height, width, 3))
         clips.append(np.load(path, mmap_mode="r"))
+    report("decoding", len(clips), len(clips))
     return clips
 
 
-def _decode(clip: Path, path: Path, height: int, width: int, fps: float, source_fps: float | None) -> None:
+def _model_frames(
+    data: ClipFolder, clip: Path, height: int, width: int, fps: float
+) -> Iterator[NDArray[np.uint8]]:
+    """The frames the model would see, all in one buffer."""
     gate = FrameRateGate(fps, MAX_GAP_S)
-    source = open_source(str(clip), MediaClock(), fps=source_fps)
-    frames = []
-    try:
-        while (frame := source.read()) is not None:
-            if gate.admit(frame.time_s).take:
-                frames.append(np.empty((height, width, 3), np.uint8))
-                resize_into(frame.image, frames[-1])
-    finally:
-        source.close()
-    if not frames:
-        raise DataError("the clip has no frames", where=str(clip), fix="remove it, or record it again")
+    image = np.empty((height, width, 3), np.uint8)
+    for frame in data.frames(clip):
+        if gate.admit(frame.time_s).take:
+            resize_into(frame.image, image)
+            yield image
+
+
+def _store(frames: Iterator[NDArray[np.uint8]], path: Path, clip: Path, shape: tuple[int, ...]) -> None:
+    """Write frames as a .npy file, however many come and without holding more than one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part.npy")
-    np.save(part, np.stack(frames))
-    part.rename(path)
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    count = 0
+    try:
+        with part.open("wb") as stream:
+            _write_header(stream, count, shape)
+            for image in frames:
+                stream.write(image.tobytes())
+                count += 1
+            stream.seek(0)
+            _write_header(stream, count, shape)
+        if not count:
+            raise DataError("the clip has no frames", where=str(clip), fix="remove it, or record it again")
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
-class SubclipDataset(Dataset[Tensor]):
-    """Runs of `length` frames, uint8 (length, H, W, 3), beginning at every `stride`-th frame of each clip."""
-
-    def __init__(self, clips: list[NDArray[np.uint8]], length: int, stride: int) -> None:
-        self._clips = clips
-        self._length = length
-        self._starts = [
-            (clip, start)
-            for clip, frames in enumerate(clips)
-            for start in range(0, len(frames) - length + 1, stride)
-        ]
-
-    def __len__(self) -> int:
-        """How many subclips there are."""
-        return len(self._starts)
-
-    def __getitem__(self, place: int) -> Tensor:
-        """One subclip."""
-        clip, start = self._starts[place]
-        return torch.from_numpy(np.array(self._clips[clip][start : start + self._length]))
+def _write_header(stream: BinaryIO, count: int, shape: tuple[int, ...]) -> None:
+    # numpy leaves room in the header for the first axis to grow, so the second one fits over the first.
+    facts = {"descr": "|u1", "fortran_order": False, "shape": (count, *shape)}
+    np.lib.format.write_array_header_1_0(stream, facts)

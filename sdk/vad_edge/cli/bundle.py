@@ -1,0 +1,55 @@
+"""`vad-edge bundle`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+
+@click.group(name="bundle")
+def command() -> None:
+    """Look into bundles."""
+
+
+@command.command(name="show")
+@click.argument("bundle", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+def show(bundle: Path, as_json: bool) -> None:
+    """Verify a bundle and say what is in it.
+
+    \b
+    vad-edge bundle show my.vadb
+    """
+    from vad_edge.bundle.archive import read_bundle
+
+    facts = read_bundle(bundle).describe()
+    if as_json:
+        click.echo(json.dumps(facts))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, show_header=False)
+    clock, origin, calibration = facts["clock"], facts["provenance"], facts["calibration"]
+    rows = {
+        "name": facts["name"],
+        "file": f"{facts['path']}, {facts['bytes'] / 1e6:.2f} MB, sha256 {facts['sha256'][:16]}...",
+        "signature": "by a trusted key" if facts["signed"] else "not checked: no trusted key given",
+        "input": f"{facts['height']}x{facts['width']} at {clock['fps']:g} frames a second",
+        "warm-up": f"{clock['warmup_frames']} frames",
+        "cues": ", ".join(facts["cues"]),
+        "graphs": ", ".join(f"{graph['precision']} for {graph['backend']}" for graph in facts["graphs"]),
+        "calibration": f"{calibration['seconds']:.0f} s of normal footage" if calibration else "none",
+        "trained on": f"{origin['trained_on']}{' (synthetic)' if origin['synthetic'] else ''}",
+        "made": f"{origin['created']} by vad-edge {origin['code_version']}",
+        "parity": ", ".join(f"{key} {value:.3g}" for key, value in origin["parity"].items()),
+        "metrics": ", ".join(f"{key} {value:.4f}" for key, value in origin["metrics"].items()),
+        "notes": origin["notes"],
+        "licence": origin["license"],
+    }
+    for key, value in rows.items():
+        if value:
+            table.add_row(key, str(value))
+    Console().print(table)

@@ -1,0 +1,35 @@
+"""`vad-edge doctor`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+
+@click.command(name="doctor")
+@click.option("--bundle", type=click.Path(path_type=Path), help="Also check this model.")
+@click.option("--broker", metavar="URL", help="Also check this broker.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+def command(bundle: Path | None, broker: str | None, as_json: bool) -> None:
+    """Check what this machine has and what is missing; exit code 1 if something needed is.
+
+    \b
+    vad-edge doctor
+    vad-edge doctor --bundle my.vadb --broker mqtt://localhost
+    """
+    from vad_edge.runtime.doctor import examine
+
+    findings = examine(bundle=bundle, broker=broker)
+    if as_json:
+        click.echo(json.dumps({"findings": [finding.to_dict() for finding in findings]}))
+    else:
+        colours = {"ok": "green", "warn": "yellow", "fail": "red"}
+        for finding in findings:
+            mark = click.style(f"{finding.state:4}", fg=colours[finding.state])
+            fix = f"; {finding.fix}" if finding.fix else ""
+            click.echo(f"{mark} {finding.subject}: {finding.text}{fix}")
+    if any(finding.state == "fail" for finding in findings):
+        sys.exit(1)

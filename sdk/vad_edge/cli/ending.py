@@ -1,0 +1,54 @@
+"""How a run ends: on a signal, and with which exit code."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import click
+
+from vad_edge.runtime.settings import RunSummary
+
+
+@contextmanager
+def stop_on_signals() -> Iterator[threading.Event]:
+    """An event that Ctrl-C and SIGTERM set; a second one of them ends the program as usual."""
+    stop = threading.Event()
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        stop.set()
+        for each in before:
+            signal.signal(each, signal.SIG_DFL)
+
+    for number in before:
+        signal.signal(number, ask)
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def exit_after(summary: RunSummary) -> None:
+    """Say in one line what happened, and end with 1 if something outside failed on the way."""
+    click.echo(summary_line(summary), err=True)
+    for problem in summary.problems:
+        click.echo(f"vad-edge: error: {problem}", err=True)
+    if summary.problems:
+        sys.exit(1)
+
+
+def summary_line(summary: RunSummary) -> str:
+    """The run in one line."""
+    return (
+        f"{summary.frames} frames in {summary.wall_s:.1f} s"
+        f" ({summary.frames / max(summary.wall_s, 1e-9):.1f} a second), {summary.scored} scored,"
+        f" {summary.invalid} invalid, {summary.skipped} skipped, {summary.dropped} dropped;"
+        f" {summary.incidents} incidents, {summary.events} events;"
+        f" latency p50 {summary.latency_ms['p50']:.1f} ms, p99 {summary.latency_ms['p99']:.1f} ms"
+    )

@@ -1,0 +1,60 @@
+"""`vad-edge record`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from vad_edge.cli.types import DURATION
+
+
+@click.command(name="record")
+@click.option("--camera", type=click.IntRange(min=0), help="Camera index: 0 is /dev/video0.")
+@click.option("--source", metavar="PATH|URL", help="Any other source, as for `vad-edge run`.")
+@click.option(
+    "--output", required=True, type=click.Path(file_okay=False, path_type=Path), help="Data folder."
+)
+@click.option("--duration", type=DURATION, default="1h", show_default=True, help="How long: 30s, 5m, 2h ...")
+@click.option("--segment", type=DURATION, default="10m", show_default=True, help="Length of one file.")
+@click.option("--fps", type=click.FloatRange(1, 240), help="Ask the camera for this frame rate.")
+def command(
+    camera: int | None, source: str | None, output: Path, duration: float, segment: float, fps: float | None
+) -> None:
+    """Record normal life to train on, into OUTPUT/training.
+
+    Record when nothing unusual happens, at all times of day the camera will watch. Ctrl-C keeps what
+    there is.
+
+    \b
+    vad-edge record --camera 0 --output data --duration 2h
+    """
+    from rich.progress import Progress
+
+    from vad_edge.cli.ending import stop_on_signals
+    from vad_edge.clock import LiveClock
+    from vad_edge.errors import ConfigError
+    from vad_edge.video.reader import Reader
+    from vad_edge.video.recorder import record
+    from vad_edge.video.source import open_source
+
+    if (camera is None) == (source is None):
+        raise ConfigError("one source is needed", fix="give --camera 0 or --source PATH|URL")
+    spec: str | int = camera if camera is not None else str(source)
+    reader = Reader(str(spec), open_source(spec, LiveClock(), fps=fps), "all")
+    with stop_on_signals() as stop, Progress() as progress:
+        task = progress.add_task("recording", total=duration)
+        reader.start()
+        try:
+            files = record(
+                reader,
+                output / "training",
+                duration_s=duration,
+                segment_s=segment,
+                stop=stop,
+                on_progress=lambda seconds, frames: progress.update(task, completed=seconds),
+            )
+        finally:
+            reader.stop()
+    for file in files:
+        click.echo(file)

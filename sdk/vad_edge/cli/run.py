@@ -1,0 +1,98 @@
+"""`vad-edge run`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from vad_edge.cli.types import DURATION
+
+
+@click.command(name="run")
+@click.option("--camera", type=click.IntRange(min=0), help="Camera index: 0 is /dev/video0.")
+@click.option(
+    "--source",
+    metavar="PATH|URL",
+    help="Video file, folder of images, rtsp:// or http(s):// URL, csi:N, or gst:PIPELINE.",
+)
+@click.option("--bundle", type=click.Path(path_type=Path), help="The model, NAME.vadb.")
+@click.option("--config", type=click.Path(path_type=Path), help="Site file (TOML) with cameras and sensors.")
+@click.option("--broker", metavar="URL", help="mqtt://HOST[:PORT], mqtts://..., embedded, or none.")
+@click.option("--duration", type=DURATION, help="Stop after 30s, 5m, 2h ...")
+@click.option(
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for events.jsonl, scores.csv, annotated.mp4 and timeline.png.",
+)
+@click.option("--engine", default="auto", show_default=True, help="Inference backend.")
+@click.option("--threads", type=click.IntRange(min=1), help="Cores the engine may use; all by default.")
+@click.option(
+    "--replay-wait",
+    type=DURATION,
+    default=0.0,
+    help="How long a run on a recording waits for `vad-edge sensors replay` before its first frame.",
+)
+@click.option(
+    "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), help="As before the verb."
+)
+@click.option(
+    "--json", "as_json", is_flag=True, help="One event a line on standard output, the rest elsewhere."
+)
+def command(
+    camera: int | None,
+    source: str | None,
+    bundle: Path | None,
+    config: Path | None,
+    broker: str | None,
+    duration: float | None,
+    output: Path | None,
+    engine: str,
+    threads: int | None,
+    replay_wait: float,
+    log_level: str | None,
+    as_json: bool,
+) -> None:
+    """Watch cameras and sensors, and warn.
+
+    \b
+    vad-edge run --camera 0 --bundle my.vadb
+    vad-edge run --config site.toml --broker mqtt://localhost
+    vad-edge run --source clip.mkv --bundle my.vadb --output out/clip
+
+    Ends with the recording, after --duration, or on Ctrl-C or SIGTERM, always cleanly and with exit code 0;
+    1 when a source failed or was truncated, 2 when something given was wrong. A second Ctrl-C ends at once.
+    """
+    from vad_edge.bundle.archive import read_bundle
+    from vad_edge.cli.ending import exit_after, stop_on_signals
+    from vad_edge.cli.site_options import site_from_options
+    from vad_edge.cli.watching import terminal_observer
+    from vad_edge.report.events_log import EventLines
+    from vad_edge.report.moment import RunObserver
+    from vad_edge.report.outputs import output_observers
+    from vad_edge.runtime.loop import run
+    from vad_edge.runtime.settings import RunSettings
+
+    site = site_from_options(config=config, camera=camera, source=source, bundle=bundle, broker=broker)
+    opened = read_bundle(site.bundle) if site.bundle is not None and site.camera else None
+    observers: list[RunObserver] = [terminal_observer(log_level)]
+    if as_json:
+        observers.append(EventLines(sys.stdout))
+    if output is not None and opened is not None:
+        observers += output_observers(output, site, opened, fps=opened.manifest.clock.fps)
+    settings = RunSettings(
+        site=site,
+        bundle=opened,
+        output=output,
+        duration_s=duration,
+        engine=engine,
+        threads=threads,
+        replay_wait_s=replay_wait,
+    )
+    with stop_on_signals() as stop:
+        summary = run(settings, observers, stop)
+    if output is not None:
+        (output / "summary.json").write_text(json.dumps(summary.to_dict(), indent=2) + "\n", encoding="utf-8")
+    exit_after(summary)

@@ -1,0 +1,51 @@
+"""`vad-edge sensors`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from vad_edge.cli.types import DURATION
+
+
+@click.group(name="sensors")
+def command() -> None:
+    """Work with sensor streams."""
+
+
+@command.command(name="replay")
+@click.argument("recording", type=click.Path(path_type=Path))
+@click.option("--broker", required=True, metavar="URL", help="mqtt://HOST[:PORT] or mqtts://...")
+@click.option("--site", default="home", show_default=True, help="The site whose cameras are waited for.")
+@click.option(
+    "--speed", type=float, help="Send in real time times this; without it all at once, in media time."
+)
+@click.option("--wait", type=DURATION, default="30s", show_default=True, help="How long to wait for a run.")
+def replay(recording: Path, broker: str, site: str, speed: float | None, wait: float) -> None:
+    """Send a recording of sensors (JSON lines) through a broker, as if they were there.
+
+    Without --speed every message goes at once and carries its media time: for `vad-edge run --source FILE
+    --replay-wait 30s`, which goes by the recording's own time.
+
+    \b
+    vad-edge sensors replay sensors.jsonl --broker mqtt://localhost
+    vad-edge sensors replay sensors.jsonl --broker mqtt://localhost --speed 1
+    """
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from vad_edge.config.site import BrokerConfig
+    from vad_edge.mqtt.replay import replay_sensors
+
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("sending")
+        count = replay_sensors(
+            recording,
+            BrokerConfig(url=broker),
+            site=site,
+            speed=speed,
+            wait_for_run_s=wait,
+            on_progress=lambda done, total: progress.update(task, completed=done, total=total),
+        )
+    click.echo(f"{count} messages sent")

@@ -1,0 +1,55 @@
+"""The site a run's options and its site file make together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from vad_edge.config.load import load_site
+from vad_edge.config.site import CameraConfig, SiteConfig
+from vad_edge.errors import ConfigError
+
+
+def site_from_options(
+    *,
+    config: Path | None = None,
+    camera: int | None = None,
+    source: str | None = None,
+    bundle: Path | None = None,
+    broker: str | None = None,
+) -> SiteConfig:
+    """The site file with what the options say instead.
+
+    Without a file, a camera or source makes a site of its own. Raises ConfigError where they contradict each
+    other, or leave out what a run needs.
+    """
+    if camera is not None and source is not None:
+        raise ConfigError("both --camera and --source are given", fix="give one of them")
+    site = load_site(config) if config is not None else SiteConfig()
+    given: str | int | None = camera if camera is not None else source
+    if given is not None:
+        site = _with_source(site, given, config)
+    if not site.camera and not site.sensor:
+        raise ConfigError(
+            "there is nothing to watch", fix="give --camera 0, --source PATH or --config SITE.toml"
+        )
+    if bundle is not None:
+        site = site.model_copy(update={"bundle": bundle})
+    if site.camera and site.bundle is None:
+        raise ConfigError(
+            "no model is given",
+            fix="give --bundle NAME.vadb; `vad-edge export` makes one, `vad-edge demo` has one",
+        )
+    if broker is not None:
+        site = site.model_copy(update={"broker": site.broker.model_copy(update={"url": broker})})
+    return site
+
+
+def _with_source(site: SiteConfig, source: str | int, config: Path | None) -> SiteConfig:
+    if len(site.camera) > 1:
+        raise ConfigError(
+            f"the site file has {len(site.camera)} cameras; which one is meant?",
+            where=str(config),
+            fix="change its source there",
+        )
+    camera = site.camera[0] if site.camera else CameraConfig(name="camera")
+    return site.model_copy(update={"camera": (camera.model_copy(update={"source": source}),)})

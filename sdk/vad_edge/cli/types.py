@@ -1,0 +1,45 @@
+"""Option types: bad input is turned away here, with what would be right."""
+
+from __future__ import annotations
+
+import re
+
+import click
+
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhd]?)")
+_SIZE = re.compile(r"(\d+)x(\d+)")
+
+
+class Duration(click.ParamType[float]):
+    """Seconds from ``90``, ``90s``, ``5m``, ``2h`` or ``1d``."""
+
+    name = "duration"
+
+    def convert(self, value: object, param: click.Parameter | None, context: click.Context | None) -> float:
+        """The seconds."""
+        if isinstance(value, (int, float)):
+            return float(value)
+        match = _DURATION.fullmatch(str(value).strip())
+        if match is None or float(match[1]) <= 0:
+            self.fail(f"{value!r} is not a duration; write 30s, 5m, 2h or 1d", param, context)
+        return float(match[1]) * _UNITS[match[2] or "s"]
+
+
+class FrameSize(click.ParamType[tuple[int, int]]):
+    """Height and width from ``HxW``."""
+
+    name = "HxW"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, context: click.Context | None
+    ) -> tuple[int, int]:
+        """Height and width in pixels."""
+        match = _SIZE.fullmatch(str(value))
+        if match is None:
+            self.fail(f"{value!r} is not a size; write height x width, such as 240x360", param, context)
+        return int(match[1]), int(match[2])
+
+
+DURATION = Duration()
+FRAME_SIZE = FrameSize()

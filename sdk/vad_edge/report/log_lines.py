@@ -1,0 +1,68 @@
+"""A run as log lines, for a terminal nobody looks at and for journals."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from vad_edge.events.event import Event
+from vad_edge.fusion.level import Level
+from vad_edge.health.board import HealthEvent
+from vad_edge.report.moment import Moment
+
+_log = logging.getLogger("vad_edge.run")
+
+STATUS_EVERY_S = 10.0
+
+
+class LogLines:
+    """Logs level changes and conditions as they come, and a status line every ten seconds."""
+
+    def __init__(self) -> None:
+        self._last_s = time.monotonic()
+        self._frames = 0
+
+    def on_moment(self, moment: Moment) -> None:
+        """Count the frame; now and then say how it goes."""
+        self._frames += 1
+        elapsed_s = time.monotonic() - self._last_s
+        if elapsed_s < STATUS_EVERY_S:
+            return
+        _log.info(
+            "%s: %.1f frames/s, risk %s, %s, %d dropped",
+            moment.camera,
+            self._frames / elapsed_s,
+            f"{moment.risk.value:.2f}" if moment.risk is not None else "-",
+            moment.level,
+            moment.counters.get("dropped", 0),
+        )
+        self._last_s, self._frames = time.monotonic(), 0
+
+    def on_event(self, event: Event) -> None:
+        """Say what changed, and why."""
+        _log.log(
+            logging.WARNING if event.level >= Level.WARNING else logging.INFO,
+            "%s: %s, %s -> %s at %.1f s, risk %.2f (%s)%s",
+            event.camera,
+            event.kind,
+            event.previous,
+            event.level,
+            event.time_s,
+            event.risk,
+            ", ".join(f"{name} {share:.2f}" for name, share in _largest(event)),
+            f", {event.rarity}" if event.rarity else "",
+        )
+
+    def on_health(self, event: HealthEvent) -> None:
+        """Say what is wrong, or well again."""
+        if event.state == "raised":
+            _log.warning("%s: %s: %s", event.subject, event.code, event.message)
+        else:
+            _log.info("%s: %s is over", event.subject, event.code)
+
+    def close(self) -> None:
+        """Nothing to finish."""
+
+
+def _largest(event: Event) -> list[tuple[str, float]]:
+    return sorted(event.shares.items(), key=lambda share: -share[1])[:3]

@@ -1,0 +1,72 @@
+"""`scores.csv`: one row for every frame of a source."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, Any
+
+from vad_edge.events.event import Event
+from vad_edge.health.board import HealthEvent
+from vad_edge.report.moment import Moment
+
+
+class ScoresCsv:
+    """Writes frame, time_s, score_<cue> for each cue, surprise, risk and level, as they come.
+
+    A frame without a valid score has empty cells. Several cameras get a file each, ``scores-<camera>.csv``.
+    """
+
+    def __init__(self, folder: Path, cameras: Sequence[str], cues: Sequence[str]) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._cues = cues
+        self._files: list[IO[str]] = []
+        self._writers: dict[str, Any] = {}
+        for camera in cameras:
+            file = (folder / per_camera("scores.csv", camera, cameras)).open(
+                "w", newline="", encoding="utf-8"
+            )
+            self._files.append(file)
+            self._writers[camera] = csv.writer(file)
+            columns = ["frame", "time_s", *(f"score_{cue}" for cue in cues), "surprise", "risk", "level"]
+            self._writers[camera].writerow(columns)
+
+    def on_moment(self, moment: Moment) -> None:
+        """Append one row."""
+        scored, risk = moment.scored, moment.risk
+        surprise = scored.surprise if scored is not None else None
+        scores = scored.scores if scored is not None and scored.warm else None
+        self._writers[moment.camera].writerow(
+            [
+                moment.frame.index,
+                f"{moment.frame.time_s:.3f}",
+                *(_cell(scores[cue] if scores is not None else None) for cue in self._cues),
+                _cell(surprise.total if surprise is not None else None),
+                _cell(risk.value if risk is not None else None),
+                moment.level,
+            ]
+        )
+
+    def on_event(self, event: Event) -> None:
+        """Events have a file of their own."""
+
+    def on_health(self, event: HealthEvent) -> None:
+        """Conditions are not scores."""
+
+    def close(self) -> None:
+        """Finish the files."""
+        for file in self._files:
+            file.close()
+
+
+def per_camera(name: str, camera: str, cameras: Sequence[str]) -> str:
+    """`name` where there is one camera, with the camera's name before the suffix where there are more."""
+    if len(cameras) == 1:
+        return name
+    stem, dot, suffix = name.rpartition(".")
+    return f"{stem}-{camera}{dot}{suffix}"
+
+
+def _cell(value: float | None) -> str:
+    return "" if value is None else f"{value:.6g}"

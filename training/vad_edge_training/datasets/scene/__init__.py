@@ -1,0 +1,1 @@
+"""A procedural scene: synthetic footage of a walkway, with exact labels and sensors of the same story."""

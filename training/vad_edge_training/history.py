@@ -1,0 +1,67 @@
+"""What became of a fit: its losses, epoch by epoch, as numbers and as a picture."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import lightning
+from lightning.pytorch.callbacks import Callback
+
+from vad_edge_training.progress import Progress
+
+Row = dict[str, float]
+"""Losses of one epoch by name, and `epoch`."""
+
+
+class LossHistory(Callback):
+    """Collects each epoch's losses; travels in the checkpoint, so that a resumed fit keeps its past."""
+
+    def __init__(self, on_progress: Progress) -> None:
+        self.rows: list[Row] = []
+        self._report = on_progress
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Note the epoch's losses."""
+        losses = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        self.rows.append({"epoch": trainer.current_epoch, **losses})
+        self._report("fitting", trainer.current_epoch + 1, trainer.max_epochs or 0)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The rows so far."""
+        return {"rows": self.rows}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on after the rows of a checkpoint."""
+        self.rows = list(state_dict["rows"])
+
+
+def write_summary(folder: Path, rows: Sequence[Row], facts: dict[str, Any]) -> None:
+    """Leave ``training.json``, which holds `facts` and the losses, and ``loss.png`` in `folder`."""
+    summary = {
+        "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "best": min(rows, key=lambda row: row["val_loss"]),
+        "losses": list(rows),
+        **facts,
+    }
+    (folder / "training.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+    draw_losses(rows, folder / "loss.png")
+
+
+def draw_losses(rows: Sequence[Row], path: Path) -> None:
+    """Draw training and held-out loss over the epochs as a PNG."""
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    figure = Figure(figsize=(6, 3.5), layout="constrained")
+    axes = figure.add_subplot()
+    epochs = [row["epoch"] + 1 for row in rows]
+    for name, label in (("train_loss", "fitted clips"), ("val_loss", "held-out clips")):
+        axes.plot(epochs, [row[name] for row in rows], marker=".", label=label)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set(xlabel="epoch", ylabel="loss")
+    axes.legend()
+    figure.savefig(path, dpi=120)
