@@ -29,6 +29,7 @@ def command(
     \b
     vad-edge record --camera 0 --output data --duration 2h
     """
+    from rich.console import Console
     from rich.progress import Progress
 
     from vad_edge.cli.ending import stop_on_signals
@@ -42,7 +43,7 @@ def command(
         raise ConfigError("one source is needed", fix="give --camera 0 or --source PATH|URL")
     spec: str | int = camera if camera is not None else str(source)
     reader = Reader(str(spec), open_source(spec, LiveClock(), fps=fps), "all")
-    with stop_on_signals() as stop, Progress() as progress:
+    with stop_on_signals() as stop, Progress(console=Console(stderr=True)) as progress:
         task = progress.add_task("recording", total=duration)
         reader.start()
         try:

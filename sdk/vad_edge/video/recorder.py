@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from vad_edge.video.reader import Reader
 from vad_edge.video.writer import VideoWriter
 
 FREE_FLOOR_BYTES = 1_000_000_000
+MEASURED_FRAMES = 50
 SUFFIX = ".avi"
 """Motion JPEG: every frame stands alone, costs little CPU on a board, and has no artefacts over time."""
 
@@ -29,13 +30,13 @@ def record(
 ) -> list[Path]:
     """Write `duration_s` seconds of a started reader into `output`, a file every `segment_s` seconds.
 
-    A segment is called ``.part`` until it is whole. on_progress gets the seconds recorded and the frames.
-    `stop` ends the recording early and keeps what there is. Returns the files written.
+    A segment is a hidden file until it is whole. on_progress gets the seconds recorded and the frames.
+    `stop` ends the recording early and keeps what there is. Each file has the frame rate that was measured as
+    it began, whatever the camera says of itself. Returns the files written.
     Raises SourceError when the source gives nothing, or less than a gigabyte is free on the disk.
     """
     output.mkdir(parents=True, exist_ok=True)
-    fps = reader.info.fps if reader.info else None
-    recording = _Recording(output, fps or 25.0, segment_s)
+    recording = _Recording(output, segment_s)
     first_s: float | None = None
     try:
         while not reader.ended and not (stop is not None and stop.is_set()):
@@ -60,36 +61,42 @@ def record(
 class _Recording:
     """The segments of one recording."""
 
-    def __init__(self, output: Path, fps: float, segment_s: float) -> None:
+    def __init__(self, output: Path, segment_s: float) -> None:
         self._output = output
-        self._fps = fps
         self._segment_s = segment_s
         self._writer: VideoWriter | None = None
+        self._whole = output
+        self._first: list[Frame] = []
         self._began_s = 0.0
         self.files: list[Path] = []
         self.frames = 0
 
     def add(self, frame: Frame) -> None:
         """Append a frame, in a new segment when the present one is full."""
-        if self._writer is not None and frame.time_s - self._began_s >= self._segment_s:
+        if self.frames and frame.time_s - self._began_s >= self._segment_s:
             self.finish()
-        if self._writer is None:
-            self._begin(frame)
-        assert self._writer is not None  # noqa: S101 - just begun
-        self._writer.write(frame.image)
+        if self._writer is None and not self._first:
+            self._began_s = frame.time_s
         self.frames += 1
+        if self._writer is not None:
+            self._writer.write(frame.image)
+            return
+        self._first.append(frame)
+        if len(self._first) >= MEASURED_FRAMES:
+            self._begin()
 
     def finish(self) -> None:
         """Close the present segment and give it its name."""
+        if self._writer is None and self._first:
+            self._begin()
         if self._writer is None:
             return
         self._writer.close()
-        whole = self._writer.path.with_suffix("")
-        self._writer.path.rename(whole)
-        self.files.append(whole)
+        self._writer.path.rename(self._whole)
+        self.files.append(self._whole)
         self._writer = None
 
-    def _begin(self, frame: Frame) -> None:
+    def _begin(self) -> None:
         free = shutil.disk_usage(self._output).free
         if free < FREE_FLOOR_BYTES:
             raise SourceError(
@@ -97,15 +104,25 @@ class _Recording:
                 where=str(self._output),
                 fix="make room, or use another disk",
             )
-        self._began_s = frame.time_s
-        path = self._unused(datetime.now().strftime("%Y%m%d-%H%M%S"))
-        size = (frame.image.shape[1], frame.image.shape[0])
-        self._writer = VideoWriter(path, self._fps, size, suffix=SUFFIX)
+        self._whole = self._unused(datetime.now().strftime("%Y%m%d-%H%M%S"))
+        path = self._whole.with_name(f".{self._whole.name}")
+        image = self._first[0].image
+        size = (image.shape[1], image.shape[0])
+        self._writer = VideoWriter(path, measured_fps(self._first), size)
+        for frame in self._first:
+            self._writer.write(frame.image)
+        self._first.clear()
 
     def _unused(self, stamp: str) -> Path:
         number = 0
         while True:
-            name = f"{stamp}{f'-{number}' if number else ''}{SUFFIX}"
+            name = f"{stamp}{f'_{number}' if number else ''}{SUFFIX}"
             if not (self._output / name).exists():
-                return self._output / f"{name}.part"
+                return self._output / name
             number += 1
+
+
+def measured_fps(frames: Sequence[Frame]) -> float:
+    """The rate at which frames came, for in dim light a camera gives less than it says; 10 for one frame."""
+    span_s = frames[-1].time_s - frames[0].time_s
+    return round((len(frames) - 1) / span_s, 2) if span_s > 0 else 10.0

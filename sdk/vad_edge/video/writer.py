@@ -22,8 +22,8 @@ class VideoWriter:
     codec, and when the file cannot be opened.
     """
 
-    def __init__(self, path: Path, fps: float, size: tuple[int, int], *, suffix: str | None = None) -> None:
-        codec = CODECS.get(suffix or path.suffix)
+    def __init__(self, path: Path, fps: float, size: tuple[int, int]) -> None:
+        codec = CODECS.get(path.suffix)
         if codec is None:
             raise SourceError(
                 f"no codec for {path.suffix!r}", where=str(path), fix=f"use {', '.join(CODECS)}"

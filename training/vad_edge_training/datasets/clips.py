@@ -184,7 +184,8 @@ class ClipFolder:
         return sorted(
             path
             for path in folder.iterdir()
-            if path.suffix.lower() in VIDEO_SUFFIXES or (path.is_dir() and _files_of(path))
+            if not path.name.startswith(".")
+            and (path.suffix.lower() in VIDEO_SUFFIXES or (path.is_dir() and _files_of(path)))
         )
 
 

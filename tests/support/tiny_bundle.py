@@ -1,3 +1,5 @@
+"""A bundle whose model is a few operations, so that what it must answer is known."""
+
 from __future__ import annotations
 
 import io
