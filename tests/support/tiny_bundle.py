@@ -10,9 +10,12 @@ import numpy as np
 import onnx
 import onnx.parser
 import pytest
+from tests.support.footage import quiet_frames, write_video
 
 from vad_edge.bundle.archive import Bundle, read_bundle, write_bundle
 from vad_edge.bundle.manifest import Clock, Graph, Manifest, Provenance, StateTensor
+from vad_edge.pipeline import score_recording
+from vad_edge.scoring.calibrate import fit_calibration
 
 # A running-mean background (a quarter of the way each step) and two cues: mean and peak of the squared error.
 STEP_GRAPH = """
@@ -92,3 +95,12 @@ def make_bundle(tmp_path: Path, step_graph: bytes, initial_background: bytes) ->
 @pytest.fixture
 def bundle(make_bundle: MakeBundle) -> Bundle:
     return make_bundle()
+
+
+@pytest.fixture
+def calibrated_bundle(make_bundle: MakeBundle, tmp_path: Path) -> Bundle:
+    """The tiny bundle, calibrated on half a minute of quiet footage."""
+    clip = write_video(tmp_path / "normal.mkv", quiet_frames(300))
+    found = score_recording(make_bundle(), clip)
+    calibration = fit_calibration(found.scores[found.warm], ("mean", "peak"), fps=10.0)
+    return make_bundle(calibration=calibration)

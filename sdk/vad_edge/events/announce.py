@@ -59,14 +59,14 @@ def rarity(surprise: float, footage_frames: int) -> str:
     """A surprise in words, which claim nothing that the normal footage behind it cannot show.
 
     >>> rarity(2.1, footage_frames=5000)
-    'rarer than 1 frame in 120 of normal footage'
+    'video rarer than 1 frame in 120 of normal footage'
     >>> rarity(4.0, footage_frames=5000)
-    'rarer than anything expected in 5,000 frames of normal footage'
+    'video rarer than anything expected in 5,000 frames of normal footage'
     """
     frames = 10.0 ** min(surprise, 300.0)
     if frames < 2.0:
-        return "as common as normal footage"
+        return "video as common as normal footage"
     if frames > footage_frames:
-        return f"rarer than anything expected in {footage_frames:,} frames of normal footage"
+        return f"video rarer than anything expected in {footage_frames:,} frames of normal footage"
     step = 10.0 ** max(math.floor(math.log10(frames)) - 1, 0)
-    return f"rarer than 1 frame in {math.floor(frames / step) * int(step):,} of normal footage"
+    return f"video rarer than 1 frame in {math.floor(frames / step) * int(step):,} of normal footage"

@@ -154,10 +154,11 @@ def _draw_risk(axis: Axes, track: _Track, events: Sequence[Event], policy: Polic
     highest = np.nanmax([*np.asarray(track.risk, float), policy.alarm]) * 1.12
     for first_s, last_s, level in _runs(track):
         axis.axvspan(first_s, last_s, color=COLOURS[level], lw=0, zorder=0)
-    for level in (Level.WATCH, Level.WARNING, Level.ALARM):
+    for place, level in enumerate((Level.WATCH, Level.WARNING, Level.ALARM)):
         start = getattr(policy, str(level))
         axis.axhline(start, color="#777777", lw=0.7, ls=":")
-        axis.text(track.times[0], start, f" {level}", fontsize=8, color="#555555", va="bottom")
+        aside = axis.get_yaxis_transform()
+        axis.text(0.005 + 0.05 * place, start, str(level), fontsize=8, color="#555555", transform=aside)
     for event in events:
         if event.kind in ("opened", "raised"):
             axis.plot(event.time_s, event.risk, marker="v", color="#b2182b", ms=6, clip_on=False)

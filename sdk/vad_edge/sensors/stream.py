@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,8 +9,6 @@ from vad_edge.config.site import SensorConfig
 from vad_edge.sensors.baseline import decayed, new_baseline
 from vad_edge.sensors.reading import Reading
 from vad_edge.sensors.staleness import Status, stream_status
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +37,6 @@ class Stream:
 
     def accept(self, value: float, time_s: float) -> None:
         """Take a good reading; a broken stream has recovered."""
-        if self.fault:
-            _log.info("sensor %s speaks as declared again", self.config.name)
         self.fault = ""
         self.reading = Reading(self.config.name, value, time_s)
         surprise = self._baseline.update(value, time_s)
@@ -49,9 +44,7 @@ class Stream:
             self._peak, self._peak_s = surprise, time_s
 
     def reject(self, fault: str) -> None:
-        """Take a payload that was not what was declared; only the first in a row is logged."""
-        if not self.fault:
-            _log.warning("%s; the stream is left out until it speaks as declared", fault)
+        """Take a payload that was not what was declared; the stream is left out until it speaks well."""
         self.fault = fault
         self.rejected += 1
 

@@ -67,12 +67,12 @@ def test_a_foreign_envelope_is_refused(envelope: dict) -> None:
 @pytest.mark.parametrize(
     ("surprise", "text"),
     [
-        (0.0, "as common as normal footage"),
-        (1.0, "rarer than 1 frame in 10 of normal footage"),
-        (3.1, "rarer than 1 frame in 1,200 of normal footage"),
-        (3.6, "rarer than 1 frame in 3,900 of normal footage"),
-        (4.0, "rarer than anything expected in 4,200 frames of normal footage"),
-        (math.inf, "rarer than anything expected in 4,200 frames of normal footage"),
+        (0.0, "video as common as normal footage"),
+        (1.0, "video rarer than 1 frame in 10 of normal footage"),
+        (3.1, "video rarer than 1 frame in 1,200 of normal footage"),
+        (3.6, "video rarer than 1 frame in 3,900 of normal footage"),
+        (4.0, "video rarer than anything expected in 4,200 frames of normal footage"),
+        (math.inf, "video rarer than anything expected in 4,200 frames of normal footage"),
     ],
 )
 def test_rarity_is_told_in_round_numbers_and_claims_no_more_than_the_footage_shows(
