@@ -31,6 +31,7 @@ class GStreamerSource:
 
     def __init__(self, pipeline: str, clock: RunClock, *, fps: float) -> None:
         width, height = frame_size(pipeline)
+        arguments = command_line(pipeline)
         self._clock = clock
         self._info = SourceInfo(f"gst:{pipeline}", True, fps, width, height)
         self._shape = (height, width, 3)
@@ -38,7 +39,7 @@ class GStreamerSource:
         self.truncated: str | None = None
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
         self._process = subprocess.Popen(  # noqa: S603 - a list, and the user's own pipeline
-            command_line(pipeline), stdout=subprocess.PIPE, stderr=self._stderr, stdin=subprocess.DEVNULL
+            arguments, stdout=subprocess.PIPE, stderr=self._stderr, stdin=subprocess.DEVNULL
         )
 
     @property

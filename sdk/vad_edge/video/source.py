@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -11,6 +12,8 @@ from vad_edge.clock import RunClock
 from vad_edge.video.frame import Frame
 
 Policy = Literal["latest", "all"]
+
+_CSI = re.compile(r"csi(?::(\d+))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +63,13 @@ def open_source(spec: str | int, clock: RunClock, *, fps: float | None = None) -
     Raises SourceError: what is not there, and what to check.
     """
     text = str(spec).strip()
-    if text.startswith(("gst:", "csi")) and not Path(text).exists():
+    csi = _CSI.fullmatch(text)
+    if csi is not None or text.startswith("gst:"):
         from vad_edge.video.gstreamer import GStreamerSource, csi_pipeline
 
-        if text.startswith("gst:"):
-            return GStreamerSource(text[len("gst:") :], clock, fps=fps or 30.0)
-        index = text.partition(":")[2] or "0"
-        return GStreamerSource(csi_pipeline(int(index), fps or 30.0), clock, fps=fps or 30.0)
+        rate = fps or 30.0
+        pipeline = text.removeprefix("gst:") if csi is None else csi_pipeline(int(csi[1] or 0), rate)
+        return GStreamerSource(pipeline, clock, fps=rate)
 
     from vad_edge.video.opencv import open_camera, open_file, open_stream
 

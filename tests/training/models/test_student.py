@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
+from vad_edge.errors import ConfigError
 from vad_edge_training.models.student import Student, StudentConfig
 
 TINY = StudentConfig(height=32, width=48, channels=8)
@@ -116,5 +117,5 @@ def test_the_default_student_is_small_and_cheap() -> None:
 
 
 def test_a_size_that_does_not_fold_is_refused() -> None:
-    with pytest.raises(ValueError, match="multiples of 8"):
-        Student(StudentConfig(height=100, width=96))
+    with pytest.raises(ConfigError, match="100x98: height and width must be multiples of 8; 96x96 is near"):
+        StudentConfig(height=100, width=98)

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from vad_edge.errors import ConfigError
 from vad_edge_training.models.cues import BlockMatching, box_mean, foreground, mean_over_foreground, peak
 from vad_edge_training.models.predictor import FrameEncoder, FramePredictor
 from vad_edge_training.models.step import StepModel, StepSpec
@@ -25,9 +26,10 @@ GRAY_OF_BGR = (0.114, 0.587, 0.299)
 class StudentConfig:
     """What makes one student differ from another; plain values, stored in the checkpoint.
 
-    height and width must be multiples of 8. windows are in map cells and odd. persistence_s is the time
-    constant of the average each window map is taken over before its peak. background_rate is how many grey
-    levels a second the background follows the scene.
+    height and width must be multiples of 8, at least 16. windows are in map cells and odd. persistence_s is
+    the time constant of the average each window map is taken over before its peak. background_rate is how
+    many grey levels a second the background follows the scene. Raises ConfigError for a size that does not
+    fold.
     """
 
     height: int = 240
@@ -45,6 +47,15 @@ class StudentConfig:
     filled: float = 0.35
     persistence_s: float = 0.3
     background_rate: float = 0.5
+
+    def __post_init__(self) -> None:
+        if self.height % 8 or self.width % 8 or min(self.height, self.width) < 16:
+            near = "x".join(str(max(round(side / 8) * 8, 16)) for side in (self.height, self.width))
+            raise ConfigError(
+                f"{self.height}x{self.width}: height and width must be multiples of 8",
+                where="size",
+                fix=f"{near} is near",
+            )
 
 
 class Student(StepModel):
@@ -64,8 +75,6 @@ class Student(StepModel):
 
     def __init__(self, config: StudentConfig) -> None:
         super().__init__()
-        if config.height % 8 or config.width % 8:
-            raise ValueError(f"{config.height}x{config.width}: height and width must be multiples of 8")
         self.config = config
         self.encoder = FrameEncoder(config.channels)
         self.predictor = FramePredictor(config.channels, config.history)

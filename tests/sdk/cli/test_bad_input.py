@@ -1,0 +1,163 @@
+"""What a user reads who gave something wrong: what it was, where, and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from tests.support.footage import quiet_frames, write_video
+
+import vad_edge.demo
+from vad_edge.cli import main
+
+CLIP = str(Path(vad_edge.demo.__file__).parent / "clip.mp4")
+BUNDLE = str(Path(vad_edge.demo.__file__).parent / "scene.vadb")
+
+Invoke = Callable[..., Result]
+
+
+@pytest.fixture
+def invoke() -> Invoke:
+    return lambda *arguments: CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "there is nothing to watch; give --camera 0, --source PATH or --config SITE.toml"),
+        (("--camera", "0", "--source", "x.mkv"), "both --camera and --source are given; give one of them"),
+        (("--source", "x.mkv"), "no model is given; give --bundle NAME.vadb"),
+        (
+            ("--source", "x.mkv", "--bundle", "no.vadb"),
+            "no.vadb: cannot be read: No such file or directory",
+        ),
+        (("--source", "missing.mkv", "--bundle", BUNDLE), "missing.mkv: no such file; check the path"),
+        (("--camera", "97", "--bundle", BUNDLE), "camera 97: no such device /dev/video97; cameras here:"),
+        (("--config", "missing.toml"), "missing.toml: cannot read the site file: No such file or directory"),
+        (
+            ("--source", CLIP, "--bundle", BUNDLE, "--broker", "http://somewhere"),
+            "'http://somewhere': not an MQTT URL; give mqtt://host[:port]",
+        ),
+    ],
+)
+def test_run_says_what_is_wrong_and_what_to_do(
+    invoke: Invoke, arguments: tuple[str, ...], message: str
+) -> None:
+    result = invoke("run", *arguments)
+    assert result.exit_code != 0
+    assert message in result.output
+    assert "Traceback" not in result.output
+
+
+def test_run_refuses_a_folder_without_frames(invoke: Invoke, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").touch()
+    result = invoke("run", "--source", tmp_path, "--bundle", BUNDLE)
+    assert result.exit_code == 1
+    assert f"{tmp_path}: no frames in this folder; it should hold images (.jpg" in result.output
+
+
+def test_run_refuses_a_file_that_is_no_video(invoke: Invoke, tmp_path: Path) -> None:
+    clip = tmp_path / "clip.mkv"
+    clip.write_text("not a video")
+    result = invoke("run", "--source", clip, "--bundle", BUNDLE)
+    assert result.exit_code == 1
+    assert "not a video, or cut off before its index; play it with another program" in result.output
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[[camera]]\nname = 'front'\nsorce = 0\n", "sorce"),
+        ("[[camera]]\nname = 'front'\nfps = 'fast'\n", "fps"),
+        ("[[camera]\n", "site.toml"),
+    ],
+)
+def test_run_names_the_key_of_a_site_file_that_is_wrong(
+    invoke: Invoke, tmp_path: Path, text: str, message: str
+) -> None:
+    site = tmp_path / "site.toml"
+    site.write_text(text)
+    result = invoke("run", "--config", site)
+    assert result.exit_code == 2
+    assert message in result.output
+    assert str(site) in result.output
+
+
+def test_run_refuses_a_broken_bundle(invoke: Invoke, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.vadb"
+    data = bytearray(Path(BUNDLE).read_bytes())
+    data[len(data) // 2] ^= 0xFF
+    broken.write_bytes(data)
+    result = invoke("run", "--source", "x.mkv", "--bundle", broken)
+    assert result.exit_code != 0
+    assert str(broken) in result.output
+    assert "it is damaged or no bundle at all" in result.output
+    assert "fetch or export the bundle again" in result.output
+
+
+def test_run_ends_with_1_and_the_reason_when_the_file_was_truncated(invoke: Invoke, tmp_path: Path) -> None:
+    whole = write_video(tmp_path / "whole.avi", quiet_frames(40))
+    cut = tmp_path / "cut.avi"
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    result = invoke("run", "--source", cut, "--bundle", BUNDLE, "--output", tmp_path / "out")
+    assert result.exit_code == 1
+    assert "of 40 frames: the file is truncated" in result.output
+    assert (tmp_path / "out" / "timeline.png").exists()
+
+
+@pytest.mark.parametrize("value", ["soon", "-3s", "0", "1w"])
+def test_a_duration_that_is_none_shows_what_one_looks_like(invoke: Invoke, value: str) -> None:
+    result = invoke("run", "--source", "x.mkv", "--duration", value)
+    assert result.exit_code == 2
+    assert "is not a duration; write 30s, 5m, 2h or 1d" in result.output
+
+
+def test_record_needs_one_source(invoke: Invoke, tmp_path: Path) -> None:
+    result = invoke("record", "--output", tmp_path)
+    assert result.exit_code == 2
+    assert "one source is needed; give --camera 0 or --source PATH|URL" in result.output
+
+
+def test_train_without_clips_says_where_they_belong(invoke: Invoke, tmp_path: Path) -> None:
+    result = invoke("train", "--data", tmp_path, "--output", tmp_path / "out")
+    assert result.exit_code == 2
+    assert str(tmp_path / "training") in result.output
+
+
+def test_a_size_that_the_model_cannot_have_is_refused_before_any_work(invoke: Invoke, tmp_path: Path) -> None:
+    result = invoke("train", "--data", tmp_path, "--output", tmp_path / "out", "--size", "100x100")
+    assert result.exit_code == 2
+    assert "multiples of 8" in result.output
+
+
+def test_evaluate_without_labels_says_what_it_needs(invoke: Invoke, tmp_path: Path) -> None:
+    write_video(tmp_path / "testing" / "01.mkv", quiet_frames(5))
+    result = invoke("evaluate", "--bundle", BUNDLE, "--data", tmp_path)
+    assert result.exit_code == 2
+    assert "there are no labels" in result.output
+
+
+def test_export_refuses_a_file_that_is_no_checkpoint(invoke: Invoke, tmp_path: Path) -> None:
+    checkpoint = tmp_path / "best.ckpt"
+    checkpoint.write_text("hello")
+    result = invoke(
+        "export", "--checkpoint", checkpoint, "--data", tmp_path, "--output", tmp_path / "my.vadb"
+    )
+    assert result.exit_code == 2
+    assert "not a checkpoint of a student" in result.output
+
+
+def test_a_replay_to_nobody_names_the_broker(invoke: Invoke, tmp_path: Path) -> None:
+    recording = tmp_path / "sensors.jsonl"
+    recording.write_text('{"t": 0, "topic": "door", "payload": "open"}\n')
+    result = invoke("sensors", "replay", recording, "--broker", "mqtt://127.0.0.1:9", "--wait", "1s")
+    assert result.exit_code == 1
+    assert "127.0.0.1:9" in result.output
+
+
+def test_a_scene_with_an_unknown_incident_lists_the_known_ones(invoke: Invoke, tmp_path: Path) -> None:
+    result = invoke("scene", "clip", "--output", tmp_path, "--incident", "flood")
+    assert result.exit_code == 2
+    assert "'flood' is none of cyclist, vehicle, running" in result.output

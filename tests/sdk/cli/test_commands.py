@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+from tests.support.footage import quiet_frames, write_video
+
+import vad_edge.demo
+from vad_edge.cli import main
+from vad_edge.cli.group import COMMANDS, missing_extra
+from vad_edge.cli.types import Duration, FrameSize
+
+DEMO = Path(vad_edge.demo.__file__).parent
+
+
+def every_command(group: click.Group, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    context = click.Context(group)
+    found: list[tuple[str, ...]] = []
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        found += (
+            every_command(command, (*path, name)) if isinstance(command, click.Group) else [(*path, name)]
+        )
+    return found
+
+
+@pytest.mark.parametrize("path", every_command(main), ids=" ".join)
+def test_every_command_shows_how_it_is_used(path: tuple[str, ...]) -> None:
+    result = CliRunner().invoke(main, [*path, "--help"])
+    assert result.exit_code == 0
+    assert f"vad-edge {' '.join(path)}" in result.output.replace("main", "vad-edge")
+
+
+def test_the_commands_are_listed_in_the_order_a_user_meets_them() -> None:
+    lines = CliRunner().invoke(main, ["--help"]).output.partition("Commands:")[2].splitlines()
+    assert [line.split()[0] for line in lines if line.strip()] == list(COMMANDS)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90", 90), ("1.5s", 1.5), ("5m", 300), ("2h", 7200), ("1d", 86400)]
+)
+def test_durations_have_units(text: str, seconds: float) -> None:
+    assert Duration().convert(text, None, None) == seconds
+
+
+def test_sizes_are_height_by_width() -> None:
+    assert FrameSize().convert("240x360", None, None) == (240, 360)
+
+
+def test_a_missing_package_names_its_extra() -> None:
+    error = missing_extra(ModuleNotFoundError("No module named 'torch'", name="torch"))
+    assert str(error) == "this command needs torch; pip install 'vad-edge[train]'"
+    assert missing_extra(ModuleNotFoundError("No module named 'other'", name="other")) is None
+
+
+def test_a_bundle_is_shown_to_people_and_to_machines() -> None:
+    shown = CliRunner().invoke(main, ["bundle", "show", str(DEMO / "scene.vadb")])
+    assert shown.exit_code == 0
+    assert "scene (synthetic)" in shown.output
+    facts = json.loads(
+        CliRunner().invoke(main, ["bundle", "show", str(DEMO / "scene.vadb"), "--json"]).stdout
+    )
+    assert facts["cues"] == ["prediction", "motion", "background"]
+    assert facts["calibration"]["seconds"] > 60
+
+
+def test_the_doctor_finds_nothing_in_the_way_of_the_demo() -> None:
+    result = CliRunner().invoke(main, ["doctor", "--bundle", str(DEMO / "scene.vadb"), "--json"])
+    findings = {finding["subject"]: finding for finding in json.loads(result.stdout)["findings"]}
+    assert findings["bundle"]["state"] == "ok"
+    assert findings["engine"]["state"] == "ok"
+    assert result.exit_code == 0
+
+
+def test_the_doctor_fails_where_the_broker_does_not_answer() -> None:
+    result = CliRunner().invoke(main, ["doctor", "--broker", "mqtt://127.0.0.1:9"])
+    assert result.exit_code == 1
+    assert "fail broker" in result.output
+
+
+def test_recording_leaves_segments_that_train_can_read(tmp_path: Path) -> None:
+    clip = write_video(tmp_path / "camera.mkv", quiet_frames(60))
+    result = CliRunner().invoke(
+        main, ["record", "--source", str(clip), "--output", str(tmp_path / "data"), "--segment", "4s"]
+    )
+    assert result.exit_code == 0
+    files = sorted((tmp_path / "data" / "training").iterdir())
+    assert [str(file) for file in files] == result.stdout.splitlines()
+    assert len(files) == 2
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_prints_a_script(shell: str) -> None:
+    result = CliRunner().invoke(main, ["completion", shell])
+    assert result.exit_code == 0
+    assert "_VAD_EDGE_COMPLETE" in result.output
+
+
+def test_json_prints_events_alone_on_standard_output(tmp_path: Path) -> None:
+    result = CliRunner().invoke(
+        main,
+        ["run", "--source", str(DEMO / "clip.mp4"), "--bundle", str(DEMO / "scene.vadb"), "--json",
+         "--output", str(tmp_path), "--duration", "34s"],
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    events = [json.loads(line) for line in result.stdout.splitlines()]
+    assert events[0]["type"] == "io.vad-edge.incident.opened"
+    assert "frames in" in result.stderr
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert summary["frames"] == 341

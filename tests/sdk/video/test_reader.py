@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pytest
+from tests.support.mosquitto import wait_until
+
+from vad_edge.errors import SourceError
+from vad_edge.video import reader as reader_module
+from vad_edge.video.frame import Frame
+from vad_edge.video.reader import Reader
+from vad_edge.video.source import SourceInfo
+
+IMAGE = np.zeros((4, 4, 3), np.uint8)
+
+
+class Script:
+    """A source that gives what its script says: frames by number, errors, or the end."""
+
+    truncated = None
+
+    def __init__(self, *script: int | SourceError | None, live: bool = True) -> None:
+        self.info = SourceInfo("script", live, 10.0, 4, 4)
+        self._script: Iterator[int | SourceError | None] = iter(script)
+        self.closed = 0
+        self.hold = threading.Event()
+
+    def read(self) -> Frame | None:
+        item = next(self._script, self)
+        if item is self:
+            self.hold.wait(0.3)
+            return None
+        if isinstance(item, SourceError):
+            raise item
+        return None if item is None else Frame(int(item), float(item), IMAGE)  # type: ignore[arg-type]
+
+    def close(self) -> None:
+        self.closed += 1
+        self.hold.set()
+
+
+@pytest.fixture(autouse=True)
+def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader_module, "FIRST_RETRY_S", 0.01)
+
+
+def indices(frames: Sequence[Frame | None]) -> list[int]:
+    return [frame.index for frame in frames if frame is not None]
+
+
+def test_all_keeps_every_frame_and_makes_the_source_wait() -> None:
+    count = 3 * reader_module.QUEUE_FRAMES
+    reader = Reader("file", Script(*range(count), None, live=False), "all")
+    reader.start()
+    found: list[Frame | None] = []
+    while not reader.ended:
+        found.append(reader.get(1.0))
+    assert indices(found) == list(range(count))
+    assert reader.dropped == 0
+    reader.stop()
+
+
+def test_latest_keeps_the_newest_frame_and_counts_the_others() -> None:
+    source = Script(*range(5))
+    reader = Reader("camera", source, "latest")
+    reader.start()
+    wait_until(lambda: reader.frames_read == 5, "the source to be read")
+    frame = reader.get(1.0)
+    assert frame is not None
+    assert frame.index == 4
+    assert reader.dropped == 4
+    assert reader.get(0.0) is None
+    reader.stop()
+    assert source.closed == 1
+
+
+def test_a_live_source_that_fails_is_opened_again() -> None:
+    sources = [Script(0, SourceError("no frame came")), Script(7)]
+    reader = Reader("camera", sources[0], "latest", reopen=lambda: sources[1])
+    reader.start()
+    wait_until(lambda: reader.frames_read == 2, "the source to be opened again")
+    assert indices([reader.get(1.0)]) == [7]
+    assert (reader.reconnects, reader.error) == (1, None)
+    assert sources[0].closed == 1
+    reader.stop()
+
+
+def test_a_source_that_stays_away_is_tried_again_and_again_and_its_error_can_be_read() -> None:
+    tries = []
+
+    def reopen() -> Script:
+        tries.append(time.monotonic())
+        if len(tries) < 3:
+            raise SourceError("still away")
+        return Script(1)
+
+    reader = Reader("camera", None, "latest", reopen=reopen)
+    reader.start()
+    wait_until(lambda: reader.frames_read == 1, "the third try")
+    assert len(tries) == 3
+    assert reader.error is None
+    reader.stop()
+
+
+def test_without_a_way_to_reopen_a_failure_ends_the_reader() -> None:
+    reader = Reader("camera", Script(0, SourceError("gone")), "all")
+    reader.start()
+    assert indices([reader.get(1.0)]) == [0]
+    wait_until(lambda: reader.ended, "the end")
+    assert str(reader.error) == "gone"
+    reader.stop()
+
+
+def test_stop_ends_a_reader_whose_frames_nobody_takes() -> None:
+    reader = Reader("file", Script(*range(100), live=False), "all")
+    reader.start()
+    wait_until(lambda: reader.frames_read > reader_module.QUEUE_FRAMES, "a full queue")
+    reader.stop()
+    assert not any(thread.name == "reader file" for thread in threading.enumerate())
+
+
+def test_every_reader_wakes_the_one_who_waits_for_all() -> None:
+    arrived = threading.Event()
+    reader = Reader("camera", Script(0), "latest", arrived=arrived)
+    reader.start()
+    assert arrived.wait(2.0)
+    reader.stop()

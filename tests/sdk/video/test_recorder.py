@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import shutil
+import threading
+from pathlib import Path
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pytest
+from tests.support.footage import quiet_frames, write_video
+
+from vad_edge.clock import MediaClock
+from vad_edge.errors import SourceError
+from vad_edge.video.frame import Frame
+from vad_edge.video.reader import Reader
+from vad_edge.video.recorder import measured_fps, record
+from vad_edge.video.source import open_source
+from vad_edge.video.writer import VideoWriter
+
+
+@pytest.fixture
+def reader(tmp_path: Path) -> Reader:
+    clip = write_video(tmp_path / "camera.mkv", quiet_frames(100))
+    started = Reader("camera", open_source(str(clip), MediaClock()), "all")
+    started.start()
+    return started
+
+
+def facts(video: Path) -> tuple[float, int]:
+    capture = cv2.VideoCapture(str(video))
+    count = 0
+    while capture.read()[0]:
+        count += 1
+    return capture.get(cv2.CAP_PROP_FPS), count
+
+
+def test_a_recording_is_cut_into_segments_in_order(reader: Reader, tmp_path: Path) -> None:
+    seen: list[tuple[float, int]] = []
+    files = record(
+        reader, tmp_path / "out", duration_s=8.0, segment_s=3.0, on_progress=lambda *at: seen.append(at)
+    )
+    assert [facts(file) for file in files] == [(10.0, 30), (10.0, 30), (10.0, 20)]
+    assert sorted((tmp_path / "out").iterdir()) == files
+    assert seen[-1] == (pytest.approx(7.9), 80)
+    reader.stop()
+
+
+def test_what_was_recorded_before_a_stop_is_kept(reader: Reader, tmp_path: Path) -> None:
+    stop = threading.Event()
+
+    def end(seconds: float, frames: int) -> None:
+        if frames == 12:
+            stop.set()
+
+    (file,) = record(reader, tmp_path / "out", duration_s=60, stop=stop, on_progress=end)
+    assert facts(file) == (10.0, 12)
+    reader.stop()
+
+
+def test_a_source_that_gives_nothing_is_an_error(tmp_path: Path) -> None:
+    def away() -> None:
+        raise SourceError("no frame came", where="camera 0", fix="check camera and cable")
+
+    reader = Reader("camera", None, "all", reopen=away)  # type: ignore[arg-type]
+    reader.start()
+    with pytest.raises(SourceError, match="camera 0: no frame came; check camera and cable"):
+        record(reader, tmp_path, duration_s=5)
+    reader.stop()
+
+
+def test_a_full_disk_is_told_before_it_is_full(
+    reader: Reader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nearly_full = SimpleNamespace(free=3 * 10**8)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: nearly_full)
+    with pytest.raises(SourceError, match=r"only 0\.3 GB are free; make room, or use another disk"):
+        record(reader, tmp_path / "out", duration_s=60)
+    reader.stop()
+
+
+def test_the_rate_is_what_came_and_not_what_was_promised() -> None:
+    image = np.zeros((4, 4, 3), np.uint8)
+    assert measured_fps([Frame(number, number / 7.5, image) for number in range(40)]) == 7.5
+    assert measured_fps([Frame(0, 0.0, image)]) == 10.0
+
+
+def test_a_writer_takes_frames_of_another_size_and_refuses_a_suffix_without_codec(tmp_path: Path) -> None:
+    with VideoWriter(tmp_path / "clip.mp4", 10.0, (64, 48)) as writer:
+        for frame in quiet_frames(5, height=24, width=32):
+            writer.write(frame)
+    assert facts(tmp_path / "clip.mp4") == (10.0, 5)
+    with pytest.raises(SourceError, match=r"no codec for '\.gif'; use \.mp4, \.webm, \.mkv, \.avi"):
+        VideoWriter(tmp_path / "clip.gif", 10.0, (64, 48))
