@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import csv
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+from tests.sdk.report.test_outputs import event
+
+from vad_edge.demo.findings import Incident, find_incidents
+from vad_edge.demo.play import FILES, run_demo
+from vad_edge.fusion.level import Level
+
+
+def test_an_incident_is_announced_before_after_or_never() -> None:
+    truth = [
+        Incident("running", 10.0, 14.0),
+        Incident("thrown_object", 30.0, 34.0),
+        Incident("fall", 50.0, 55.0),
+    ]
+    opened = event()
+    events = [
+        replace(opened, incident="a", time_s=8.5, level=Level.WATCH),
+        replace(opened, incident="a", time_s=10.5, kind="raised", level=Level.ALARM),
+        replace(opened, incident="a", time_s=13.0, kind="cleared", level=Level.NORMAL),
+        replace(opened, incident="b", time_s=31.2, level=Level.WATCH),
+        replace(opened, incident="c", time_s=43.0, level=Level.WATCH),
+    ]
+    assert find_incidents(truth, events) == [
+        "running at 10.0 s: announced 1.5 s before it was seen, highest level alarm",
+        "thrown object at 30.0 s: announced 1.2 s after it was seen, highest level watch",
+        "fall at 50.0 s: missed",
+        "incidents announced without cause: 1",
+    ]
+
+
+def test_the_demo_leaves_its_files_and_uses_its_sensors(tmp_path: Path) -> None:
+    result = run_demo(tmp_path, [], threading.Event())
+    for name in ("events.jsonl", "scores.csv", "annotated.mp4", "timeline.png", "annotated.png"):
+        assert (tmp_path / name).stat().st_size > 100
+    assert result.summary.problems == ()
+    assert result.summary.frames == result.summary.scored == 600
+    assert len(result.findings) == 4
+    assert "vehicle at 28.7 s: announced" in result.findings[1]
+    assert "before it was seen" in result.findings[1]
+
+
+def test_the_demo_says_what_happens_in_its_clip() -> None:
+    with (FILES / "events.csv").open(newline="") as stream:
+        assert [row["kind"] for row in csv.DictReader(stream)] == ["running", "vehicle", "fall"]

@@ -1,0 +1,206 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+import logging
+from datetime import datetime, timezone
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from rich.console import Console
+from tests.support.footage import quiet_frames, with_block
+
+from vad_edge.config.site import PolicyConfig
+from vad_edge.events.event import Event
+from vad_edge.fusion.level import Level
+from vad_edge.fusion.risk import Risk
+from vad_edge.health.board import HealthEvent
+from vad_edge.pipeline import ScoredFrame
+from vad_edge.report.annotated import AnnotatedVideo
+from vad_edge.report.drawing import Caption, annotate, canvas_size, sensor_text
+from vad_edge.report.events_log import EventLines, EventsFile
+from vad_edge.report.live import LiveTable
+from vad_edge.report.log_lines import LogLines
+from vad_edge.report.moment import Moment, RunObserver
+from vad_edge.report.scores import ScoresCsv
+from vad_edge.report.timeline import MOST_POINTS, Timeline
+from vad_edge.scoring.regions import Region
+from vad_edge.scoring.surprise import Surprise
+from vad_edge.sensors.stream import StreamView
+from vad_edge.video.frame import Frame
+from vad_edge.video.validity import Validity
+
+NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
+DOOR = StreamView(name="door", kind="binary", unit="", value=1.0, surprise=2.5, status="ok")
+SOUND = StreamView(name="sound", kind="analog", unit="dB", value=48.25, surprise=0.2, status="ok")
+
+
+def moments(count: int = 40, camera: str = "front") -> list[Moment]:
+    """Ten frames a second: the first still warming up, every third skipped, an alarm in the middle."""
+    made = []
+    for number, image in enumerate(with_block(quiet_frames(count), count // 2, count // 2 + 5)):
+        time_s = number / 10
+        frame = Frame(number, time_s, image)
+        alarm = count // 2 <= number <= count // 2 + 5
+        surprise = Surprise(time_s, 5.0 if alarm else 0.3, {"mean": 1.0, "peak": 4.0 if alarm else 0.1})
+        heat = np.full((4, 6), 0.1, np.float32)
+        heat[1:3, 1:3] += 3.0 * alarm
+        warm = number > 0
+        scored = ScoredFrame(
+            frame, Validity(True), warm, {"mean": 0.25, "peak": 0.5}, surprise if warm else None, heat
+        )
+        made.append(
+            Moment(
+                camera=camera,
+                frame=frame,
+                scored=None if number % 3 == 2 else scored,
+                risk=Risk(time_s, 5.0 if alarm else 0.4, {"peak": 4.0, "door": 1.0}) if warm else None,
+                level=Level.ALARM if alarm else Level.NORMAL,
+                sensors=(DOOR, SOUND),
+                counters={"dropped": 3},
+            )
+        )
+    return made
+
+
+def event(camera: str = "front") -> Event:
+    return Event(
+        id="01", incident="02", site="home", camera=camera, kind="opened", level=Level.ALARM,
+        previous=Level.NORMAL, time=NOW, time_s=2.0, since=NOW, risk=5.0, peak_risk=5.0, surprise=5.0,
+        cues={"peak": 4.0}, shares={"peak": 4.0, "door": 1.0}, regions=(), rarity="video rare", early_s=None,
+        time_synced=True, evidence={},
+    )  # fmt: skip
+
+
+def show(observer: RunObserver, seen: list[Moment]) -> None:
+    for moment in seen:
+        observer.on_moment(moment)
+    observer.on_event(event())
+    observer.on_health(HealthEvent("camera_lost", "front", "raised", "no frame came", NOW))
+    observer.close()
+
+
+def test_every_frame_has_a_row_of_scores_empty_while_there_are_none(tmp_path: Path) -> None:
+    show(ScoresCsv(tmp_path, ["front"], ["mean", "peak"]), moments())
+    with (tmp_path / "scores.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["frame"] for row in rows] == [str(number) for number in range(40)]
+    assert rows[0] == {
+        "frame": "0", "time_s": "0.000", "score_mean": "", "score_peak": "", "surprise": "", "risk": "",
+        "level": "normal",
+    }  # fmt: skip
+    assert (rows[2]["score_mean"], rows[2]["surprise"], rows[2]["risk"]) == ("", "", "0.4")
+    assert (rows[21]["score_peak"], rows[21]["surprise"], rows[21]["level"]) == ("0.5", "5", "alarm")
+
+
+def test_several_cameras_have_a_file_each(tmp_path: Path) -> None:
+    scores = ScoresCsv(tmp_path, ["front", "back"], ["mean", "peak"])
+    show(scores, moments(12, "front")[:3] + moments(12, "back")[:2])
+    assert len((tmp_path / "scores-front.csv").read_text().splitlines()) == 4
+    assert len((tmp_path / "scores-back.csv").read_text().splitlines()) == 3
+
+
+def test_events_are_lines_of_json_written_at_once(tmp_path: Path) -> None:
+    stream = io.StringIO()
+    EventLines(stream).on_event(event())
+    assert json.loads(stream.getvalue())["data"]["level"] == "alarm"
+    file = EventsFile(tmp_path / "deep" / "events.jsonl")
+    file.on_event(event())
+    assert (tmp_path / "deep" / "events.jsonl").read_text() == stream.getvalue()
+    show(file, [])
+
+
+def test_the_annotated_video_has_every_frame_and_the_worst_one_as_a_picture(tmp_path: Path) -> None:
+    show(AnnotatedVideo(tmp_path, ["front"], 10.0, note="test"), moments())
+    capture = cv2.VideoCapture(str(tmp_path / "annotated.mp4"))
+    frames = []
+    while (read := capture.read())[0]:
+        frames.append(read[1])
+    assert len(frames) == 40
+    assert frames[0].shape[1::-1] == canvas_size(64, 48, 2)
+    still = cv2.imread(str(tmp_path / "annotated.png"))
+    assert still is not None
+    red = (still[..., 2].astype(int) - still[..., 1] > 100).mean()
+    assert red > 0.02
+
+
+def test_a_drawing_that_fails_reaches_the_run_with_its_reason(tmp_path: Path) -> None:
+    (tmp_path / "annotated.mp4").mkdir()
+    video = AnnotatedVideo(tmp_path, ["front"], 10.0)
+    with pytest.raises(Exception, match=r"annotated\.mp4: cannot write mp4v video"):
+        show(video, moments())
+
+
+def test_heat_shows_where_the_error_is_and_regions_only_above_normal() -> None:
+    image = np.full((120, 160, 3), 100, np.uint8)
+    heat = np.zeros((6, 8), np.float32)
+    heat[1:3, 5:7] = 4.0
+    region = (Region(100, 20, 40, 40, 4.0),)
+    calm = annotate(image, heat, (1.0, 4.0), region, Caption("front", 1.0, Level.NORMAL, None, ()))
+    alarm = annotate(image, heat, (1.0, 4.0), region, Caption("front", 1.0, Level.ALARM, None, ()))
+    warm = np.abs(calm[:480].astype(int) - 100).sum(axis=2)
+    assert warm[160, 480] > 40
+    assert warm[400, 100] == 0
+    edge = alarm[80, 400:560].astype(int)
+    assert (edge[:, 2] - edge[:, 1] > 100).any()
+    assert not (calm[80, 400:560, 2].astype(int) - calm[80, 400:560, 1] > 100).any()
+
+
+@pytest.mark.parametrize(
+    ("view", "text"),
+    [
+        (DOOR, "on"),
+        (SOUND, "48.2 dB"),
+        (StreamView(name="pir", kind="binary", unit="", value=0.0, surprise=0.0, status="ok"), "off"),
+        (StreamView(name="pir", kind="binary", unit="", value=0.0, surprise=0.0, status="stale"), "stale"),
+        (
+            StreamView(name="pir", kind="binary", unit="", value=None, surprise=0.0, status="waiting"),
+            "waiting",
+        ),
+    ],
+)
+def test_a_sensor_is_shown_as_people_read_it(view: StreamView, text: str) -> None:
+    assert sensor_text(view) == text
+
+
+def test_the_timeline_is_a_picture_for_each_camera_with_frames(tmp_path: Path) -> None:
+    policies = {"front": PolicyConfig(), "back": PolicyConfig(), "dead": PolicyConfig()}
+    timeline = Timeline(tmp_path, policies, truth=[(2.0, 2.5, "block")])
+    show(timeline, moments(40, "front") + moments(40, "back"))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["timeline-back.png", "timeline-front.png"]
+    assert cv2.imread(str(tmp_path / "timeline-front.png")).shape[1] > 1000  # type: ignore[union-attr]
+
+
+def test_the_timeline_of_a_long_run_stays_small(tmp_path: Path) -> None:
+    timeline = Timeline(tmp_path, {"front": PolicyConfig()})
+    seen = moments(60)
+    for _ in range(5 * MOST_POINTS // 60):
+        for moment in seen:
+            timeline.on_moment(moment)
+    assert len(timeline._tracks["front"].times) <= MOST_POINTS
+
+
+def test_a_terminal_shows_cameras_sensors_and_news() -> None:
+    console = Console(file=io.StringIO(), force_terminal=True, width=120, color_system=None)
+    table = LiveTable(console)
+    show(table, moments(30))
+    console.file = io.StringIO()
+    console.print(table._render())
+    text = console.file.getvalue()
+    assert "front" in text
+    assert "2.9 s" in text
+    assert "door: on   sound: 48.2 dB" in text
+    assert "front: normal -> alarm, video rare" in text
+    assert "camera_lost no frame came" in text
+
+
+def test_elsewhere_a_run_is_log_lines(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "vad_edge.run"):
+        show(LogLines(), moments(12))
+    assert caplog.messages == [
+        "front: opened, normal -> alarm at 2.0 s, risk 5.00 (peak 4.00, door 1.00), video rare",
+        "front: camera_lost: no frame came",
+    ]
