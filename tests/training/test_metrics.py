@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vad_edge_training.metrics import average_precision, clip_aucs, frame_auc
+
+
+def flags(*values: int) -> np.ndarray:
+    return np.array(values, np.bool_)
+
+
+def scores(*values: float) -> np.ndarray:
+    return np.array(values, np.float64)
+
+
+def test_the_protocols_differ_where_clips_have_different_levels() -> None:
+    # Each clip is ranked perfectly, but the second one's normal frames score above the first one's abnormal.
+    found = frame_auc([scores(1, 2), scores(10, 20)], [flags(0, 1), flags(0, 1)])
+    assert found.micro_online == 0.75
+    assert found.micro_per_clip == 1.0
+    assert found.macro == 1.0
+
+
+def test_macro_leaves_out_clips_of_one_class() -> None:
+    found = frame_auc([scores(1, 2, 3), scores(5, 4)], [flags(0, 1, 0), flags(1, 1)])
+    assert clip_aucs([scores(1, 2, 3), scores(5, 4)], [flags(0, 1, 0), flags(1, 1)]) == [0.5, None]
+    assert found.macro == 0.5
+    assert found.micro_online == pytest.approx(5 / 6)
+
+
+def test_without_an_abnormal_frame_nothing_is_defined() -> None:
+    found = frame_auc([scores(1, 2)], [flags(0, 0)])
+    assert all(math.isnan(value) for value in found.to_dict().values())
+    assert math.isnan(average_precision([scores(1, 2)], [flags(0, 0)]))
+
+
+def test_a_constant_clip_is_no_division_by_zero() -> None:
+    assert frame_auc([scores(3, 3)], [flags(0, 1)]).micro_per_clip == 0.5
+
+
+def test_average_precision_of_a_perfect_ranking_is_one() -> None:
+    assert average_precision([scores(1, 2), scores(3, 4)], [flags(0, 0), flags(1, 1)]) == 1.0
+
+
+def test_lengths_must_agree() -> None:
+    with pytest.raises(ValueError, match="2 scores for 3 labels"):
+        frame_auc([scores(1, 2)], [flags(0, 1, 1)])
+
+
+@given(st.lists(st.tuples(st.integers(-50, 50), st.booleans()), min_size=1, max_size=40))
+def test_a_rising_change_of_all_scores_changes_no_auc(rows: list[tuple[int, bool]]) -> None:
+    truth = [flags(*(int(flag) for _, flag in rows))]
+    plain = frame_auc([scores(*(value for value, _ in rows))], truth)
+    changed = frame_auc([scores(*(2.0 * value + 7.0 for value, _ in rows))], truth)
+    assert plain.to_dict() == pytest.approx(changed.to_dict(), nan_ok=True)
