@@ -153,6 +153,13 @@ def test_the_last_fifth_of_the_clips_is_held_out() -> None:
     assert [name for name, _ in held_out] == ["8", "9"]
 
 
+def test_short_clips_at_the_end_do_not_make_the_held_out_part_short() -> None:
+    lengths = [100, 100, 100, 100, 3]
+    fitted, held_out = split_clips([str(n) for n in range(5)], [clip(n) for n in lengths], 6)
+    assert [len(frames) for _, frames in fitted] == [100, 100, 100]
+    assert [len(frames) for _, frames in held_out] == [100, 3]
+
+
 def test_an_only_clip_gives_its_last_fifth() -> None:
     ((_, fitted),), ((name, held_out),) = split_clips(["only"], [clip(100)], 6)
     assert (name, len(fitted), len(held_out)) == ("only", 80, 20)

@@ -15,7 +15,7 @@ from vad_edge.bundle.archive import Bundle, read_bundle
 from vad_edge.errors import DataError
 from vad_edge.pipeline import score_recording
 from vad_edge_training.baselines import Gray, baselines, median_background, score_clip
-from vad_edge_training.datasets.clips import ClipFolder
+from vad_edge_training.datasets.clips import ClipFolder, clip_name
 from vad_edge_training.metrics import PROTOCOL, FrameAuc, average_precision, clip_aucs, frame_auc
 from vad_edge_training.progress import Progress, silent
 
@@ -131,7 +131,7 @@ def _summarise(bundle: Path, folder: ClipFolder, clips: Sequence[_ClipScores]) -
         average_precision=average_precision(fused, truth),
         cues=auc_of("cues"),
         baselines=auc_of("baselines"),
-        clips=tuple(clip.stem for clip in folder.testing),
+        clips=tuple(clip_name(clip) for clip in folder.testing),
         per_clip=tuple(clip_aucs(fused, truth)),
         frames=sum(len(flags) for flags in truth),
         abnormal_frames=int(sum(flags.sum() for flags in truth)),
@@ -155,17 +155,22 @@ def _score(
     cues = {name: scored.scores[:, column] for column, name in enumerate(bundle.manifest.cues)}
     found = {}
     if background is not None:
-        gray = list(_gray_frames(folder, clip))
+        gray = list(_gray_frames(folder, clip, background.shape))
         found = {baseline.name: score_clip(baseline, gray) for baseline in baselines(background)}
     return _ClipScores(scored.surprise, cues, found, truth)
 
 
 def _background(folder: ClipFolder, report: Progress) -> NDArray[np.float32]:
     clips = folder.training
-    samples = []
+    samples: list[list[Gray]] = []
+    size = None
     for done, clip in enumerate(clips):
         report("background", done, len(clips))
-        samples.append(_thinned(_gray_frames(folder, clip), most=max(BACKGROUND_FRAMES // len(clips), 1)))
+        sample = _thinned(_gray_frames(folder, clip, size), most=max(BACKGROUND_FRAMES // len(clips), 1))
+        if not sample:
+            raise DataError("the clip has no frames", where=str(clip), fix="remove it, or record it again")
+        size = sample[0].shape
+        samples.append(sample)
     report("background", len(clips), len(clips))
     return median_background(samples, every=1)
 
@@ -183,9 +188,19 @@ def _thinned(frames: Iterable[Gray], most: int) -> list[Gray]:
     return kept
 
 
-def _gray_frames(folder: ClipFolder, clip: Path) -> Iterator[Gray]:
+def _gray_frames(folder: ClipFolder, clip: Path, size: tuple[int, ...] | None) -> Iterator[Gray]:
+    """The frames of a clip in grey, all of one size: the given one, or the first frame's."""
     for frame in folder.frames(clip):
-        yield np.asarray(cv2.cvtColor(frame.image, cv2.COLOR_BGR2GRAY), np.uint8)
+        gray = np.asarray(cv2.cvtColor(frame.image, cv2.COLOR_BGR2GRAY), np.uint8)
+        size = size or gray.shape
+        if gray.shape != size:
+            height, width = gray.shape
+            raise DataError(
+                f"frame {frame.index} is {height}x{width}, those before it were {size[0]}x{size[1]}",
+                where=str(clip),
+                fix="baselines compare clips of one scene and one size; leave them out, or this clip",
+            )
+        yield gray
 
 
 def _plain(auc: FrameAuc) -> dict[str, float | None]:

@@ -29,7 +29,7 @@ from vad_edge_training.progress import Progress, silent
 from vad_edge_training.shell import StudentModule, student_config
 
 HELD_OUT = 0.2
-"""Share of the training clips not fitted: it picks the checkpoint and calibrates the bundle."""
+"""Share of the training frames not fitted: they pick the checkpoint and calibrate the bundle."""
 
 PREPARE_FRAMES = 400
 
@@ -125,7 +125,14 @@ def load_student(checkpoint: Path) -> Student:
         for name, value in stored["state_dict"].items()
         if name.startswith("student.")
     }
-    student.load_state_dict(weights)
+    try:
+        student.load_state_dict(weights)
+    except RuntimeError as error:
+        raise DataError(
+            "its weights do not fit the student it describes",
+            where=str(checkpoint),
+            fix="give best.ckpt of `vad-edge train`",
+        ) from error
     return student.eval()
 
 
@@ -135,7 +142,8 @@ def read_checkpoint(checkpoint: Path) -> dict[str, Any]:
         raise DataError("no such checkpoint", where=str(checkpoint), fix="give best.ckpt of a training")
     try:
         stored: dict[str, Any] = torch.load(checkpoint, map_location="cpu", weights_only=True)
-        stored["hyper_parameters"]["student"], stored["state_dict"]
+        student_config(stored["hyper_parameters"]["student"])
+        stored["hyper_parameters"]["data"], stored["state_dict"]
     except Exception as error:  # torch raises whatever its unpickler meets
         raise DataError(
             f"not a checkpoint of a student ({type(error).__name__})",
@@ -151,15 +159,18 @@ Clips = list[tuple[str, NDArray[np.uint8]]]
 def split_clips(
     names: Sequence[str], clips: Sequence[NDArray[np.uint8]], shortest: int
 ) -> tuple[Clips, Clips]:
-    """The clips to fit and those to hold out: the last fifth of them, at least one.
+    """The clips to fit and those to hold out: the last ones, as few as hold a fifth of all frames.
 
     A single clip gives its last fifth, under the same name. Raises DataError when less than `shortest`
     frames remain on either side.
     """
     named = list(zip(names, clips, strict=True))
     if len(named) > 1:
-        count = max(round(len(named) * HELD_OUT), 1)
-        fitted, held_out = named[:-count], named[-count:]
+        wanted = HELD_OUT * sum(len(frames) for frames in clips)
+        first = len(named) - 1
+        while first > 1 and sum(len(frames) for frames in clips[first:]) < wanted:
+            first -= 1
+        fitted, held_out = named[:first], named[first:]
     else:
         name, frames = named[0]
         cut = round(len(frames) * (1 - HELD_OUT))

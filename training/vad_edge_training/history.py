@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+import math
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
@@ -12,6 +14,8 @@ import lightning
 from lightning.pytorch.callbacks import Callback
 
 from vad_edge_training.progress import Progress
+
+_log = logging.getLogger(__name__)
 
 Row = dict[str, float]
 """Losses of one epoch by name, and `epoch`."""
@@ -28,7 +32,10 @@ class LossHistory(Callback):
         """Note the epoch's losses."""
         losses = {name: float(value) for name, value in trainer.callback_metrics.items()}
         self.rows.append({"epoch": trainer.current_epoch, **losses})
-        self._report("fitting", trainer.current_epoch + 1, trainer.max_epochs or 0)
+        done, total = trainer.current_epoch + 1, trainer.max_epochs or 0
+        held_out = losses.get("val_loss", math.nan)
+        _log.info("epoch %d of %d: loss %.5f, held-out %.5f", done, total, losses["train_loss"], held_out)
+        self._report("fitting", done, total)
 
     def state_dict(self) -> dict[str, Any]:
         """The rows so far."""

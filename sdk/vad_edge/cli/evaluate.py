@@ -31,20 +31,10 @@ def command(bundle: Path, data: Path, baselines: bool, engine: str, as_json: boo
     """
     import importlib
 
-    from rich.progress import Progress
+    from vad_edge.cli.progress import progress_bars
 
     evaluate = importlib.import_module("vad_edge_training.evaluate")
-    from rich.console import Console
-
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        tasks: dict[str, Any] = {}
-
-        def report(what: str, done: int, total: int) -> None:
-            task = tasks.setdefault(what, None)
-            if task is None:
-                task = tasks[what] = progress.add_task(what, total=total)
-            progress.update(task, completed=done)
-
+    with progress_bars() as report:
         found = evaluate.evaluate_bundle(
             bundle, data, with_baselines=baselines, engine=engine, on_progress=report
         )

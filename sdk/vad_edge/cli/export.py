@@ -23,15 +23,18 @@ def command(checkpoint: Path, data: Path, output: Path, name: str | None, terms:
     """
     import importlib
 
+    from vad_edge.cli.progress import progress_bars
+
     package = importlib.import_module("vad_edge_export.package")
-    report = package.export_bundle(
-        checkpoint,
-        output,
-        data=data,
-        name=name,
-        terms=terms,
-        on_progress=lambda what, share: click.echo(f"{what}: {share:.0%}", err=True),
-    )
+    with progress_bars() as report_progress:
+        report = package.export_bundle(
+            checkpoint,
+            output,
+            data=data,
+            name=name,
+            terms=terms,
+            on_progress=lambda what, share: report_progress(what, share, 1.0),
+        )
     click.echo(f"{report.path}: {report.size_bytes / 1e6:.2f} MB")
     for key, value in report.parity.to_dict().items():
         click.echo(f"  parity {key}: {value:.3g}")

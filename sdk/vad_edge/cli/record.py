@@ -29,10 +29,8 @@ def command(
     \b
     vad-edge record --camera 0 --output data --duration 2h
     """
-    from rich.console import Console
-    from rich.progress import Progress
-
     from vad_edge.cli.ending import stop_on_signals
+    from vad_edge.cli.progress import progress_bars
     from vad_edge.clock import LiveClock
     from vad_edge.errors import ConfigError
     from vad_edge.video.reader import Reader
@@ -43,8 +41,7 @@ def command(
         raise ConfigError("one source is needed", fix="give --camera 0 or --source PATH|URL")
     spec: str | int = camera if camera is not None else str(source)
     reader = Reader(str(spec), open_source(spec, LiveClock(), fps=fps), "all")
-    with stop_on_signals() as stop, Progress(console=Console(stderr=True)) as progress:
-        task = progress.add_task("recording", total=duration)
+    with stop_on_signals() as stop, progress_bars() as report:
         reader.start()
         try:
             files = record(
@@ -53,7 +50,7 @@ def command(
                 duration_s=duration,
                 segment_s=segment,
                 stop=stop,
-                on_progress=lambda seconds, frames: progress.update(task, completed=seconds),
+                on_progress=lambda seconds, frames: report("recording", seconds, duration),
             )
         finally:
             reader.stop()

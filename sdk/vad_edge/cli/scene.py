@@ -38,12 +38,10 @@ def render(
     """
     import importlib
 
-    from rich.console import Console
-    from rich.progress import Progress
+    from vad_edge.cli.progress import progress_bars
 
     dataset = importlib.import_module("vad_edge_training.datasets.scene.dataset")
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("rendering", total=training + testing)
+    with progress_bars() as report:
         dataset.render_dataset(
             output,
             training_clips=training,
@@ -53,7 +51,7 @@ def render(
             width=size[1],
             fps=fps,
             seed=seed,
-            on_progress=lambda done, total: progress.update(task, completed=done, total=total),
+            on_progress=lambda done, total: report("rendering", done, total),
         )
     click.echo(output)
 

@@ -32,20 +32,17 @@ def replay(recording: Path, broker: str, site: str, speed: float | None, wait: f
     vad-edge sensors replay sensors.jsonl --broker mqtt://localhost
     vad-edge sensors replay sensors.jsonl --broker mqtt://localhost --speed 1
     """
-    from rich.console import Console
-    from rich.progress import Progress
-
+    from vad_edge.cli.progress import progress_bars
     from vad_edge.config.site import BrokerConfig
     from vad_edge.mqtt.replay import replay_sensors
 
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("sending")
+    with progress_bars() as report:
         count = replay_sensors(
             recording,
             BrokerConfig(url=broker),
             site=site,
             speed=speed,
             wait_for_run_s=wait,
-            on_progress=lambda done, total: progress.update(task, completed=done, total=total),
+            on_progress=lambda done, total: report("sending", done, total),
         )
     click.echo(f"{count} messages sent")

@@ -50,15 +50,27 @@ def command(
     vad-edge train --data data --output out/train --epochs 20 --resume
     """
     import importlib
+    import sys
+
+    from vad_edge.cli.logs import set_level
 
     fit = importlib.import_module("vad_edge_training.fit")
     student = importlib.import_module("vad_edge_training.models.student")
+    on_terminal = sys.stderr.isatty()
+    if on_terminal:
+        set_level("warning")
+
+    def show(what: str, done: int, total: int) -> None:
+        if what == "decoding" and (on_terminal or done == total):
+            click.echo(f"\rdecoding clips: {done} of {total}", nl=done == total, err=True)
+
     best = fit.train_student(
         data,
         output,
         student.StudentConfig(height=size[0], width=size[1], fps=fps, channels=channels),
         fit.FitConfig(epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, seed=seed),
         resume=resume,
-        on_progress=lambda what, done, total: click.echo(f"{what}: {done}/{total}", err=True),
+        progress_bar=on_terminal,
+        on_progress=show,
     )
     click.echo(best)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -12,8 +11,6 @@ from vad_edge.bundle.verdict import Verdict
 from vad_edge.errors import EngineError
 from vad_edge.inference.engine import Engine
 from vad_edge.inference.onnxruntime_engine import OnnxRuntimeEngine, onnxruntime_fits
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +44,6 @@ def open_engine(bundle: Bundle, *, batch: int, engine: str = "auto", threads: in
     for backend in candidates:
         verdict = backend.fits(bundle)
         if verdict.ok:
-            opened = backend.open(bundle, batch, threads)
-            _log.info("engine: %s", opened.name)
-            return opened
+            return backend.open(bundle, batch, threads)
         refusals.append(f"{backend.name}: {verdict.reason}" + (f"; {verdict.fix}" if verdict.fix else ""))
     raise EngineError("no engine can run it (" + "), (".join(refusals) + ")", where=str(bundle.path))

@@ -153,6 +153,7 @@ def _pipeline(settings: RunSettings, stations: list[Station], stack: ExitStack) 
         lanes.append(Lane(station.name, Scorer(calibration, manifest.cues), weight))
     engine = open_engine(bundle, batch=len(stations), engine=settings.engine, threads=settings.threads)
     stack.callback(engine.close)
+    _log.info("engine: %s", engine.name)
     return VideoPipeline(engine, manifest, lanes)
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import hashlib
 import logging
+import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -91,7 +92,8 @@ class ClipFolder:
         given = self._facts.get("fps")
         if given is None:
             return None
-        if isinstance(given, bool) or not isinstance(given, int | float) or not given > 0:
+        number = isinstance(given, int | float) and not isinstance(given, bool)
+        if not (number and 0 < given < math.inf):
             raise DataError(
                 f"fps: {given!r} is not a frame rate",
                 where=str(self.root / "dataset.toml"),
@@ -156,8 +158,8 @@ class ClipFolder:
             raise DataError(f"not a text file: {error}", where=str(path), fix="save it as UTF-8") from error
         clips = {_label_key(clip): clip for clip in self.testing}
         flags: dict[str, list[bool]] = {}
-        for number, row in enumerate(csv.DictReader(lines), start=2):
-            where = f"{path}, line {number}"
+        for line, row in _rows(lines, path):
+            where = f"{path}, line {line}"
             name, frame, abnormal = _label_row(row, where)
             if _plain_number(name) not in clips:
                 raise DataError(
@@ -203,13 +205,29 @@ def _sha256(file: Path) -> str:
     return digest.hexdigest()
 
 
+def clip_name(clip: Path) -> str:
+    """What labels and results call a clip: its name, without the suffix of a video file."""
+    return clip.name if clip.is_dir() else clip.stem
+
+
 def _label_key(clip: Path) -> str:
-    return _plain_number(clip.name if clip.is_dir() else clip.stem)
+    return _plain_number(clip_name(clip))
 
 
 def _plain_number(name: str) -> str:
     """Clip names that are numbers may be padded differently in labels and on disk."""
     return name.lstrip("0") or "0" if name.isdigit() else name
+
+
+def _rows(lines: Sequence[str], path: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    """The rows of a CSV by its header, each with its line's number; empty lines are left out."""
+    reader = csv.DictReader(lines)
+    try:
+        for row in reader:
+            yield reader.line_num, row
+    except csv.Error as error:
+        where = f"{path}, line {reader.line_num}"
+        raise DataError(f"not CSV: {error}", where=where, fix="give clip,frame0,abnormal rows") from error
 
 
 def _label_row(row: dict[str, str], where: str) -> tuple[str, int, bool]:
