@@ -23,8 +23,8 @@ def command(
 ) -> None:
     """Record normal life to train on, into OUTPUT/training.
 
-    Record when nothing unusual happens, at all times of day the camera will watch. Ctrl-C keeps what
-    there is.
+    Record when nothing unusual happens, at all times of day the camera will watch. A camera that
+    is lost for a while is waited for. Ctrl-C keeps what there is.
 
     \b
     vad-edge record --camera 0 --output data --duration 2h
@@ -32,7 +32,7 @@ def command(
     from vad_edge.cli.ending import stop_on_signals
     from vad_edge.cli.progress import progress_bars
     from vad_edge.clock import LiveClock
-    from vad_edge.errors import ConfigError
+    from vad_edge.errors import ConfigError, SourceError
     from vad_edge.video.reader import Reader
     from vad_edge.video.recorder import record
     from vad_edge.video.source import open_source
@@ -40,7 +40,10 @@ def command(
     if (camera is None) == (source is None):
         raise ConfigError("one source is needed", fix="give --camera 0 or --source PATH|URL")
     spec: str | int = camera if camera is not None else str(source)
-    reader = Reader(str(spec), open_source(spec, LiveClock(), fps=fps), "all")
+    clock = LiveClock()
+    opened = open_source(spec, clock, fps=fps)
+    reopen = (lambda: open_source(spec, clock, fps=fps)) if opened.info.live else None
+    reader = Reader(str(spec), opened, "all", reopen=reopen)
     with stop_on_signals() as stop, progress_bars() as report:
         reader.start()
         try:
@@ -56,3 +59,5 @@ def command(
             reader.stop()
     for file in files:
         click.echo(file)
+    if reader.truncated:
+        raise SourceError(reader.truncated)

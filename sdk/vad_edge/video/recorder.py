@@ -15,6 +15,7 @@ from vad_edge.video.writer import VideoWriter
 
 FREE_FLOOR_BYTES = 1_000_000_000
 MEASURED_FRAMES = 50
+MAX_GAP_S = 2.0
 SUFFIX = ".avi"
 """Motion JPEG: every frame stands alone, costs little CPU on a board, and has no artefacts over time."""
 
@@ -30,9 +31,9 @@ def record(
 ) -> list[Path]:
     """Write `duration_s` seconds of a started reader into `output`, a file every `segment_s` seconds.
 
-    A segment is a hidden file until it is whole. on_progress gets the seconds recorded and the frames.
-    `stop` ends the recording early and keeps what there is. Each file has the frame rate that was measured as
-    it began, whatever the camera says of itself. Returns the files written.
+    After a gap in the stream a new file begins. Each has the frame rate that was measured as it began,
+    whatever the camera says of itself, and is hidden until it is whole. on_progress gets the seconds recorded
+    and the frames. `stop` ends the recording early and keeps what there is. Returns the files written.
     Raises SourceError when the source gives nothing, or less than a gigabyte is free on the disk.
     """
     output.mkdir(parents=True, exist_ok=True)
@@ -67,14 +68,16 @@ class _Recording:
         self._writer: VideoWriter | None = None
         self._whole = output
         self._first: list[Frame] = []
-        self._began_s = 0.0
+        self._began_s = self._last_s = 0.0
         self.files: list[Path] = []
         self.frames = 0
 
     def add(self, frame: Frame) -> None:
         """Append a frame, in a new segment when the present one is full."""
-        if self.frames and frame.time_s - self._began_s >= self._segment_s:
+        full = frame.time_s - self._began_s >= self._segment_s
+        if self.frames and (full or frame.time_s - self._last_s > MAX_GAP_S):
             self.finish()
+        self._last_s = frame.time_s
         if self._writer is None and not self._first:
             self._began_s = frame.time_s
         self.frames += 1

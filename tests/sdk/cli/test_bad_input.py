@@ -120,6 +120,18 @@ def test_record_needs_one_source(invoke: Invoke, tmp_path: Path) -> None:
     assert "one source is needed; give --camera 0 or --source PATH|URL" in result.output
 
 
+def test_recording_a_truncated_file_keeps_what_there_was_and_ends_with_1(
+    invoke: Invoke, tmp_path: Path
+) -> None:
+    whole = write_video(tmp_path / "whole.avi", quiet_frames(40))
+    cut = tmp_path / "cut.avi"
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    result = invoke("record", "--source", cut, "--output", tmp_path / "data")
+    assert result.exit_code == 1
+    assert "the file is truncated" in result.output
+    assert len(list((tmp_path / "data" / "training").iterdir())) == 1
+
+
 def test_train_without_clips_says_where_they_belong(invoke: Invoke, tmp_path: Path) -> None:
     result = invoke("train", "--data", tmp_path, "--output", tmp_path / "out")
     assert result.exit_code == 2

@@ -15,7 +15,7 @@ from vad_edge.errors import SourceError
 from vad_edge.video.frame import Frame
 from vad_edge.video.reader import Reader
 from vad_edge.video.recorder import measured_fps, record
-from vad_edge.video.source import open_source
+from vad_edge.video.source import SourceInfo, open_source
 from vad_edge.video.writer import VideoWriter
 
 
@@ -55,6 +55,32 @@ def test_what_was_recorded_before_a_stop_is_kept(reader: Reader, tmp_path: Path)
 
     (file,) = record(reader, tmp_path / "out", duration_s=60, stop=stop, on_progress=end)
     assert facts(file) == (10.0, 12)
+    reader.stop()
+
+
+class Interrupted:
+    """A camera that is away for a minute in the middle."""
+
+    info = SourceInfo("camera", True, 10.0, 64, 48)
+    truncated = None
+
+    def __init__(self) -> None:
+        self._times = iter([*(n / 10 for n in range(20)), *(60 + n / 10 for n in range(10))])
+        self._images = iter(quiet_frames(30))
+
+    def read(self) -> Frame | None:
+        time_s = next(self._times, None)
+        return None if time_s is None else Frame(0, time_s, next(self._images))
+
+    def close(self) -> None:
+        pass
+
+
+def test_after_a_gap_a_new_file_begins(tmp_path: Path) -> None:
+    reader = Reader("camera", Interrupted(), "all")
+    reader.start()
+    files = record(reader, tmp_path, duration_s=600)
+    assert [facts(file) for file in files] == [(10.0, 20), (10.0, 10)]
     reader.stop()
 
 
