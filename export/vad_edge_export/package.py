@@ -31,6 +31,7 @@ Progress = Callable[[str, float], None]
 
 PARITY_CAMERAS: Final = 2
 PARITY_FRAMES: Final = 150
+LITTLE_FOOTAGE_S: Final = 1800.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,8 @@ def export_bundle(
     provenance = manifest.provenance.model_copy(update={"parity": parity.to_dict()})
     final = manifest.model_copy(update={"calibration": calibration, "provenance": provenance})
     write_bundle(output, final, members)
-    return ExportReport(output, output.stat().st_size, parity, calibration.seconds, footage.notes)
+    notes = [*footage.notes, *_calibration_notes(calibration)]
+    return ExportReport(output, output.stat().st_size, parity, calibration.seconds, tuple(notes))
 
 
 def calibrate(
@@ -109,6 +111,15 @@ def calibrate(
     footage = tuple(fingerprint(clip) for clip in clips)
     manifest = bundle.manifest
     return fit_calibration(np.concatenate(scores), manifest.cues, fps=manifest.clock.fps, footage=footage)
+
+
+def _calibration_notes(calibration: Calibration) -> list[str]:
+    if calibration.seconds >= LITTLE_FOOTAGE_S:
+        return []
+    little = (
+        f"calibrated on {calibration.seconds:.0f} s: anything rarer than 1 frame in {calibration.frames:,}"
+    )
+    return [f"{little} is a guess; hours of normal life make warnings mean something"]
 
 
 def _parity(model: StepModel, bundle: Bundle, clips: Sequence[Path], fps: float | None) -> Parity:

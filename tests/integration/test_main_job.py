@@ -74,12 +74,13 @@ def test_the_main_job_on_the_synthetic_clip_as_another_client_sees_it(
     assert (folder / "timeline.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_sigterm_ends_a_run_cleanly(
-    start: Start, listen: Heard, demo_run: list[object], tmp_path: Path
+@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_run_cleanly(
+    start: Start, listen: Heard, demo_run: list[object], tmp_path: Path, signal_number: int
 ) -> None:
     run = start(*demo_run)
     listen.wait_for("/availability", "online")
-    run.send_signal(signal.SIGTERM)
+    run.send_signal(signal_number)
     _, log = run.communicate(timeout=30)
 
     assert run.returncode == 0, log

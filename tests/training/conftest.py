@@ -27,6 +27,11 @@ def write_labels(root: Path, *lines: str) -> None:
     (root / "labels.csv").write_text("\n".join(["clip,frame0,abnormal", *lines]) + "\n")
 
 
+def only_header(path: Path) -> None:
+    """Cut a video off where its frames begin: it opens, and gives none."""
+    path.write_bytes(path.read_bytes()[:800])
+
+
 @pytest.fixture
 def make_data(tmp_path: Path) -> MakeData:
     """A clip folder: quiet training clips, and testing clips with a block in some of their frames."""

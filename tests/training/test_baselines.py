@@ -38,6 +38,26 @@ def test_something_that_moves_scores_above_an_empty_scene(name: str) -> None:
     assert busy[8:].min() > empty[3:].max()
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_a_still_scene_scores_nothing(name: str) -> None:
+    still = {baseline.name: baseline for baseline in baselines(STILL.astype(np.float32))}[name]
+    assert score_clip(still, [STILL] * 8).tolist() == [0.0] * 8
+
+
+def test_differences_are_in_grey_levels_and_in_their_squares() -> None:
+    frames = [np.full((64, 96), level, np.uint8) for level in (100, 100, 103, 103)]
+    assert score_clip(by_name("frame_difference"), frames) == pytest.approx([0, 0, 3, 0])
+    assert score_clip(by_name("windowed_difference"), frames) == pytest.approx([0, 0, 9, 0])
+
+
+def test_what_stays_is_strange_to_the_background_alone() -> None:
+    parked = [passing(1, step=0)[0]] * 12
+    found = {name: score_clip(by_name(name), parked)[-1] for name in NAMES}
+    assert found["background_distance"] > 1000
+    assert found["frame_difference"] == found["windowed_difference"] == 0
+    assert found["foreground_speed"] < 0.1
+
+
 def test_speed_is_in_pixels_a_frame() -> None:
     slow, fast = (score_clip(by_name("foreground_speed"), passing(12, step))[-1] for step in (1, 4))
     assert slow == pytest.approx(1, abs=0.5)

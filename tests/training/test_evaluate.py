@@ -1,14 +1,26 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Sequence
 from pathlib import Path
 
+import cv2
 import pytest
-from tests.training.conftest import MakeData, label_lines, write_labels
+from tests.support.footage import Image, quiet_frames, with_block, write_video
+from tests.training.conftest import MakeData, label_lines, only_header, write_labels
 
 from vad_edge.bundle.archive import Bundle
 from vad_edge.errors import DataError
 from vad_edge_training.evaluate import _thinned, evaluate_bundle
+from vad_edge_training.fit import FitConfig, train_student
+from vad_edge_training.models.student import StudentConfig
+
+
+def write_images(folder: Path, frames: Sequence[Image]) -> None:
+    folder.mkdir(parents=True)
+    for number, image in enumerate(frames):
+        cv2.imwrite(str(folder / f"{number}.png"), image)
 
 
 def test_an_evaluation_compares_bundle_and_baselines_on_the_same_frames(
@@ -34,6 +46,99 @@ def test_an_evaluation_compares_bundle_and_baselines_on_the_same_frames(
     assert {what for what, _, _ in seen} == {"background", "scoring"}
 
 
+@pytest.mark.slow
+def test_a_student_is_fitted_exported_and_evaluated(make_data: MakeData, tmp_path: Path) -> None:
+    """The desktop's whole way; tests may use the exporter, the training package may not."""
+    from vad_edge_export.package import export_bundle
+
+    data = make_data(frames=48, block=(30, 40))
+    (data / "dataset.toml").write_text('name = "hall"\nsynthetic = true\n')
+    student = StudentConfig(height=48, width=64, channels=4)
+    fit = FitConfig(epochs=1, stride=8)
+    best = train_student(data, tmp_path / "fit", student, fit, cache=tmp_path / "cache", progress_bar=False)
+    exported = export_bundle(best, tmp_path / "hall.vadb", data=data)
+
+    found = evaluate_bundle(exported.path, data, with_baselines=True).to_json()
+    assert (found["data"], found["synthetic"]) == ("hall", True)
+    assert found["auc"].keys() == {"micro_online", "micro_per_clip", "macro"}
+    assert found["cues"].keys() == {"prediction", "motion", "background"}
+    assert len(found["baselines"]) == 4
+    assert found["frames"] + found["skipped_frames"] == 2 * 48
+    assert found["abnormal_frames"] == 2 * 11
+    assert found["cues"]["background"]["micro_online"] > 0.8
+
+
+def test_frames_the_model_does_not_see_are_skipped_in_every_score(
+    calibrated_bundle: Bundle, make_data: MakeData
+) -> None:
+    data = make_data(testing=1, frames=40)
+    (data / "dataset.toml").write_text("fps = 20\n")
+    found = evaluate_bundle(calibrated_bundle.path, data, with_baselines=True)
+    # The bundle's rate is half of the clips': every other frame, less one to warm up.
+    assert (found.frames, found.skipped_frames) == (19, 21)
+    ((scores,), (truth,)) = found.scores, found.truth
+    assert len(scores) == len(truth) == 40
+    assert sum(map(math.isfinite, scores)) == 19
+
+
+def test_what_is_undefined_is_null(calibrated_bundle: Bundle, make_data: MakeData) -> None:
+    data = make_data(testing=1)
+    write_labels(data, *label_lines("01", [0] * 24))
+    found = evaluate_bundle(calibrated_bundle.path, data, with_baselines=True).to_json()
+    undefined = {"micro_online": None, "micro_per_clip": None, "macro": None}
+    assert found["auc"] == found["cues"]["mean"] == found["baselines"]["frame_difference"] == undefined
+    assert found["average_precision"] is None
+    assert found["clips_in_macro"] == 0
+
+
+def test_a_clip_too_short_to_warm_up_is_skipped(calibrated_bundle: Bundle, make_data: MakeData) -> None:
+    data = make_data(testing=1)
+    write_video(data / "testing" / "02.mkv", quiet_frames(1))
+    write_labels(data, *label_lines("01", [0] * 14 + [1] * 10), "02,0,1")
+    found = evaluate_bundle(calibrated_bundle.path, data).to_json()
+    assert (found["frames"], found["skipped_frames"], found["abnormal_frames"]) == (23, 2, 10)
+    assert found["per_clip"]["02"] is None
+
+
+def test_clips_whose_names_have_dots_stay_apart(calibrated_bundle: Bundle, make_data: MakeData) -> None:
+    data = make_data(testing=0)
+    for name in ("gate.1", "gate.2"):
+        write_images(data / "testing" / name, with_block(quiet_frames(24), 14, 20))
+    abnormal = [int(14 <= frame <= 20) for frame in range(24)]
+    write_labels(data, *label_lines("gate.1", abnormal), *label_lines("gate.2", abnormal))
+    found = evaluate_bundle(calibrated_bundle.path, data).to_json()
+    assert found["per_clip"].keys() == {"gate.1", "gate.2"}
+
+
+@pytest.mark.parametrize("part", ["training", "testing"])
+def test_baselines_refuse_clips_of_different_sizes(
+    calibrated_bundle: Bundle, make_data: MakeData, part: str
+) -> None:
+    data = make_data()
+    write_video(data / part / "02.mkv", quiet_frames(24, height=64, width=96))
+    message = rf"{part}/02\.mkv: frame 0 is 64x96, those before it were 48x64; baselines compare clips"
+    with pytest.raises(DataError, match=message):
+        evaluate_bundle(calibrated_bundle.path, data, with_baselines=True)
+    assert evaluate_bundle(calibrated_bundle.path, data).frames == 46
+
+
+def test_a_training_clip_without_frames_gives_no_background(
+    calibrated_bundle: Bundle, make_data: MakeData
+) -> None:
+    data = make_data()
+    only_header(data / "training" / "02.mkv")
+    with pytest.raises(DataError, match=r"training/02\.mkv: the clip has no frames; remove it"):
+        evaluate_bundle(calibrated_bundle.path, data, with_baselines=True)
+
+
+def test_a_testing_clip_that_was_cut_off_is_refused(calibrated_bundle: Bundle, make_data: MakeData) -> None:
+    data = make_data(testing=1, frames=40)
+    path = data / "testing" / "01.mkv"
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(DataError, match=r"01\.mkv: 40 labels for \d+ frames; .* the file is truncated"):
+        evaluate_bundle(calibrated_bundle.path, data)
+
+
 def test_a_clip_of_one_class_counts_in_micro_alone(calibrated_bundle: Bundle, make_data: MakeData) -> None:
     data = make_data()
     write_labels(data, *label_lines("01", [0] * 14 + [1] * 10), *label_lines("02", [0] * 24))
@@ -55,6 +160,6 @@ def test_a_bundle_without_calibration_is_refused(bundle: Bundle, make_data: Make
         evaluate_bundle(bundle.path, make_data())
 
 
-def test_thinning_keeps_frames_evenly_and_few(tmp_path: Path) -> None:
+def test_thinning_keeps_frames_evenly_and_few() -> None:
     assert _thinned(range(1000), most=10) == list(range(0, 1000, 128))  # type: ignore[arg-type]
     assert _thinned(range(3), most=10) == [0, 1, 2]  # type: ignore[arg-type]

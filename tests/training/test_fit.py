@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -72,8 +72,35 @@ def test_a_resumed_fit_goes_on_where_it_stopped(make_data: MakeData, tmp_path: P
     data = make_data()
     longer = replace(FIT, epochs=3)
     train(data, tmp_path / "out")
+    before = losses(tmp_path / "out")
     train(data, tmp_path / "out", fit=longer, resume=True)
-    assert [row["epoch"] for row in losses(tmp_path / "out")] == [0, 1, 2]
+    after = losses(tmp_path / "out")
+    assert after[:1] == before
+    assert [row["epoch"] for row in after] == [0, 1, 2]
+    assert read_checkpoint(tmp_path / "out" / "last.ckpt")["epoch"] == 2
+
+
+def test_resuming_a_finished_fit_changes_nothing(make_data: MakeData, tmp_path: Path) -> None:
+    data = make_data()
+    before = weights(train(data, tmp_path / "out"))
+    history = losses(tmp_path / "out")
+    assert same(weights(train(data, tmp_path / "out", resume=True)), before)
+    assert losses(tmp_path / "out") == history
+
+
+def test_the_best_checkpoint_is_of_the_epoch_with_the_lowest_held_out_loss(
+    make_data: MakeData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held_out = iter([3.0, 1.0, 2.0])
+    fitted = Student.loss
+
+    def loss(student: Student, clip: torch.Tensor) -> dict[str, torch.Tensor]:
+        return fitted(student, clip) if student.training else {"loss": torch.tensor(next(held_out))}
+
+    monkeypatch.setattr(Student, "loss", loss)
+    best = train(make_data(), tmp_path / "out", fit=replace(FIT, epochs=3, batch_size=8))
+    assert [row["val_loss"] for row in losses(tmp_path / "out")] == [3.0, 1.0, 2.0]
+    assert read_checkpoint(best)["epoch"] == 1
     assert read_checkpoint(tmp_path / "out" / "last.ckpt")["epoch"] == 2
 
 
@@ -135,6 +162,23 @@ def test_a_checkpoint_of_something_else_and_a_missing_one_are_refused(tmp_path: 
         load_student(tmp_path / "other.ckpt")
     with pytest.raises(DataError, match="no such checkpoint"):
         load_student(tmp_path / "none.ckpt")
+
+
+@pytest.mark.parametrize(
+    ("student", "message"),
+    [
+        (asdict(TINY), "its weights do not fit the student it describes"),
+        ({**asdict(TINY), "wings": 2}, "not a checkpoint of a student (TypeError)"),
+        ({**asdict(TINY), "width": 13}, "not a checkpoint of a student (ConfigError)"),
+        (3, "not a checkpoint of a student (TypeError)"),
+    ],
+)
+def test_a_checkpoint_of_another_student_is_refused(tmp_path: Path, student: object, message: str) -> None:
+    path = tmp_path / "old.ckpt"
+    torch.save({"hyper_parameters": {"student": student, "data": {}}, "state_dict": {}}, path)
+    with pytest.raises(DataError) as refusal:
+        load_student(path)
+    assert str(refusal.value) == f"{path}: {message}; give best.ckpt of `vad-edge train`"
 
 
 def test_a_checkpoint_may_not_run_code(tmp_path: Path) -> None:

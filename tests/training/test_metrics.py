@@ -26,6 +26,32 @@ def test_the_protocols_differ_where_clips_have_different_levels() -> None:
     assert found.macro == 1.0
 
 
+def by_counting(found: np.ndarray, truth: np.ndarray) -> float:
+    """The share of pairs of an abnormal and a normal frame that are in order; ties count half."""
+    pairs = [(high, low) for high in found[truth] for low in found[~truth]]
+    return sum((high > low) + (high == low) / 2 for high, low in pairs) / len(pairs) if pairs else math.nan
+
+
+_clip = st.lists(st.tuples(st.integers(-3, 3), st.booleans()), min_size=1, max_size=12)
+
+
+@given(st.lists(_clip, min_size=1, max_size=4))
+def test_every_protocol_counts_pairs_in_order(clips: list[list[tuple[int, bool]]]) -> None:
+    found = [scores(*(value for value, _ in clip)) for clip in clips]
+    truth = [flags(*(int(flag) for _, flag in clip)) for clip in clips]
+    scaled = [(clip - clip.min()) / max(np.ptp(clip), 1) for clip in found]
+    own = [by_counting(*clip) for clip in zip(found, truth, strict=True)]
+    defined = [auc for auc in own if not math.isnan(auc)]
+    assert frame_auc(found, truth).to_dict() == pytest.approx(
+        {
+            "micro_online": by_counting(np.concatenate(found), np.concatenate(truth)),
+            "micro_per_clip": by_counting(np.concatenate(scaled), np.concatenate(truth)),
+            "macro": np.mean(defined) if defined else math.nan,
+        },
+        nan_ok=True,
+    )
+
+
 def test_macro_leaves_out_clips_of_one_class() -> None:
     found = frame_auc([scores(1, 2, 3), scores(5, 4)], [flags(0, 1, 0), flags(1, 1)])
     assert clip_aucs([scores(1, 2, 3), scores(5, 4)], [flags(0, 1, 0), flags(1, 1)]) == [0.5, None]
@@ -39,8 +65,20 @@ def test_without_an_abnormal_frame_nothing_is_defined() -> None:
     assert math.isnan(average_precision([scores(1, 2)], [flags(0, 0)]))
 
 
+def test_clips_without_a_frame_are_undefined_too() -> None:
+    found = frame_auc([scores(), scores()], [flags(), flags()])
+    assert all(math.isnan(value) for value in found.to_dict().values())
+    assert clip_aucs([scores()], [flags()]) == [None]
+
+
 def test_a_constant_clip_is_no_division_by_zero() -> None:
     assert frame_auc([scores(3, 3)], [flags(0, 1)]).micro_per_clip == 0.5
+
+
+def test_average_precision_is_the_mean_precision_at_each_abnormal_frame() -> None:
+    # From the highest down: abnormal (1 of 1), normal, abnormal (2 of 3), normal.
+    found = average_precision([scores(4, 3), scores(2, 1)], [flags(1, 0), flags(1, 0)])
+    assert found == pytest.approx((1 / 1 + 2 / 3) / 2)
 
 
 def test_average_precision_of_a_perfect_ranking_is_one() -> None:

@@ -31,44 +31,41 @@ class Baseline(Protocol):
         ...
 
 
-class FrameDifference:
-    """Mean absolute difference to the frame before, at 256 x 256."""
+class _Change:
+    """What changed since the frame before, at 256 x 256."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the clip before."""
+        self._before: Gray | None = None
+
+    def score(self, gray: Gray) -> float:
+        """0 for the first frame of a clip."""
+        small = _square(gray)
+        before, self._before = self._before, small
+        return 0.0 if before is None else self._amount(cv2.absdiff(small, before).astype(np.float32))
+
+    def _amount(self, change: Map) -> float:
+        raise NotImplementedError
+
+
+class FrameDifference(_Change):
+    """Mean absolute difference to the frame before, in grey levels."""
 
     name = "frame_difference"
 
-    def __init__(self) -> None:
-        self.reset()
-
-    def reset(self) -> None:
-        """Forget the clip before."""
-        self._before: Gray | None = None
-
-    def score(self, gray: Gray) -> float:
-        """In grey levels."""
-        small = _square(gray)
-        before, self._before = self._before, small
-        return 0.0 if before is None else float(np.mean(cv2.absdiff(small, before)))
+    def _amount(self, change: Map) -> float:
+        return float(change.mean())
 
 
-class WindowedDifference:
-    """Squared difference to the frame before, its largest mean over 32 x 32 windows, at 256 x 256."""
+class WindowedDifference(_Change):
+    """Squared difference to the frame before, its largest mean over 32 x 32 windows."""
 
     name = "windowed_difference"
 
-    def __init__(self) -> None:
-        self.reset()
-
-    def reset(self) -> None:
-        """Forget the clip before."""
-        self._before: Gray | None = None
-
-    def score(self, gray: Gray) -> float:
-        """In squared grey levels."""
-        small = _square(gray)
-        before, self._before = self._before, small
-        if before is None:
-            return 0.0
-        change = cv2.absdiff(small, before).astype(np.float32)
+    def _amount(self, change: Map) -> float:
         return float(_window_mean(change * change, 32).max())
 
 

@@ -38,6 +38,6 @@ def command(checkpoint: Path, data: Path, output: Path, name: str | None, terms:
     click.echo(f"{report.path}: {report.size_bytes / 1e6:.2f} MB")
     for key, value in report.parity.to_dict().items():
         click.echo(f"  parity {key}: {value:.3g}")
-    click.echo(f"  calibrated on {report.calibration_s:.0f} s of normal footage")
+    click.echo(f"  calibration: {report.calibration_s:.0f} s of normal footage")
     for note in report.notes:
         click.echo(f"  note: {note}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,6 +31,8 @@ _KINDS: Final = {
     "model_type": "a table",
     "finite_number": "a finite number",
 }
+_NO_PATH: Final = re.compile(r"\d+$|csi(:\d+)?$|gst:|[a-z]+://")
+"""Sources that are not files: camera indices, CSI cameras, pipelines, URLs."""
 _NAME: Final = "letters, digits, '-' and '_', at most 64, a letter or digit first"
 
 
@@ -80,8 +83,7 @@ def _typed(model: type[BaseModel] | None, value: Any, folder: Path) -> Any:
 
 
 def _source(source: str, folder: Path) -> str:
-    is_path = source and not source.isdigit() and "://" not in source and not source.startswith("gst:")
-    return str(folder / source) if is_path else source
+    return source if not source or _NO_PATH.match(source) else str(folder / source)
 
 
 def _types(model: type[BaseModel], key: str) -> list[Any]:

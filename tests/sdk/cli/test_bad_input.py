@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,11 @@ CLIP = str(Path(vad_edge.demo.__file__).parent / "clip.mp4")
 BUNDLE = str(Path(vad_edge.demo.__file__).parent / "scene.vadb")
 
 Invoke = Callable[..., Result]
+
+needs_training = pytest.mark.skipif(
+    find_spec("lightning") is None or find_spec("onnxscript") is None,
+    reason="needs the extras train and export",
+)
 
 
 @pytest.fixture
@@ -132,18 +138,21 @@ def test_recording_a_truncated_file_keeps_what_there_was_and_ends_with_1(
     assert len(list((tmp_path / "data" / "training").iterdir())) == 1
 
 
+@needs_training
 def test_train_without_clips_says_where_they_belong(invoke: Invoke, tmp_path: Path) -> None:
     result = invoke("train", "--data", tmp_path, "--output", tmp_path / "out")
     assert result.exit_code == 2
     assert str(tmp_path / "training") in result.output
 
 
+@needs_training
 def test_a_size_that_the_model_cannot_have_is_refused_before_any_work(invoke: Invoke, tmp_path: Path) -> None:
     result = invoke("train", "--data", tmp_path, "--output", tmp_path / "out", "--size", "100x100")
     assert result.exit_code == 2
     assert "multiples of 8" in result.output
 
 
+@needs_training
 def test_evaluate_without_labels_says_what_it_needs(invoke: Invoke, tmp_path: Path) -> None:
     write_video(tmp_path / "testing" / "01.mkv", quiet_frames(5))
     result = invoke("evaluate", "--bundle", BUNDLE, "--data", tmp_path)
@@ -151,6 +160,7 @@ def test_evaluate_without_labels_says_what_it_needs(invoke: Invoke, tmp_path: Pa
     assert "there are no labels" in result.output
 
 
+@needs_training
 def test_export_refuses_a_file_that_is_no_checkpoint(invoke: Invoke, tmp_path: Path) -> None:
     checkpoint = tmp_path / "best.ckpt"
     checkpoint.write_text("hello")

@@ -73,7 +73,9 @@ def test_relative_paths_start_from_the_files_folder(
     assert site.broker.password_file == Path("/run/secrets/mqtt")
 
 
-@pytest.mark.parametrize("source", ["rtsp://10.0.0.2/live", "gst:videotestsrc", "0", "/dev/video0"])
+@pytest.mark.parametrize(
+    "source", ["rtsp://10.0.0.2/live", "gst:videotestsrc", "0", "csi", "csi:1", "/dev/video0"]
+)
 def test_sources_that_are_no_relative_path_stay_as_they_are(
     load: Callable[[str], SiteConfig], source: str
 ) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.support.footage import quiet_frames, write_video
-from tests.training.conftest import MakeData
+from tests.training.conftest import MakeData, only_header
 
 from vad_edge.errors import DataError, SourceError
 from vad_edge.video import source as source_module
@@ -52,9 +52,27 @@ def test_an_interrupted_decode_leaves_no_half_clip(make_data: MakeData, tmp_path
     assert [path.name for path in (tmp_path / "cache").rglob("*") if path.is_file()] == ["01.mkv.npy"]
 
 
-def test_a_clip_without_frames_is_named(
-    make_data: MakeData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(ClipFolder, "frames", lambda self, clip: iter(()))
+def test_a_clip_without_frames_is_named(make_data: MakeData, tmp_path: Path) -> None:
+    root = make_data(training=1)
+    only_header(root / "training" / "01.mkv")
     with pytest.raises(DataError, match=r"01\.mkv: the clip has no frames; remove it, or record it again"):
-        load_frames(ClipFolder(make_data()), height=16, width=24, fps=10, cache=tmp_path / "cache")
+        load_frames(ClipFolder(root), height=16, width=24, fps=10, cache=tmp_path / "cache")
+
+
+def test_a_folder_of_broken_images_is_named(make_data: MakeData, tmp_path: Path) -> None:
+    root = make_data(training=1)
+    (root / "training" / "02").mkdir()
+    (root / "training" / "02" / "0.png").write_bytes(b"not an image")
+    with pytest.raises(SourceError, match=r"training/02: no frames in this folder; it should hold images"):
+        load_frames(ClipFolder(root), height=16, width=24, fps=10, cache=tmp_path / "cache")
+
+
+def test_a_clip_that_was_cut_off_gives_what_it_has_and_says_so(
+    make_data: MakeData, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    root = make_data(training=1, frames=40)
+    path = root / "training" / "01.mkv"
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    (clip,) = load_frames(ClipFolder(root), height=16, width=24, fps=10, cache=tmp_path / "cache")
+    assert 1 < len(clip) < 39
+    assert "of 40 frames: the file is truncated" in caplog.text

@@ -84,7 +84,14 @@ class ClipFolder:
     @property
     def synthetic(self) -> bool:
         """Whether the footage was rendered and not filmed."""
-        return bool(self._facts.get("synthetic", False))
+        given = self._facts.get("synthetic", False)
+        if not isinstance(given, bool):
+            raise DataError(
+                f"synthetic: {given!r} is neither true nor false",
+                where=str(self.root / "dataset.toml"),
+                fix="write synthetic = true, without quotes",
+            )
+        return given
 
     @property
     def fps(self) -> float | None:
@@ -226,7 +233,7 @@ def _rows(lines: Sequence[str], path: Path) -> Iterator[tuple[int, dict[str, str
         for row in reader:
             yield reader.line_num, row
     except csv.Error as error:
-        where = f"{path}, line {reader.line_num}"
+        where = f"{path}, line {reader.reader.line_num}"
         raise DataError(f"not CSV: {error}", where=where, fix="give clip,frame0,abnormal rows") from error
 
 
