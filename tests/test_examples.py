@@ -9,8 +9,10 @@ import pytest
 import vad_edge
 from vad_edge.bundle.archive import read_bundle
 from vad_edge.cli.group import COMMANDS
+from vad_edge.clock import LiveClock
 from vad_edge.config.load import load_site
 from vad_edge.config.site import BrokerConfig, CameraConfig, PolicyConfig, SensorConfig
+from vad_edge.sensors.hub import SensorHub
 
 ROOT = Path(__file__).parents[1]
 SITE = ROOT / "examples" / "site.toml"
@@ -20,6 +22,15 @@ def test_the_example_site_file_is_valid() -> None:
     site = load_site(SITE)
     assert [camera.name for camera in site.camera] == ["entrance", "yard"]
     assert [sensor.name for sensor in site.sensor] == ["back_door", "sound"]
+
+
+def test_the_sensors_of_the_example_understand_what_such_devices_send() -> None:
+    hub = SensorHub(load_site(SITE).sensor, LiveClock())
+    hub.accept("zigbee2mqtt/back_door", b'{"battery": 90, "contact": false, "linkquality": 80}')
+    hub.accept("shop/till/sound", b"47.5")
+    door, sound = hub.views(0.0)
+    assert (door.value, door.status) == (1.0, "ok")
+    assert (sound.value, sound.status) == (47.5, "ok")
 
 
 @pytest.mark.parametrize("table", [BrokerConfig, CameraConfig, PolicyConfig, SensorConfig])
