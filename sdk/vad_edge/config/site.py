@@ -66,7 +66,7 @@ class SensorConfig(_Table):
 
     A payload is a plain number, one of the on/off words, or JSON when `field` names where in it the value
     is (``battery.level``). period_s is how often a healthy sensor speaks; after `stale_after_s` (three
-    periods unless told) it leaves the fusion. Sensors that speak only on change have no period.
+    periods unless told) it leaves the fusion. Sensors that speak only on change have neither.
     cameras lists the cameras it is evidence for; all of them when empty.
     """
 

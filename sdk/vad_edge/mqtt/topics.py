@@ -20,11 +20,6 @@ class CameraTopics:
         return self._under("event")
 
     @property
-    def event_replay(self) -> str:
-        """Events that were too old to be news when the broker came back."""
-        return self._under("event/replay")
-
-    @property
     def state(self) -> str:
         """The warning level and since when, retained JSON."""
         return self._under("state")
@@ -33,11 +28,6 @@ class CameraTopics:
     def risk(self) -> str:
         """The fused risk, a plain number, rate-limited."""
         return self._under("risk")
-
-    @property
-    def snapshot(self) -> str:
-        """A JPEG of an incident, not retained."""
-        return self._under("snapshot")
 
     @property
     def health(self) -> str:

@@ -18,8 +18,3 @@ class Surprise:
     time_s: float
     total: float
     cues: Mapping[str, float]
-
-
-def return_period_s(surprise: float, fps: float) -> float:
-    """Seconds of normal footage in which one frame of this surprise is to be expected, at `fps`."""
-    return float(10.0 ** min(surprise, 300.0)) / fps

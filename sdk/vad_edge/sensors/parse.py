@@ -14,28 +14,11 @@ _ENVELOPE = {"value", "media_time_s"}
 
 
 @dataclass(frozen=True, slots=True)
-class Parsed:
-    """A payload's value (0.0 or 1.0 for binary streams) and, from a replay, its place in the recording."""
-
-    value: float
-    media_time_s: float | None
-
-
-@dataclass(frozen=True, slots=True)
 class Unwrapped:
     """A payload as JSON value, or as text where it is none, taken out of its replay envelope."""
 
     content: object
     media_time_s: float | None
-
-
-def parse_payload(config: SensorConfig, payload: bytes) -> Parsed:
-    """The value `payload` carries for the stream `config`.
-
-    Raises SensorError, and nothing else, whatever the bytes are.
-    """
-    unwrapped = unwrap(config, payload)
-    return Parsed(read_value(config, unwrapped.content), unwrapped.media_time_s)
 
 
 def unwrap(config: SensorConfig, payload: bytes) -> Unwrapped:
@@ -58,7 +41,10 @@ def unwrap(config: SensorConfig, payload: bytes) -> Unwrapped:
 
 
 def read_value(config: SensorConfig, content: object) -> float:
-    """The value in an unwrapped payload; raises SensorError if it is not what was declared."""
+    """The value in an unwrapped payload, 0.0 or 1.0 for binary streams.
+
+    Raises SensorError if it is not what was declared.
+    """
     if config.field is not None:
         content = _pick(config, content)
     value = _binary(config, content) if config.kind == "binary" else _number(content)

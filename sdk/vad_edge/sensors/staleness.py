@@ -13,9 +13,9 @@ _PERIODS_UNTIL_STALE = 3.0
 
 def stale_after_s(config: SensorConfig) -> float | None:
     """Seconds of silence after which a stream is stale; None for streams that speak only on change."""
-    if config.period_s is None:
-        return None
-    return config.stale_after_s or _PERIODS_UNTIL_STALE * config.period_s
+    if config.stale_after_s is not None or config.period_s is None:
+        return config.stale_after_s
+    return _PERIODS_UNTIL_STALE * config.period_s
 
 
 def stream_status(config: SensorConfig, last_s: float | None, broken: bool, time_s: float) -> Status:

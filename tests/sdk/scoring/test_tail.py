@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vad_edge.errors import DataError
-from vad_edge.scoring.surprise import return_period_s
 from vad_edge.scoring.tail import MAX_SURPRISE, fit_tail, score_surprise, tail_surprise
 
 finite = st.floats(width=32, allow_nan=False, allow_infinity=False)
@@ -54,8 +53,3 @@ def test_small_units_do_not_flatten_the_tail() -> None:
 def test_too_few_scores_are_refused_with_both_numbers() -> None:
     with pytest.raises(DataError, match="3 finite scores are too few to calibrate on, 20 are needed"):
         fit_tail([1.0, 2.0, math.nan, math.inf, 3.0])
-
-
-def test_a_surprise_of_three_comes_once_in_a_thousand_frames() -> None:
-    assert return_period_s(3.0, fps=10.0) == pytest.approx(100.0)
-    assert math.isfinite(return_period_s(1e6, fps=10.0))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from vad_edge.config.site import SensorConfig
 from vad_edge.errors import SensorError
-from vad_edge.sensors.parse import parse_payload
+from vad_edge.sensors.parse import read_value, unwrap
 from vad_edge.sensors.recording import RecordedMessage, envelope, read_recording, write_recording
 
 
@@ -71,6 +71,6 @@ def test_a_payload_that_is_no_text_cannot_be_recorded(tmp_path: Path) -> None:
 @pytest.mark.parametrize("payload", [b"open", b"1", b'"on"', b"true"])
 def test_an_enveloped_payload_parses_as_the_original(payload: bytes) -> None:
     door = SensorConfig(name="door", topic="d", kind="binary")
-    replayed = parse_payload(door, envelope(RecordedMessage(3.25, "d", payload)))
-    assert replayed.value == parse_payload(door, payload).value
+    replayed = unwrap(door, envelope(RecordedMessage(3.25, "d", payload)))
+    assert read_value(door, replayed.content) == read_value(door, unwrap(door, payload).content)
     assert replayed.media_time_s == 3.25

@@ -5,6 +5,7 @@ import pytest
 from vad_edge.config.site import SensorConfig
 from vad_edge.sensors.staleness import stream_status
 
+GUARDED = SensorConfig(name="smoke", topic="s", kind="binary", stale_after_s=90)
 QUIET = SensorConfig(name="door", topic="d", kind="binary")
 PERIODIC = SensorConfig(name="noise", topic="n", kind="analog", period_s=2)
 PATIENT = SensorConfig(name="heat", topic="h", kind="analog", period_s=2, stale_after_s=60)
@@ -21,6 +22,7 @@ PATIENT = SensorConfig(name="heat", topic="h", kind="analog", period_s=2, stale_
         (PATIENT, 10.0, False, 70.0, "ok"),
         (PATIENT, 10.0, False, 70.1, "stale"),
         (QUIET, 10.0, False, 1e9, "ok"),
+        (GUARDED, 10.0, False, 100.1, "stale"),
     ],
 )
 def test_a_stream_stands_as_its_silence_says(
