@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 
 from vad_edge.events.event import Event
 from vad_edge.fusion.level import Level
@@ -16,27 +17,28 @@ STATUS_EVERY_S = 10.0
 
 
 class LogLines:
-    """Logs level changes and conditions as they come, and a status line every ten seconds."""
+    """Logs level changes and conditions as they come, and a status line for each camera every ten seconds."""
 
     def __init__(self) -> None:
-        self._last_s = time.monotonic()
-        self._frames = 0
+        self._last_s: dict[str, float] = {}
+        self._frames: Counter[str] = Counter()
 
     def on_moment(self, moment: Moment) -> None:
-        """Count the frame; now and then say how it goes."""
-        self._frames += 1
-        elapsed_s = time.monotonic() - self._last_s
+        """Count the frame; now and then say how its camera goes."""
+        camera, now_s = moment.camera, time.monotonic()
+        self._frames[camera] += 1
+        elapsed_s = now_s - self._last_s.setdefault(camera, now_s)
         if elapsed_s < STATUS_EVERY_S:
             return
         _log.info(
             "%s: %.1f frames/s, risk %s, %s, %d dropped",
-            moment.camera,
-            self._frames / elapsed_s,
+            camera,
+            self._frames[camera] / elapsed_s,
             f"{moment.risk.value:.2f}" if moment.risk is not None else "-",
             moment.level,
             moment.counters.get("dropped", 0),
         )
-        self._last_s, self._frames = time.monotonic(), 0
+        self._last_s[camera], self._frames[camera] = now_s, 0
 
     def on_event(self, event: Event) -> None:
         """Say what changed, and why."""

@@ -204,3 +204,19 @@ def test_elsewhere_a_run_is_log_lines(caplog: pytest.LogCaptureFixture) -> None:
         "front: opened, normal -> alarm at 2.0 s, risk 5.00 (peak 4.00, door 1.00), video rare",
         "front: camera_lost: no frame came",
     ]
+
+
+def test_a_status_line_counts_its_own_camera(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = iter(number / 2 for number in range(100))
+    monkeypatch.setattr("vad_edge.report.log_lines.time.monotonic", lambda: next(now))
+    lines = LogLines()
+    with caplog.at_level(logging.INFO, "vad_edge.run"):
+        for front, back in zip(moments(24, "front"), moments(24, "back"), strict=True):
+            lines.on_moment(front)
+            lines.on_moment(back)
+    assert caplog.messages[:2] == [
+        "front: 1.1 frames/s, risk 0.40, normal, 3 dropped",
+        "back: 1.1 frames/s, risk 0.40, normal, 3 dropped",
+    ]
