@@ -104,6 +104,21 @@ def test_the_best_checkpoint_is_of_the_epoch_with_the_lowest_held_out_loss(
     assert read_checkpoint(tmp_path / "out" / "last.ckpt")["epoch"] == 2
 
 
+def test_an_interrupted_fit_says_so_and_goes_on_after_its_last_whole_epoch(
+    make_data: MakeData, tmp_path: Path
+) -> None:
+    def interrupt(what: str, done: int, total: int) -> None:
+        if (what, done) == ("fitting", 2):
+            raise KeyboardInterrupt
+
+    data, longer = make_data(), replace(FIT, epochs=3)
+    with pytest.raises(KeyboardInterrupt):
+        train(data, tmp_path / "out", fit=longer, on_progress=interrupt)
+    assert read_checkpoint(tmp_path / "out" / "last.ckpt")["epoch"] == 0
+    train(data, tmp_path / "out", fit=longer, resume=True)
+    assert [row["epoch"] for row in losses(tmp_path / "out")] == [0, 1, 2]
+
+
 def test_a_fit_resumed_before_it_ever_began_just_begins(make_data: MakeData, tmp_path: Path) -> None:
     assert train(make_data(), tmp_path / "out", resume=True).exists()
 

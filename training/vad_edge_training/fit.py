@@ -71,7 +71,8 @@ def train_student(
     output gets ``best.ckpt``, ``last.ckpt``, ``metrics.csv``, ``training.json`` and ``loss.png``. resume goes
     on from ``last.ckpt`` when there is one, with more epochs if asked. CUDA is used where it is. Raises
     DataError for data that does not fit and for a loss that is no number, ConfigError for settings that
-    contradict each other or the checkpoint, SourceError for a clip that cannot be read.
+    contradict each other or the checkpoint, SourceError for a clip that cannot be read, KeyboardInterrupt on
+    Ctrl-C, after which ``last.ckpt`` holds the last whole epoch.
     """
     if fit.clip_length <= student.history:
         raise ConfigError(
@@ -105,13 +106,16 @@ def train_student(
         warnings.filterwarnings("ignore", message="The dirpath has changed")
         # Lightning's own call into torch; nothing a user can do about it.
         warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)`")
-        trainer.fit(
-            module,
-            _loader(fitted, fit, shuffle=True),
-            _loader(held_out, fit, shuffle=False),
-            ckpt_path=str(last) if resumed else None,
-            weights_only=True,
-        )
+        try:
+            trainer.fit(
+                module,
+                _loader(fitted, fit, shuffle=True),
+                _loader(held_out, fit, shuffle=False),
+                ckpt_path=str(last) if resumed else None,
+                weights_only=True,
+            )
+        except SystemExit as stopped:  # what Lightning makes of Ctrl-C
+            raise KeyboardInterrupt from stopped
     write_summary(output, history.rows, {"student": asdict(student), "data": origin})
     return output / "best.ckpt"
 

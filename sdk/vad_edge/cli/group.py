@@ -96,6 +96,6 @@ def main(debug: bool, log_level: str) -> None:
                        vad-edge export --checkpoint out/train/best.ckpt --data data --output my.vadb
                        vad-edge run --camera 0 --bundle my.vadb
 
-    Exit codes: 0 done, 1 something outside failed, 2 something given was wrong.
+    Exit codes: 0 done, 1 something outside failed, 2 something given was wrong, 130 interrupted.
     """
     start_logging(log_level)

@@ -64,13 +64,17 @@ def command(
         if what == "decoding" and (on_terminal or done == total):
             click.echo(f"\rdecoding clips: {done} of {total}", nl=done == total, err=True)
 
-    best = fit.train_student(
-        data,
-        output,
-        student.StudentConfig(height=size[0], width=size[1], fps=fps, channels=channels),
-        fit.FitConfig(epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, seed=seed),
-        resume=resume,
-        progress_bar=on_terminal,
-        on_progress=show,
-    )
+    try:
+        best = fit.train_student(
+            data,
+            output,
+            student.StudentConfig(height=size[0], width=size[1], fps=fps, channels=channels),
+            fit.FitConfig(epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, seed=seed),
+            resume=resume,
+            progress_bar=on_terminal,
+            on_progress=show,
+        )
+    except KeyboardInterrupt:
+        click.echo("interrupted; the same command with --resume goes on after the last whole epoch", err=True)
+        sys.exit(130)
     click.echo(best)
