@@ -3,12 +3,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import onnx.parser
 import pytest
 from tests.support.footage import Image, quiet_frames, with_block, write_video
-from tests.support.tiny_bundle import MakeBundle
+from tests.support.tiny_bundle import STEP_GRAPH, MakeBundle
 
 from vad_edge.bundle.archive import Bundle
 from vad_edge.bundle.manifest import Clock
+from vad_edge.errors import SourceError
 from vad_edge.inference.engine import StepInputs, StepOutputs
 from vad_edge.inference.select import open_engine
 from vad_edge.pipeline import Lane, VideoPipeline, score_recording
@@ -148,3 +150,64 @@ def test_the_scores_of_a_model_that_looks_ahead_belong_to_earlier_frames(
     assert np.argmax(plain.scores[:, 1]) == 12
     assert np.nanargmax(delayed.scores[:, 1]) == 9
     assert np.isnan(delayed.scores[-3:]).all()
+
+
+def test_a_cut_makes_the_model_start_anew(calibrated_bundle: Bundle) -> None:
+    pipe = pipeline(calibrated_bundle)
+    images = quiet_frames(6)
+    for image in images[3:]:
+        image[:, ::16] = image[:, 1::16] = image[:, 2::16] = 255
+        image[:, 3::16] = image[:, 4::16] = image[:, 5::16] = 255
+    found = [pipe.step([frame(image, number)])[0] for number, image in enumerate(images)]
+    assert [scored.validity.reason for scored in found if scored] == ["", "", "", "cut", "", ""]
+    assert [scored.warm for scored in found if scored] == [False, True, True, False, True, True]
+
+
+def test_a_gap_between_frames_makes_the_model_start_anew(calibrated_bundle: Bundle, tmp_path: Path) -> None:
+    clip = write_video(tmp_path / "clip.mkv", quiet_frames(6))
+    slow, rare = (score_recording(calibrated_bundle, clip, fps=fps) for fps in (0.6, 0.4))
+    assert slow.warm.tolist() == [False] + [True] * 5
+    assert not rare.warm.any()
+    assert np.isfinite(rare.scores).all()
+    assert np.isnan(rare.surprise).all()
+
+
+def test_a_graph_that_answers_nan_loses_the_frame_and_starts_anew(make_bundle: MakeBundle) -> None:
+    """A root of what is left to 10000: a white picture has none."""
+    text = STEP_GRAPH.replace("65025.0", "10000.0")
+    text = text.replace("scaled = Div (error, size)", "rest = Sub (size, error)\n  scaled = Sqrt (rest)")
+    bundle = make_bundle(graph=onnx.parser.parse_model(text).SerializeToString())
+    images = quiet_frames(4)
+    images[2] = np.full_like(images[2], 255)
+    pipe, new = pipeline(bundle), pipeline(bundle)
+    found = [pipe.step([frame(image, number)])[0] for number, image in enumerate(images)]
+    (expected,) = new.step([frame(images[3], 3)])
+    assert [scored.scores is None for scored in found if scored] == [False, False, True, False]
+    assert found[3] is not None
+    assert expected is not None
+    assert (found[3].scores, found[3].warm) == (expected.scores, False)
+    assert pipe.counts == {"scored": 3, "not_finite": 1}
+
+
+def test_frames_that_may_not_be_scored_keep_their_row(calibrated_bundle: Bundle, tmp_path: Path) -> None:
+    images = quiet_frames(20)
+    images[5:8] = [np.zeros_like(images[0])] * 3
+    found = score_recording(calibrated_bundle, write_video(tmp_path / "clip.mkv", images))
+    assert len(found.time_s) == len(found.scores) == len(found.warm) == len(found.surprise) == 20
+    assert np.flatnonzero(np.isnan(found.scores[:, 0])).tolist() == [5, 6, 7]
+    assert found.counts == {"scored": 17, "invalid": 3}
+
+
+def test_a_truncated_recording_is_scored_to_its_cut_and_says_so(bundle: Bundle, tmp_path: Path) -> None:
+    whole = write_video(tmp_path / "whole.avi", quiet_frames(20))
+    cut = tmp_path / "cut.avi"
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    found = score_recording(bundle, cut)
+    count = len(found.time_s)
+    assert 0 < count < 19
+    assert found.truncated == f"{cut} ends after {count} of 20 frames: the file is truncated"
+
+
+def test_a_recording_that_is_not_there_is_named(bundle: Bundle, tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"none\.mkv: no such file; check the path"):
+        score_recording(bundle, tmp_path / "none.mkv")

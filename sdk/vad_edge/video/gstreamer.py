@@ -87,15 +87,23 @@ class GStreamerSource:
 def command_line(pipeline: str) -> Sequence[str]:
     """The arguments that run `pipeline` with raw BGR on standard output.
 
-    Raises SourceError when GStreamer is not installed.
+    Raises SourceError when a quote is not closed, and when GStreamer is not installed.
     """
+    try:
+        elements = shlex.split(pipeline)
+    except ValueError as error:
+        raise SourceError(
+            f"the pipeline cannot be read: {error}",
+            where=f"gst:{pipeline}",
+            fix="quote it as on a command line",
+        ) from error
     program = shutil.which(PROGRAM)
     if program is None:
         raise SourceError(
             f"{PROGRAM} is not installed", where=f"gst:{pipeline}", fix="apt install gstreamer1.0-tools"
         )
     sink = ["!", "videoconvert", "!", "video/x-raw,format=BGR", "!", "fdsink", "fd=1", "sync=false"]
-    return [program, "--quiet", *shlex.split(pipeline), *sink]
+    return [program, "--quiet", *elements, *sink]
 
 
 def frame_size(pipeline: str) -> tuple[int, int]:

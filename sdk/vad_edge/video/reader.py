@@ -85,6 +85,8 @@ class Reader:
             self._changed.notify_all()
         if self._thread.is_alive():
             self._thread.join(timeout=10.0)
+        elif self._thread.ident is None and self._source is not None:
+            self._source.close()
 
     def _run(self) -> None:
         try:

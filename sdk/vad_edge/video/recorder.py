@@ -55,7 +55,7 @@ def record(
     finally:
         recording.finish()
     if not recording.frames:
-        raise SourceError("not one frame came", where=reader.name, fix="check the source")
+        raise reader.error or SourceError("not one frame came", where=reader.name, fix="check the source")
     return recording.files
 
 

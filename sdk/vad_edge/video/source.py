@@ -6,13 +6,14 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
-from urllib.parse import urlsplit, urlunsplit
 
 from vad_edge.clock import RunClock
 from vad_edge.video.frame import Frame
 
 Policy = Literal["latest", "all"]
 
+# Cameras take passwords that urllib does not: a lone bracket makes it raise.
+_CREDENTIALS = re.compile(r"(?<=://)[^/?#]*@")
 _CSI = re.compile(r"csi(?::(\d+))?")
 
 
@@ -91,7 +92,4 @@ def default_policy(info: SourceInfo) -> Policy:
 
 def redacted(url: str) -> str:
     """A URL without user name and password."""
-    parts = urlsplit(url)
-    if "@" not in parts.netloc:
-        return url
-    return urlunsplit(parts._replace(netloc="***@" + parts.netloc.rpartition("@")[2]))
+    return _CREDENTIALS.sub("***@", url, count=1)

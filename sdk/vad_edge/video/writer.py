@@ -28,14 +28,18 @@ class VideoWriter:
             raise SourceError(
                 f"no codec for {path.suffix!r}", where=str(path), fix=f"use {', '.join(CODECS)}"
             )
-        path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
         self._size = size
+        refusal = SourceError(
+            f"cannot write {codec} video", where=str(path), fix="check the folder and free space"
+        )
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise refusal from error
         self._writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*codec), fps, size)
         if not self._writer.isOpened():
-            raise SourceError(
-                f"cannot write {codec} video", where=str(path), fix="check the folder and free space"
-            )
+            raise refusal
 
     def write(self, image: NDArray[np.uint8]) -> None:
         """Append one frame, uint8 (H, W, 3)."""

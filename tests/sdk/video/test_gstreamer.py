@@ -72,3 +72,8 @@ def test_without_gstreamer_its_package_is_named(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(shutil, "which", lambda name: None)
     with pytest.raises(SourceError, match="is not installed; apt install gstreamer"):
         open_source("csi:0", LiveClock())
+
+
+def test_a_quote_that_is_not_closed_is_named() -> None:
+    with pytest.raises(SourceError, match=r"^gst:.*the pipeline cannot be read: No closing quotation; "):
+        open_source('gst:filesrc location="a.mp4 ! video/x-raw,width=64,height=48', LiveClock())

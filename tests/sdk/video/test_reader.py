@@ -6,13 +6,15 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.support.mosquitto import wait_until
 
 from vad_edge.errors import SourceError
 from vad_edge.video import reader as reader_module
 from vad_edge.video.frame import Frame
 from vad_edge.video.reader import Reader
-from vad_edge.video.source import SourceInfo
+from vad_edge.video.source import Policy, SourceInfo
 
 IMAGE = np.zeros((4, 4, 3), np.uint8)
 
@@ -127,4 +129,44 @@ def test_every_reader_wakes_the_one_who_waits_for_all() -> None:
     reader = Reader("camera", Script(0), "latest", arrived=arrived)
     reader.start()
     assert arrived.wait(2.0)
+    reader.stop()
+
+
+def test_stop_closes_the_source_of_a_reader_that_never_began() -> None:
+    source = Script(0)
+    Reader("camera", source, "latest").stop()
+    assert source.closed == 1
+
+
+def test_stop_ends_the_wait_for_a_source_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader_module, "FIRST_RETRY_S", 1000.0)
+    reader = Reader("camera", None, "latest", reopen=lambda: Script(0))
+    reader.start()
+    reader.stop()
+    assert reader.ended
+    assert reader.frames_read == 0
+
+
+def test_a_file_that_ends_early_says_so_through_its_reader() -> None:
+    source = Script(0, None, live=False)
+    source.truncated = "the file is truncated"  # type: ignore[assignment]
+    reader = Reader("file", source, "all")
+    reader.start()
+    assert indices([reader.get(1.0)]) == [0]
+    assert reader.get(1.0) is None
+    assert reader.truncated == "the file is truncated"
+    reader.stop()
+
+
+@given(policy=st.sampled_from(["latest", "all"]), count=st.integers(0, 30), takes=st.integers(0, 30))
+def test_every_frame_is_taken_dropped_or_waiting(policy: Policy, count: int, takes: int) -> None:
+    reader = Reader("source", Script(*range(count), None, live=False), policy)
+    reader.start()
+    found = indices([reader.get(1.0) for _ in range(takes)])
+    while not reader.ended:
+        found += indices([reader.get(1.0)])
+    assert found == sorted(set(found))
+    assert found[-1:] == list(range(count))[-1:]
+    assert len(found) + reader.dropped == reader.frames_read == count
+    assert reader.dropped == 0 or policy == "latest"
     reader.stop()

@@ -118,3 +118,61 @@ def test_a_writer_takes_frames_of_another_size_and_refuses_a_suffix_without_code
     assert facts(tmp_path / "clip.mp4") == (10.0, 5)
     with pytest.raises(SourceError, match=r"no codec for '\.gif'; use \.mp4, \.webm, \.mkv, \.avi"):
         VideoWriter(tmp_path / "clip.gif", 10.0, (64, 48))
+
+
+def test_what_was_recorded_before_a_crash_is_kept_under_its_own_name(reader: Reader, tmp_path: Path) -> None:
+    def crash(seconds: float, frames: int) -> None:
+        if frames == 45:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        record(reader, tmp_path / "out", duration_s=60, segment_s=3.0, on_progress=crash)
+    assert [facts(file) for file in sorted((tmp_path / "out").iterdir())] == [(10.0, 30), (10.0, 15)]
+    reader.stop()
+
+
+def test_a_segment_is_hidden_until_it_is_whole(reader: Reader, tmp_path: Path) -> None:
+    seen: set[str] = set()
+
+    def look(seconds: float, frames: int) -> None:
+        if frames == 60:
+            seen.update(file.name[0] for file in (tmp_path / "out").iterdir())
+
+    record(reader, tmp_path / "out", duration_s=60, on_progress=look)
+    assert seen == {"."}
+    reader.stop()
+
+
+class Broken:
+    """A camera whose first frame does not come."""
+
+    info = SourceInfo("camera 0", True, 10.0, 64, 48)
+    truncated = None
+
+    def read(self) -> Frame | None:
+        raise SourceError("no frame came", where="camera 0", fix="check camera and cable")
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_reader_that_has_already_failed_says_why(tmp_path: Path) -> None:
+    reader = Reader("camera", Broken(), "all")
+    reader.start()
+    reader.get(5.0)
+    assert reader.ended
+    with pytest.raises(SourceError, match="camera 0: no frame came; check camera and cable"):
+        record(reader, tmp_path, duration_s=5)
+    reader.stop()
+
+
+def test_an_empty_recording_is_an_error_that_names_the_reader(tmp_path: Path) -> None:
+    class Empty(Broken):
+        def read(self) -> Frame | None:
+            return None
+
+    reader = Reader("porch", Empty(), "all")
+    reader.start()
+    with pytest.raises(SourceError, match="porch: not one frame came; check the source"):
+        record(reader, tmp_path, duration_s=5)
+    reader.stop()

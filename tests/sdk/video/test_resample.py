@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vad_edge.video.resample import FrameRateGate
+from vad_edge.video.resample import Admission, FrameRateGate
 from vad_edge.video.resize import resize_into
 
 
@@ -52,3 +52,40 @@ def test_a_frame_of_the_right_size_is_copied_and_any_other_resized_in_place() ->
     assert (out == 7).all()
     resize_into(np.full((48, 64, 3), 9, np.uint8), out)
     assert (out == 9).all()
+
+
+_steps = st.lists(st.floats(0, 5), min_size=1, max_size=100)
+
+
+@given(start=st.floats(0, 1e5), steps=_steps, fps=st.floats(1, 60), max_gap_s=st.floats(0.1, 3))
+def test_a_gap_is_told_exactly_when_the_last_frame_taken_is_too_long_ago(
+    start: float, steps: list[float], fps: float, max_gap_s: float
+) -> None:
+    gate = FrameRateGate(fps, max_gap_s)
+    assert gate.admit(start) == Admission(take=True)
+    time_s = last_s = start
+    for step in steps:
+        time_s += step
+        admission = gate.admit(time_s)
+        assert admission.gap == (time_s - last_s > max_gap_s)
+        assert admission.take or not admission.gap
+        last_s = time_s if admission.take else last_s
+
+
+@given(start=st.floats(0, 1e5), source=st.floats(0.6, 10))
+def test_a_slower_source_loses_no_frame(start: float, source: float) -> None:
+    times = [start + number / source for number in range(100)]
+    assert taken(times) == times
+
+
+@given(source=st.floats(10, 240))
+def test_a_faster_source_misses_no_tick(source: float) -> None:
+    times = [number / source for number in range(int(20 * source))]
+    assert len(taken(times)) == pytest.approx(200, abs=1)
+
+
+def test_a_frame_older_than_the_last_one_taken_is_left_out() -> None:
+    gate = FrameRateGate(10.0, max_gap_s=2.0)
+    gate.admit(7.0)
+    assert gate.admit(1.0) == Admission(take=False)
+    assert gate.admit(7.1) == Admission(take=True)

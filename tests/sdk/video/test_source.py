@@ -5,6 +5,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.support.footage import quiet_frames, write_video
 
 from vad_edge.clock import LiveClock, MediaClock
@@ -115,3 +117,8 @@ def test_credentials_are_left_out_of_names(url: str, shown: str) -> None:
 def test_live_sources_keep_the_latest_frame_and_recordings_all() -> None:
     assert default_policy(SourceInfo("camera", True, 30, 64, 48)) == "latest"
     assert default_policy(SourceInfo("file", False, 30, 64, 48)) == "all"
+
+
+@given(password=st.text("abcXYZ0189!$&'()*+,;=:@[]%-._~", min_size=1))
+def test_no_password_stays_in_a_name(password: str) -> None:
+    assert redacted(f"rtsp://admin:{password}@camera:554/live@1?x=2") == "rtsp://***@camera:554/live@1?x=2"

@@ -61,3 +61,30 @@ def test_light_that_changes_is_no_cut(gain: float, offset: float) -> None:
     check.check(noisy(scene(1), 1))
     changed = np.clip(noisy(scene(1), 2) * gain + offset, 0, 255).astype(np.uint8)
     assert check.check(changed).reason in ("", "black")
+
+
+_shots = st.lists(
+    st.tuples(st.sampled_from(["black", "still", "one", "two"]), st.integers(1, FROZEN_FRAMES + 5)),
+    max_size=6,
+)
+
+
+@given(shots=_shots)
+def test_each_frame_is_judged_by_what_came_before_it(shots: list[tuple[str, int]]) -> None:
+    check = ValidityCheck()
+    seen = ""  # the scene of the last frame that was not black; none after black
+    before, repeats = "", 0
+    for number, kind in enumerate(kind for kind, count in shots for _ in range(count)):
+        repeats = repeats + 1 if kind == before and kind in ("black", "still") else 0
+        before = kind
+        if kind == "black":
+            image, expected, seen = np.zeros((120, 160, 3), np.uint8), "black", ""
+        elif repeats >= FROZEN_FRAMES:
+            image, expected = scene(1), "frozen"
+        else:
+            image = scene(1) if kind == "still" else noisy(scene(2 if kind == "two" else 1), number)
+            place = "two" if kind == "two" else "one"
+            expected, seen = ("cut" if seen not in ("", place) else ""), place
+        verdict = check.check(image)
+        assert verdict.reason == expected
+        assert verdict.ok == (expected in ("", "cut"))
