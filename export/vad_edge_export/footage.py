@@ -14,7 +14,7 @@ from vad_edge.clock import MediaClock
 from vad_edge.errors import DataError
 from vad_edge.video.resize import resize_into
 from vad_edge.video.source import open_source
-from vad_edge_training.fit import HELD_OUT
+from vad_edge_training.split import HELD_OUT
 
 
 @dataclass(frozen=True, slots=True)

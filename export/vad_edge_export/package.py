@@ -22,8 +22,8 @@ from vad_edge.scoring.calibrate import fit_calibration
 from vad_edge_export.footage import fingerprint, sample_frames, unseen_footage
 from vad_edge_export.lower import lower
 from vad_edge_export.parity import Parity, check_parity
+from vad_edge_training.checkpoint import load_model, read_checkpoint
 from vad_edge_training.datasets.clips import ClipFolder
-from vad_edge_training.fit import load_student, read_checkpoint
 from vad_edge_training.models.step import StepModel
 
 Progress = Callable[[str, float], None]
@@ -54,23 +54,23 @@ def export_bundle(
     terms: str = "",
     on_progress: Progress | None = None,
 ) -> ExportReport:
-    """Write the bundle of a trained student to `output`, calibrated on normal footage of `data`.
+    """Write the bundle of a trained model to `output`, calibrated on normal footage of `data`.
 
-    The calibration takes the training clips that the student was not fitted on, or the held-out end of an
-    only clip; where there is neither, it takes what the student was fitted on and says so. name is the
+    The calibration takes the training clips that the model was not fitted on, or the held-out end of an
+    only clip; where there is neither, it takes what the model was fitted on and says so. name is the
     model's, the output's stem by default; terms says what the weights may be used for. Raises DataError for a
     checkpoint or folder that is not as described, EngineError where graph and checkpoint disagree,
     BundleError where the bundle cannot be written.
     """
     report = on_progress or (lambda stage, share: None)
-    student = load_student(checkpoint)
+    model = load_model(checkpoint).step_module().eval()
     origin = _origin(checkpoint)
     clips = ClipFolder(data)
     footage = unseen_footage(clips.training, origin.get("fitted_clips"))
 
     report("graph", 0.0)
     manifest, members = lower(
-        student, name=name or output.stem, provenance=_provenance(origin, footage.notes, terms)
+        model, name=name or output.stem, provenance=_provenance(origin, footage.notes, terms)
     )
     report("graph", 1.0)
     with tempfile.TemporaryDirectory() as folder:
@@ -78,7 +78,7 @@ def export_bundle(
         write_bundle(draft_path, manifest, members)
         draft = read_bundle(draft_path)
         report("parity", 0.0)
-        parity = _parity(student, draft, footage.clips, clips.fps)
+        parity = _parity(model, draft, footage.clips, clips.fps)
         report("parity", 1.0)
         calibration = calibrate(draft, footage.clips, fps=clips.fps, skip=footage.skip, report=report)
 

@@ -9,10 +9,10 @@ import pytest
 from vad_edge.bundle.archive import read_bundle
 from vad_edge_export.footage import fingerprint
 from vad_edge_export.package import ExportReport, export_bundle
-from vad_edge_training.fit import FitConfig, train_student
-from vad_edge_training.models.student import StudentConfig
+from vad_edge_training.fit import train_model
+from vad_edge_training.schedule import FitConfig
 
-CONFIG = StudentConfig(height=32, width=48, channels=4, history=2)
+CONFIG = {"height": 32, "width": 48, "channels": 4, "history": 2}
 
 
 @pytest.fixture(scope="session")
@@ -36,8 +36,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def checkpoint(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     output = tmp_path_factory.mktemp("training")
-    fit = FitConfig(epochs=1, clip_length=4, stride=16)
-    return train_student(data, output, CONFIG, fit, cache=output / "cache", progress_bar=False)
+    fit = FitConfig(epochs=1, stride=16)
+    trained = train_model(data, output, config=CONFIG, fit=fit, cache=output / "cache", progress_bar=False)
+    return trained.best
 
 
 @pytest.fixture(scope="session")

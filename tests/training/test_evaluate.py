@@ -13,8 +13,8 @@ from tests.training.conftest import MakeData, label_lines, only_header, write_la
 from vad_edge.bundle.archive import Bundle
 from vad_edge.errors import DataError
 from vad_edge_training.evaluate import _thinned, evaluate_bundle
-from vad_edge_training.fit import FitConfig, train_student
-from vad_edge_training.models.student import StudentConfig
+from vad_edge_training.fit import train_model
+from vad_edge_training.schedule import FitConfig
 
 
 def write_images(folder: Path, frames: Sequence[Image]) -> None:
@@ -53,10 +53,12 @@ def test_a_student_is_fitted_exported_and_evaluated(make_data: MakeData, tmp_pat
 
     data = make_data(frames=48, block=(30, 40))
     (data / "dataset.toml").write_text('name = "hall"\nsynthetic = true\n')
-    student = StudentConfig(height=48, width=64, channels=4)
+    config = {"height": 48, "width": 64, "channels": 4}
     fit = FitConfig(epochs=1, stride=8)
-    best = train_student(data, tmp_path / "fit", student, fit, cache=tmp_path / "cache", progress_bar=False)
-    exported = export_bundle(best, tmp_path / "hall.vadb", data=data)
+    trained = train_model(
+        data, tmp_path / "fit", config=config, fit=fit, cache=tmp_path / "cache", progress_bar=False
+    )
+    exported = export_bundle(trained.best, tmp_path / "hall.vadb", data=data)
 
     found = evaluate_bundle(exported.path, data, with_baselines=True).to_json()
     assert (found["data"], found["synthetic"]) == ("hall", True)

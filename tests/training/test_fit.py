@@ -1,28 +1,37 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-import numpy as np
+import lightning
 import pytest
 import torch
 from tests.training.conftest import MakeData
 
-from vad_edge.errors import ConfigError, DataError
-from vad_edge_training.fit import FitConfig, load_student, read_checkpoint, split_clips, train_student
+from vad_edge.errors import ConfigError, DataError, DeviceError
+from vad_edge_training.checkpoint import load_model, read_checkpoint
+from vad_edge_training.fit import Trained, train_model
+from vad_edge_training.models.mnad import Mnad
+from vad_edge_training.models.registry import MODELS
 from vad_edge_training.models.student import Student, StudentConfig
+from vad_edge_training.schedule import FitConfig, Phase, Turn
 
-TINY = StudentConfig(height=16, width=24, channels=4)
-FIT = FitConfig(epochs=1, batch_size=4, clip_length=5, stride=3)
+TINY: dict[str, Any] = {"height": 16, "width": 24, "channels": 4}
+MNAD = {"widths": (4, 4, 8), "items": 4}
+SIZE = {"height": 16, "width": 24}
+FIT = FitConfig(epochs=1, batch_size=4, stride=3)
 
 
-def train(
-    data: Path, output: Path, student: StudentConfig = TINY, fit: FitConfig = FIT, **options: Any
-) -> Path:
-    cache = data.parent / "cache"
-    return train_student(data, output, student, fit, cache=cache, progress_bar=False, **options)
+def fitted(data: Path, output: Path, model: str = "student", **options: Any) -> Trained:
+    options = {"config": TINY, "fit": FIT, **options}
+    return train_model(data, output, model, cache=data.parent / "cache", progress_bar=False, **options)
+
+
+def train(data: Path, output: Path, **options: Any) -> Path:
+    return fitted(data, output, **options).best
 
 
 def losses(output: Path) -> list[dict[str, float]]:
@@ -31,7 +40,7 @@ def losses(output: Path) -> list[dict[str, float]]:
 
 
 def weights(checkpoint: Path) -> dict[str, torch.Tensor]:
-    return load_student(checkpoint).state_dict()
+    return load_model(checkpoint).state_dict()
 
 
 def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
@@ -42,8 +51,9 @@ def test_training_leaves_a_student_its_losses_and_a_picture(make_data: MakeData,
     seen: list[tuple[str, int, int]] = []
     best = train(make_data(), tmp_path / "out", on_progress=lambda *at: seen.append(at))
 
-    student = load_student(best)
-    assert student.config == TINY
+    student = load_model(best)
+    assert isinstance(student, Student)
+    assert student.config == StudentConfig(**TINY)
     assert not student.training
     assert 90 < float(student.initial_background.mean()) < 110
     summary = json.loads((tmp_path / "out" / "training.json").read_text())
@@ -55,7 +65,7 @@ def test_training_leaves_a_student_its_losses_and_a_picture(make_data: MakeData,
 
 
 def test_training_makes_the_prediction_better(make_data: MakeData, tmp_path: Path) -> None:
-    train(make_data(), tmp_path / "out", fit=FitConfig(epochs=4, batch_size=2, clip_length=5, stride=2))
+    train(make_data(), tmp_path / "out", fit=FitConfig(epochs=4, batch_size=2, stride=2))
     first, *_, last = losses(tmp_path / "out")
     assert last["val_loss"] < first["val_loss"]
 
@@ -92,12 +102,12 @@ def test_the_best_checkpoint_is_of_the_epoch_with_the_lowest_held_out_loss(
     make_data: MakeData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held_out = iter([3.0, 1.0, 2.0])
-    fitted = Student.loss
+    real = Student.training_loss
 
-    def loss(student: Student, clip: torch.Tensor) -> dict[str, torch.Tensor]:
-        return fitted(student, clip) if student.training else {"loss": torch.tensor(next(held_out))}
+    def loss(student: Student, batch: torch.Tensor, turn: str) -> dict[str, torch.Tensor]:
+        return real(student, batch, turn) if student.training else {"loss": torch.tensor(next(held_out))}
 
-    monkeypatch.setattr(Student, "loss", loss)
+    monkeypatch.setattr(Student, "training_loss", loss)
     best = train(make_data(), tmp_path / "out", fit=replace(FIT, epochs=3, batch_size=8))
     assert [row["val_loss"] for row in losses(tmp_path / "out")] == [3.0, 1.0, 2.0]
     assert read_checkpoint(best)["epoch"] == 1
@@ -124,19 +134,20 @@ def test_a_fit_resumed_before_it_ever_began_just_begins(make_data: MakeData, tmp
 
 
 @pytest.mark.parametrize(
-    ("student", "fit", "changed"),
+    ("options", "changed"),
     [
-        (StudentConfig(height=16, width=24, channels=8), FIT, "student"),
-        (TINY, replace(FIT, learning_rate=0.1), "fit"),
+        ({"config": {**TINY, "channels": 8}}, "configuration"),
+        ({"fit": replace(FIT, learning_rate=0.1)}, "fit"),
+        ({"model": "mnad", "config": {**MNAD, **SIZE}}, "model, configuration"),
     ],
 )
 def test_resuming_with_other_settings_is_refused(
-    make_data: MakeData, tmp_path: Path, student: StudentConfig, fit: FitConfig, changed: str
+    make_data: MakeData, tmp_path: Path, options: dict[str, Any], changed: str
 ) -> None:
     data = make_data()
     train(data, tmp_path / "out")
     with pytest.raises(ConfigError, match=f"cannot go on: {changed} changed since this checkpoint"):
-        train(data, tmp_path / "out", student, fit, resume=True)
+        train(data, tmp_path / "out", resume=True, **options)
 
 
 def test_resuming_on_other_footage_is_refused(make_data: MakeData, tmp_path: Path) -> None:
@@ -157,74 +168,111 @@ def test_a_loss_that_is_no_number_ends_the_fit_with_what_to_do(make_data: MakeDa
 
 
 def test_settings_that_cannot_be_are_refused(make_data: MakeData, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="epochs: 0 is not above 0; the default is 8"):
+    with pytest.raises(ConfigError, match="epochs: 0 is not above 0; leave it out for the model's own"):
         FitConfig(epochs=0)
-    with pytest.raises(ConfigError, match="clip_length: 3 frames leave none to predict from 3"):
-        train(make_data(), tmp_path / "out", fit=FitConfig(clip_length=3))
+    with pytest.raises(ConfigError, match="there is no model 'oracle'; one of student, mnad"):
+        train(make_data(), tmp_path / "out", model="oracle")
+    with pytest.raises(ConfigError, match="model 'student': wings: Unexpected keyword argument"):
+        train(make_data(), tmp_path / "out", config={"wings": 2})
 
 
-@pytest.mark.parametrize("content", [b"hello", b""])
-def test_a_file_that_is_no_checkpoint_is_refused(tmp_path: Path, content: bytes) -> None:
-    path = tmp_path / "best.ckpt"
-    path.write_bytes(content)
-    with pytest.raises(DataError, match=r"best\.ckpt: not a checkpoint of a student"):
-        load_student(path)
+class Staged(Student):
+    """A student that learns its encoder first, then by turns."""
+
+    begun: ClassVar[list[str]] = []
+
+    def phases(self) -> tuple[Phase, ...]:
+        return (
+            Phase("encoder", (Turn("all", ("encoder.",)),), share=0.5),
+            Phase("turns", (Turn("all", ("encoder.",)), Turn("all", ("predictor.",))), share=0.5),
+        )
+
+    def begin(self, phase: str, clips: Iterable[torch.Tensor]) -> None:
+        self.begun.append(phase)
+        assert next(iter(clips)).shape[1:] == (6, 16, 24, 3)
+        assert self.training
+        assert not torch.is_grad_enabled()
 
 
-def test_a_checkpoint_of_something_else_and_a_missing_one_are_refused(tmp_path: Path) -> None:
-    torch.save({"state_dict": {}}, tmp_path / "other.ckpt")
-    with pytest.raises(DataError, match=r"not a checkpoint of a student \(KeyError\)"):
-        load_student(tmp_path / "other.ckpt")
-    with pytest.raises(DataError, match="no such checkpoint"):
-        load_student(tmp_path / "none.ckpt")
+@pytest.fixture
+def staged(monkeypatch: pytest.MonkeyPatch) -> str:
+    Staged.begun = []
+    monkeypatch.setitem(MODELS, "staged", Staged)
+    return "staged"
 
 
-@pytest.mark.parametrize(
-    ("student", "message"),
-    [
-        (asdict(TINY), "its weights do not fit the student it describes"),
-        ({**asdict(TINY), "wings": 2}, "not a checkpoint of a student (TypeError)"),
-        ({**asdict(TINY), "width": 13}, "not a checkpoint of a student (ConfigError)"),
-        (3, "not a checkpoint of a student (TypeError)"),
-    ],
-)
-def test_a_checkpoint_of_another_student_is_refused(tmp_path: Path, student: object, message: str) -> None:
-    path = tmp_path / "old.ckpt"
-    torch.save({"hyper_parameters": {"student": student, "data": {}}, "state_dict": {}}, path)
-    with pytest.raises(DataError) as refusal:
-        load_student(path)
-    assert str(refusal.value) == f"{path}: {message}; give best.ckpt of `vad-edge train`"
+def moved(before: dict[str, torch.Tensor], after: dict[str, torch.Tensor]) -> set[str]:
+    return {name.partition(".")[0] for name, value in before.items() if not torch.equal(value, after[name])}
 
 
-def test_a_checkpoint_may_not_run_code(tmp_path: Path) -> None:
-    torch.save(Student(TINY), tmp_path / "module.ckpt")
-    with pytest.raises(DataError, match=r"not a checkpoint of a student \(UnpicklingError\)"):
-        load_student(tmp_path / "module.ckpt")
+def test_a_phase_moves_only_what_its_turns_may_move(staged: str, make_data: MakeData, tmp_path: Path) -> None:
+    data = make_data()
+    options = {"fit": replace(FIT, epochs=2), "model": staged}
+    lightning.seed_everything(0, verbose=False)
+    untrained = Staged(StudentConfig(**TINY)).state_dict()
+
+    def stop(what: str, done: int, total: int) -> None:
+        if (what, done) == ("fitting", 2):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(data, tmp_path / "out", on_progress=stop, **options)
+    half = weights(tmp_path / "out" / "last.ckpt")
+    assert moved(untrained, half) - {"initial_background", "initial_previous"} == {"encoder"}
+    assert not (tmp_path / "out" / "best.ckpt").exists()
+    whole = weights(train(data, tmp_path / "out", resume=True, **options))
+    assert moved(half, whole) == {"encoder", "predictor"}
 
 
-def clip(frames: int) -> np.ndarray:
-    return np.zeros((frames, 2, 2, 3), np.uint8)
+def test_each_phase_is_begun_once_also_where_a_fit_is_resumed(
+    staged: str, make_data: MakeData, tmp_path: Path
+) -> None:
+    data = make_data()
+    options = {"fit": replace(FIT, epochs=4), "model": staged}
+    for _ in range(4):
+        fitted(data, tmp_path / "out", resume=True, max_minutes=1e-6, **options)
+    assert Staged.begun == ["encoder", "turns"]
 
 
-def test_the_last_fifth_of_the_clips_is_held_out() -> None:
-    fitted, held_out = split_clips([str(n) for n in range(10)], [clip(20)] * 10, 6)
-    assert [name for name, _ in fitted] == list("01234567")
-    assert [name for name, _ in held_out] == ["8", "9"]
+def test_too_few_epochs_for_a_schedule_are_refused(staged: str, make_data: MakeData, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="epochs: 1 are too few for 2 phases of training; give 2 or more"):
+        train(make_data(), tmp_path / "out", model=staged)
 
 
-def test_short_clips_at_the_end_do_not_make_the_held_out_part_short() -> None:
-    lengths = [100, 100, 100, 100, 3]
-    fitted, held_out = split_clips([str(n) for n in range(5)], [clip(n) for n in lengths], 6)
-    assert [len(frames) for _, frames in fitted] == [100, 100, 100]
-    assert [len(frames) for _, frames in held_out] == [100, 3]
+def test_a_fit_whose_time_is_over_ends_with_a_whole_epoch_and_goes_on(
+    make_data: MakeData, tmp_path: Path
+) -> None:
+    data, fit = make_data(), replace(FIT, epochs=2)
+    first = fitted(data, tmp_path / "out", fit=fit, max_minutes=1e-6)
+    assert (first.epochs, first.finished) == (1, False)
+    second = fitted(data, tmp_path / "out", fit=fit, max_minutes=1e-6, resume=True)
+    assert (second.epochs, second.finished) == (2, True)
 
 
-def test_an_only_clip_gives_its_last_fifth() -> None:
-    ((_, fitted),), ((name, held_out),) = split_clips(["only"], [clip(100)], 6)
-    assert (name, len(fitted), len(held_out)) == ("only", 80, 20)
+def test_losses_are_left_for_tensorboard_and_as_csv(make_data: MakeData, tmp_path: Path) -> None:
+    train(make_data(), tmp_path / "out")
+    assert "val_loss" in (tmp_path / "out" / "metrics.csv").read_text().splitlines()[0]
+    assert list((tmp_path / "out").glob("events.out.tfevents.*"))
 
 
-@pytest.mark.parametrize(("lengths", "what"), [((10, 3), "hold out"), ((3, 10), "fit"), ((20,), "hold out")])
-def test_clips_that_are_too_short_are_refused(lengths: tuple[int, ...], what: str) -> None:
-    with pytest.raises(DataError, match=f"the clips to {what} have less than 6 frames"):
-        split_clips([str(n) for n in lengths], [clip(n) for n in lengths], 6)
+def test_a_memory_model_is_fitted_as_a_student_is(make_data: MakeData, tmp_path: Path) -> None:
+    best = train(make_data(), tmp_path / "out", model="mnad", config={**MNAD, **SIZE})
+    assert isinstance(load_model(best), Mnad)
+
+
+def test_a_gpu_without_memory_says_which_batch_size_fits(
+    make_data: MakeData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Student.training_loss
+
+    def loss(student: Student, batch: torch.Tensor, turn: str) -> dict[str, torch.Tensor]:
+        if len(batch) > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return real(student, batch, turn)
+
+    monkeypatch.setattr(Student, "training_loss", loss)
+    message = (
+        "ran out of memory with batches of 4; --batch-size 1 fits; with --accumulate 4 it trains much alike"
+    )
+    with pytest.raises(DeviceError, match=message):
+        train(make_data(), tmp_path / "out")

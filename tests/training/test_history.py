@@ -17,7 +17,7 @@ ROWS: list[Row] = [
 
 
 def test_the_summary_names_the_epoch_with_the_lowest_held_out_loss(tmp_path: Path) -> None:
-    write_summary(tmp_path, ROWS, {"data": {"name": "hall"}})
+    write_summary(tmp_path, ROWS, {"data": {"name": "hall"}}, last_phase=0)
     summary = json.loads((tmp_path / "training.json").read_text())
     assert summary["best"] == ROWS[1]
     assert summary["losses"] == ROWS
@@ -39,3 +39,13 @@ def test_a_history_goes_on_after_the_rows_it_is_given() -> None:
     after.load_state_dict(stored)
     after.rows.append({"epoch": 3, "train_loss": 0.5, "val_loss": 0.9})
     assert after.rows[:3] == stored["rows"] == ROWS
+
+
+def test_an_epoch_before_the_last_phase_is_never_the_best(tmp_path: Path) -> None:
+    write_summary(tmp_path, ROWS, {}, last_phase=2)
+    assert json.loads((tmp_path / "training.json").read_text())["best"] == ROWS[2]
+
+
+def test_a_fit_that_ended_before_the_last_phase_has_no_best_epoch(tmp_path: Path) -> None:
+    write_summary(tmp_path, ROWS, {}, last_phase=9)
+    assert json.loads((tmp_path / "training.json").read_text())["best"] is None

@@ -1,10 +1,10 @@
-"""Fitting a student on normal footage, with Lightning."""
+"""Fitting a model on normal footage, with Lightning."""
 
 from __future__ import annotations
 
-import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -13,178 +13,110 @@ from typing import Any
 import lightning
 import numpy as np
 import torch
-from lightning.pytorch.callbacks import Callback, ModelCheckpoint, RichProgressBar
-from lightning.pytorch.loggers import CSVLogger
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
-from vad_edge.errors import ConfigError, DataError
+from vad_edge.errors import ConfigError
+from vad_edge_training.checkpoint import read_checkpoint
 from vad_edge_training.datasets.clips import ClipFolder
 from vad_edge_training.datasets.frames import load_frames
 from vad_edge_training.datasets.subclips import SubclipDataset
+from vad_edge_training.hardware import ONE_DEVICE, Hardware, attempt_step, largest_batch, out_of_memory
 from vad_edge_training.history import LossHistory, write_summary
-from vad_edge_training.models.student import Student, StudentConfig
+from vad_edge_training.models.registry import build, config_of, model_type
 from vad_edge_training.progress import Progress, silent
-from vad_edge_training.shell import StudentModule, student_config
-
-HELD_OUT = 0.2
-"""Share of the training frames not fitted: they pick the checkpoint and calibrate the bundle."""
+from vad_edge_training.schedule import FitConfig, first_epochs
+from vad_edge_training.shell import ModelModule
+from vad_edge_training.split import split_clips
+from vad_edge_training.trainer import make_trainer
 
 PREPARE_FRAMES = 400
 
 
-@dataclass(frozen=True)
-class FitConfig:
-    """How a student is fitted: clip_length frames make one example, every stride frames give one.
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """Where a fit ended: its checkpoint with the lowest held-out loss, and how far it came.
 
-    Raises ConfigError for a value that is not positive.
+    best is there once the schedule's last phase has begun.
     """
 
-    epochs: int = 8
-    batch_size: int = 8
-    clip_length: int = 6
-    stride: int = 4
-    learning_rate: float = 1e-3
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "clip_length", "stride", "learning_rate"):
-            value = getattr(self, name)
-            if not value > 0:
-                raise ConfigError(f"{name}: {value} is not above 0", fix=f"the default is {_default(name)}")
+    best: Path
+    epochs: int
+    finished: bool
 
 
-def train_student(
+def train_model(
     data: Path,
     output: Path,
-    student: StudentConfig,
-    fit: FitConfig = FitConfig(),
+    model: str = "student",
+    config: dict[str, Any] | None = None,
+    fit: FitConfig | None = None,
     *,
+    hardware: Hardware = ONE_DEVICE,
     resume: bool = False,
+    max_minutes: float | None = None,
     cache: Path | None = None,
     progress_bar: bool = True,
     on_progress: Progress | None = None,
-) -> Path:
-    """Fit a student on the training clips of `data`; returns the checkpoint with the lowest held-out loss.
+) -> Trained:
+    """Fit a model on the training clips of `data`.
 
-    output gets ``best.ckpt``, ``last.ckpt``, ``metrics.csv``, ``training.json`` and ``loss.png``. resume goes
-    on from ``last.ckpt`` when there is one, with more epochs if asked. CUDA is used where it is. Raises
-    DataError for data that does not fit and for a loss that is no number, ConfigError for settings that
-    contradict each other or the checkpoint, SourceError for a clip that cannot be read, KeyboardInterrupt on
-    Ctrl-C, after which ``last.ckpt`` holds the last whole epoch.
+    config are values of the model's configuration, fit its own settings, both the model's defaults where
+    left out. output gets ``best.ckpt``, ``last.ckpt``, ``metrics.csv``, TensorBoard's events,
+    ``training.json`` and ``loss.png``. resume goes on from ``last.ckpt`` when there is one, with more epochs
+    if asked; max_minutes ends the fit after a whole epoch, to be resumed. Raises DataError for data that does
+    not fit and for a loss that is no number, ConfigError for settings that contradict each other or the
+    checkpoint, SourceError for a clip that cannot be read, DeviceError where a GPU's memory does not suffice,
+    KeyboardInterrupt on Ctrl-C, after which ``last.ckpt`` holds the last whole epoch.
     """
-    if fit.clip_length <= student.history:
-        raise ConfigError(
-            f"clip_length: {fit.clip_length} frames leave none to predict from {student.history}",
-            fix=f"give at least {student.history + 1}",
-        )
+    kind = model_type(model)
+    settings = config_of(model, config or {})
+    fit = fit or kind.defaults
     lightning.seed_everything(fit.seed, workers=True, verbose=False)
     report = on_progress or silent
     folder = ClipFolder(data)
     frames = load_frames(
-        folder, height=student.height, width=student.width, fps=student.fps, cache=cache, on_progress=report
+        folder,
+        height=settings.height,
+        width=settings.width,
+        fps=settings.fps,
+        cache=cache,
+        on_progress=report,
     )
+    net = build(model, asdict(settings))
+    last_phase = first_epochs(net.phases(), fit.epochs)[-1]
     names = [clip.name for clip in folder.training]
-    fitted, held_out = split_clips(names, frames, fit.clip_length)
+    fitted, held_out = split_clips(names, frames, net.clip_length)
     origin = _origin(folder, fit, [name for name, _ in fitted], [name for name, _ in held_out])
-    module = StudentModule(student=asdict(student), data=origin, learning_rate=fit.learning_rate)
-    module.student.prepare(_sample([clip for _, clip in fitted], PREPARE_FRAMES))
+    net.prepare(_sample([clip for _, clip in fitted], PREPARE_FRAMES))
 
+    facts = {"model": model, "config": asdict(settings), "data": origin}
     output.mkdir(parents=True, exist_ok=True)
     last = output / "last.ckpt"
     resumed = resume and last.exists()
     if resumed:
-        _check_same(last, asdict(student), origin)
+        _check_same(last, facts)
     history = LossHistory(report)
-    trainer = _trainer(output, fit, history, progress_bar=progress_bar)
-    with warnings.catch_warnings():
-        # Our loaders read memory-mapped arrays: worker processes would cost more than they give.
-        warnings.filterwarnings("ignore", message=".*does not have many workers")
-        warnings.filterwarnings("ignore", message=".*exists and is not empty")
-        warnings.filterwarnings("ignore", message=".*number of training batches")
-        warnings.filterwarnings("ignore", message="The dirpath has changed")
-        # Lightning's own call into torch; nothing a user can do about it.
-        warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)`")
+    trainer = make_trainer(output, fit, hardware, [history], max_minutes, progress_bar=progress_bar)
+    training = SubclipDataset([clip for _, clip in fitted], net.clip_length, fit.stride, jitter=True)
+    unseen = SubclipDataset([clip for _, clip in held_out], net.clip_length, fit.stride)
+    module = ModelModule(net, fit, facts)
+    with _quiet_lightning(), _memory_told(module, training, fit):
         try:
             trainer.fit(
                 module,
-                _loader(fitted, fit, shuffle=True),
-                _loader(held_out, fit, shuffle=False),
+                DataLoader(training, fit.batch_size, shuffle=True),
+                DataLoader(unseen, fit.batch_size),
                 ckpt_path=str(last) if resumed else None,
                 weights_only=True,
             )
         except SystemExit as stopped:  # what Lightning makes of Ctrl-C
             raise KeyboardInterrupt from stopped
-    write_summary(output, history.rows, {"student": asdict(student), "data": origin})
-    return output / "best.ckpt"
-
-
-def load_student(checkpoint: Path) -> Student:
-    """The student of a checkpoint, ready to score. Raises DataError when the file is none of ours."""
-    stored = read_checkpoint(checkpoint)
-    student = Student(student_config(stored["hyper_parameters"]["student"]))
-    weights = {
-        name.removeprefix("student."): value
-        for name, value in stored["state_dict"].items()
-        if name.startswith("student.")
-    }
-    try:
-        student.load_state_dict(weights)
-    except RuntimeError as error:
-        raise DataError(
-            "its weights do not fit the student it describes",
-            where=str(checkpoint),
-            fix="give best.ckpt of `vad-edge train`",
-        ) from error
-    return student.eval()
-
-
-def read_checkpoint(checkpoint: Path) -> dict[str, Any]:
-    """The plain content of a checkpoint. Raises DataError when the file is none of ours."""
-    if not checkpoint.exists():
-        raise DataError("no such checkpoint", where=str(checkpoint), fix="give best.ckpt of a training")
-    try:
-        stored: dict[str, Any] = torch.load(checkpoint, map_location="cpu", weights_only=True)
-        student_config(stored["hyper_parameters"]["student"])
-        stored["hyper_parameters"]["data"], stored["state_dict"]
-    except Exception as error:  # torch raises whatever its unpickler meets
-        raise DataError(
-            f"not a checkpoint of a student ({type(error).__name__})",
-            where=str(checkpoint),
-            fix="give best.ckpt of `vad-edge train`",
-        ) from error
-    return stored
-
-
-Clips = list[tuple[str, NDArray[np.uint8]]]
-
-
-def split_clips(
-    names: Sequence[str], clips: Sequence[NDArray[np.uint8]], shortest: int
-) -> tuple[Clips, Clips]:
-    """The clips to fit and those to hold out: the last ones, as few as hold a fifth of all frames.
-
-    A single clip gives its last fifth, under the same name. Raises DataError when less than `shortest`
-    frames remain on either side.
-    """
-    named = list(zip(names, clips, strict=True))
-    if len(named) > 1:
-        wanted = HELD_OUT * sum(len(frames) for frames in clips)
-        first = len(named) - 1
-        while first > 1 and sum(len(frames) for frames in clips[first:]) < wanted:
-            first -= 1
-        fitted, held_out = named[:first], named[first:]
-    else:
-        name, frames = named[0]
-        cut = round(len(frames) * (1 - HELD_OUT))
-        fitted, held_out = [(name, frames[:cut])], [(name, frames[cut:])]
-    for part, word in ((fitted, "fit"), (held_out, "hold out")):
-        if not any(len(frames) >= shortest for _, frames in part):
-            raise DataError(
-                f"the clips to {word} have less than {shortest} frames", fix="record more normal life"
-            )
-    return fitted, held_out
+    if trainer.is_global_zero:
+        write_summary(output, history.rows, {**facts, "hardware": asdict(hardware)}, last_phase)
+    done = len(history.rows)
+    return Trained(output / "best.ckpt", done, done >= fit.epochs)
 
 
 def _origin(
@@ -201,12 +133,13 @@ def _origin(
     }
 
 
-def _check_same(last: Path, student: dict[str, Any], origin: dict[str, Any]) -> None:
-    """Refuse to go on from a checkpoint of another student, of other footage, or fitted otherwise."""
+def _check_same(last: Path, facts: dict[str, Any]) -> None:
+    """Refuse to go on from a checkpoint of another model, of other footage, or fitted otherwise."""
     stored = read_checkpoint(last)["hyper_parameters"]
-    before, now = stored["data"], origin
+    before, now = stored["data"], facts["data"]
     same = {
-        "student": asdict(student_config(stored["student"])) == student,
+        "model": stored["model"] == facts["model"],
+        "configuration": _plain(stored["config"]) == _plain(facts["config"]),
         "footage": before["fingerprint"] == now["fingerprint"],
         "fit": {**before["fit"], "epochs": 0} == {**now["fit"], "epochs": 0},
     }
@@ -219,6 +152,10 @@ def _check_same(last: Path, student: dict[str, Any], origin: dict[str, Any]) -> 
         )
 
 
+def _plain(config: dict[str, Any]) -> dict[str, Any]:
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in config.items()}
+
+
 def _sample(clips: Sequence[NDArray[np.uint8]], count: int) -> Tensor:
     """At most `count` frames, evenly over the clips."""
     places = [(clip, place) for clip, frames in enumerate(clips) for place in range(len(frames))]
@@ -226,37 +163,28 @@ def _sample(clips: Sequence[NDArray[np.uint8]], count: int) -> Tensor:
     return torch.from_numpy(np.stack([clips[clip][place] for clip, place in places[::every]]))
 
 
-def _loader(clips: Clips, fit: FitConfig, *, shuffle: bool) -> DataLoader[Tensor]:
-    frames = [frames for _, frames in clips]
-    dataset = SubclipDataset(frames, fit.clip_length, fit.stride, jitter=shuffle)
-    return DataLoader(dataset, batch_size=fit.batch_size, shuffle=shuffle)
+@contextmanager
+def _quiet_lightning() -> Iterator[None]:
+    """Without what Lightning says of things done on purpose, and of its own insides."""
+    with warnings.catch_warnings():
+        # Our loaders read memory-mapped arrays: worker processes would cost more than they give.
+        warnings.filterwarnings("ignore", message=".*does not have many workers")
+        warnings.filterwarnings("ignore", message=".*exists and is not empty")
+        warnings.filterwarnings("ignore", message=".*number of training batches")
+        warnings.filterwarnings("ignore", message="The dirpath has changed")
+        warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)`")
+        yield
 
 
-def _trainer(output: Path, fit: FitConfig, history: LossHistory, *, progress_bar: bool) -> lightning.Trainer:
-    # One for each: Lightning's own save_last keeps the last epoch that was better, not the last one.
-    best = ModelCheckpoint(output, "best", monitor="val_loss", **_EACH_EPOCH)
-    last = ModelCheckpoint(output, "last", **_EACH_EPOCH)
-    callbacks: list[Callback] = [history, best, last]
-    if progress_bar:
-        callbacks.append(RichProgressBar())
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    return lightning.Trainer(
-        max_epochs=fit.epochs,
-        accelerator="auto",
-        devices=1,
-        callbacks=callbacks,
-        logger=CSVLogger(output, name="", version=""),
-        gradient_clip_val=1.0,
-        deterministic="warn",
-        enable_progress_bar=progress_bar,
-        enable_model_summary=False,
-        log_every_n_steps=1,
-        num_sanity_val_steps=0,
-    )
-
-
-_EACH_EPOCH: dict[str, Any] = {"save_on_train_epoch_end": True, "enable_version_counter": False}
-
-
-def _default(name: str) -> Any:
-    return FitConfig.__dataclass_fields__[name].default
+@contextmanager
+def _memory_told(module: ModelModule, training: Dataset[Tensor], fit: FitConfig) -> Iterator[None]:
+    """Turn a GPU's want of memory into an error that names the batch size that fits."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        turn = module.model.phases()[-1].turns[0].name
+        example = training[0].unsqueeze(0).to(module.device)
+        module.zero_grad(set_to_none=True)
+        attempt = attempt_step(lambda batch: module.model.training_loss(batch, turn)["loss"], example)
+        fitting = largest_batch(attempt, fit.batch_size)
+        raise out_of_memory(fit.batch_size, fitting, str(module.device)) from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+import time
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
@@ -18,7 +19,7 @@ from vad_edge_training.progress import Progress
 _log = logging.getLogger(__name__)
 
 Row = dict[str, float]
-"""Losses of one epoch by name, and `epoch`."""
+"""Losses of one epoch by name, `epoch`, and the `seconds` it took."""
 
 
 class LossHistory(Callback):
@@ -27,11 +28,17 @@ class LossHistory(Callback):
     def __init__(self, on_progress: Progress) -> None:
         self.rows: list[Row] = []
         self._report = on_progress
+        self._started = 0.0
+
+    def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Note when the epoch began."""
+        self._started = time.monotonic()
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Note the epoch's losses."""
         losses = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        self.rows.append({"epoch": trainer.current_epoch, **losses})
+        seconds = time.monotonic() - self._started
+        self.rows.append({"epoch": trainer.current_epoch, "seconds": round(seconds, 2), **losses})
         done, total = trainer.current_epoch + 1, trainer.max_epochs or 0
         held_out = losses.get("val_loss", math.nan)
         _log.info("epoch %d of %d: loss %.5f, held-out %.5f", done, total, losses["train_loss"], held_out)
@@ -46,11 +53,16 @@ class LossHistory(Callback):
         self.rows = list(state_dict["rows"])
 
 
-def write_summary(folder: Path, rows: Sequence[Row], facts: dict[str, Any]) -> None:
-    """Leave ``training.json``, which holds `facts` and the losses, and ``loss.png`` in `folder`."""
+def write_summary(folder: Path, rows: Sequence[Row], facts: dict[str, Any], last_phase: int) -> None:
+    """Leave ``training.json``, which holds `facts` and the losses, and ``loss.png`` in `folder`.
+
+    last_phase is the epoch with which the schedule's last phase begins: only from there on is an epoch the
+    finished model, and one of them the best.
+    """
+    finished = [row for row in rows if row["epoch"] >= last_phase]
     summary = {
         "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "best": min(rows, key=lambda row: row["val_loss"]),
+        "best": min(finished, key=lambda row: row["val_loss"], default=None),
         "losses": list(rows),
         **facts,
     }

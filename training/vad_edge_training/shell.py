@@ -1,8 +1,8 @@
-"""The training shell around a student; the student itself knows nothing of it."""
+"""The training shell around a model; the model itself knows nothing of it."""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Iterator
 from typing import Any
 
 import lightning
@@ -10,47 +10,96 @@ import torch
 from torch import Tensor
 
 from vad_edge.errors import DataError
-from vad_edge_training.models.student import Student, StudentConfig
+from vad_edge_training.models.model import Model
+from vad_edge_training.schedule import FitConfig, Turn, first_epochs, phase_at, rate_at, turn_at
 
 
-class StudentModule(lightning.LightningModule):
-    """Minimises a student's own loss; student and data are plain values that end in the checkpoint."""
+class ModelModule(lightning.LightningModule):
+    """Minimises a model's own losses by its own schedule; facts are plain values for the checkpoint."""
 
-    def __init__(self, student: dict[str, Any], data: dict[str, Any], learning_rate: float) -> None:
+    def __init__(self, model: Model, fit: FitConfig, facts: dict[str, Any]) -> None:
         super().__init__()
-        self.save_hyperparameters()
-        self.student = Student(student_config(student))
-        self._learning_rate = learning_rate
+        self.model = model
+        self._phases = model.phases()
+        self._fit = fit
+        self._facts = facts
 
-    def training_step(self, clip: Tensor, index: int) -> Tensor:
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Say in the checkpoint what it is."""
+        checkpoint["hyper_parameters"] = self._facts
+
+    @property
+    def in_last_phase(self) -> bool:
+        """Whether what is learned now is the finished model."""
+        return self._phase == len(self._phases) - 1
+
+    def on_train_epoch_start(self) -> None:
+        """Let the model set up a phase that begins with this epoch."""
+        if self.current_epoch not in first_epochs(self._phases, self._epochs):
+            return
+        with torch.no_grad():
+            self.model.begin(self._phases[self._phase].name, self._batches())
+        if self.trainer.world_size > 1:  # each process saw other clips; all go on from the first one's
+            self.model.load_state_dict(self.trainer.strategy.broadcast(self.model.state_dict()))
+
+    def training_step(self, batch: Tensor, index: int) -> Tensor:
         """Loss of one batch, mirrored half of the time."""
-        return self._loss(clip.flip(3) if torch.rand(()) < 0.5 else clip, "train")
+        return self._loss(batch.flip(-2) if torch.rand(()) < 0.5 else batch, self._turn.name, "train")
 
-    def validation_step(self, clip: Tensor, index: int) -> None:
-        """Loss on held-out normal footage."""
-        self._loss(clip, "val")
+    def validation_step(self, batch: Tensor, index: int) -> None:
+        """Loss on held-out normal footage: the finished model's, in every phase."""
+        self._loss(batch, self._phases[-1].turns[0].name, "val")
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Keep what this turn may not move where it is; an optimiser passes over what has no gradient."""
+        turn = self._turn
+        for name, parameter in self.model.named_parameters():
+            if not turn.may_move(name):
+                parameter.grad = None
 
     def configure_optimizers(self) -> Any:
-        """AdamW under a cosine that ends with the last step, also where a resumed fit has more epochs."""
-        optimizer = torch.optim.AdamW(self.student.parameters(), self._learning_rate)
-        steps = max(int(self.trainer.estimated_stepping_batches), 1)
-        cosine = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, lambda step: 0.5 + 0.5 * math.cos(math.pi * min(step / steps, 1.0))
+        """AdamW under the schedule's rates, also where a resumed fit has more epochs."""
+        optimizer = torch.optim.AdamW(
+            self.model.parameters(), self._fit.learning_rate, weight_decay=self._fit.weight_decay
         )
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": cosine, "interval": "step"}}
+        epochs = self._epochs
+        steps = max(int(self.trainer.estimated_stepping_batches) // epochs, 1)
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda step: rate_at(self._phases, step, steps, epochs)
+        )
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
-    def _loss(self, clip: Tensor, part: str) -> Tensor:
-        losses = self.student.loss(clip)
+    @property
+    def _epochs(self) -> int:
+        return int(self.trainer.max_epochs or 1)
+
+    @property
+    def _phase(self) -> int:
+        return phase_at(self._phases, self.current_epoch, self._epochs)
+
+    @property
+    def _turn(self) -> Turn:
+        return turn_at(self._phases[self._phase], self.global_step)
+
+    def _batches(self) -> Iterator[Tensor]:
+        loader: Any = self.trainer.train_dataloader
+        return (batch.to(self.device) for batch in loader)
+
+    def _loss(self, batch: Tensor, turn: str, part: str) -> Tensor:
+        losses: dict[str, Tensor] = self.model.training_loss(batch, turn)
         if not torch.isfinite(losses["loss"]):
             raise DataError(
                 f"the loss became {losses['loss'].item()} in epoch {self.current_epoch + 1}",
                 fix="lower the learning rate, and look at the clips for broken frames",
             )
         for name, value in losses.items():
-            self.log(f"{part}_{name}", value, prog_bar=name == "loss", on_step=False, on_epoch=True)
+            self.log(
+                f"{part}_{name}",
+                value,
+                prog_bar=name == "loss",
+                on_step=False,
+                on_epoch=True,
+                batch_size=len(batch),
+                sync_dist=part == "val",
+            )
         return losses["loss"]
-
-
-def student_config(values: dict[str, Any]) -> StudentConfig:
-    """A configuration from the plain values a checkpoint holds."""
-    return StudentConfig(**{**values, "error_windows": tuple(values["error_windows"])})

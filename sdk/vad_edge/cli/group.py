@@ -15,6 +15,7 @@ COMMANDS = {
     "run": "run",
     "demo": "demo",
     "record": "record",
+    "models": "models",
     "train": "train",
     "evaluate": "evaluate",
     "export": "export",
@@ -29,6 +30,7 @@ COMMANDS = {
 EXTRAS = {
     "torch": "train",
     "lightning": "train",
+    "minisom": "train",
     "sklearn": "train",
     "onnx": "export",
     "onnxscript": "export",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from vad_edge.cli.types import FRAME_SIZE
+from vad_edge.cli.types import FRAME_SIZE, SETTING
 
 
 @click.command(name="train")
@@ -14,48 +15,69 @@ from vad_edge.cli.types import FRAME_SIZE
 @click.option(
     "--output", required=True, type=click.Path(path_type=Path), help="Folder for checkpoints and logs."
 )
-@click.option("--epochs", type=click.IntRange(min=1), default=8, show_default=True)
+@click.option("--model", default="student", show_default=True, help="A name of `vad-edge models list`.")
+@click.option("--size", type=FRAME_SIZE, help="Model input, height x width.")
+@click.option("--fps", type=click.FloatRange(1, 60), help="The model's frame rate.")
 @click.option(
-    "--size", type=FRAME_SIZE, default="240x360", show_default=True, help="Model input, height x width."
+    "--set", "settings", type=SETTING, multiple=True, metavar="NAME=VALUE", help="A setting of the model."
+)
+@click.option("--epochs", type=click.IntRange(min=1))
+@click.option("--batch-size", type=click.IntRange(min=1))
+@click.option("--accumulate", type=click.IntRange(min=1), help="Batches that make one optimiser step.")
+@click.option("--stride", type=click.IntRange(min=1), help="Frames from one training example to the next.")
+@click.option("--learning-rate", type=click.FloatRange(min=0, min_open=True))
+@click.option("--seed", type=int)
+@click.option("--devices", type=click.IntRange(min=1), default=1, show_default=True, help="GPUs a machine.")
+@click.option("--nodes", type=click.IntRange(min=1), default=1, show_default=True, help="Machines.")
+@click.option("--strategy", default="auto", show_default=True, help="Lightning's strategy for several GPUs.")
+@click.option(
+    "--precision",
+    type=click.Choice(["32-true", "16-mixed", "bf16-mixed"]),
+    default="32-true",
+    show_default=True,
+    help="Mixed precision halves a GPU's memory and time.",
 )
 @click.option(
-    "--fps", type=click.FloatRange(1, 60), default=10.0, show_default=True, help="The model's frame rate."
+    "--max-minutes",
+    type=click.FloatRange(min=0, min_open=True),
+    help="End after a whole epoch, to go on later.",
 )
-@click.option(
-    "--channels", type=click.IntRange(8, 128), default=32, show_default=True, help="Width of the model."
-)
-@click.option("--batch-size", type=click.IntRange(min=1), default=8, show_default=True)
-@click.option("--learning-rate", type=click.FloatRange(min=1e-6), default=1e-3, show_default=True)
-@click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--resume", is_flag=True, help="Go on from last.ckpt in OUTPUT.")
 def command(
     data: Path,
     output: Path,
-    epochs: int,
-    size: tuple[int, int],
-    fps: float,
-    channels: int,
-    batch_size: int,
-    learning_rate: float,
-    seed: int,
+    model: str,
+    size: tuple[int, int] | None,
+    fps: float | None,
+    settings: tuple[tuple[str, Any], ...],
+    devices: int,
+    nodes: int,
+    strategy: str,
+    precision: str,
+    max_minutes: float | None,
     resume: bool,
+    **fit_options: Any,
 ) -> None:
-    """Train a student on footage of normal life.
+    """Train a model on footage of normal life.
 
-    Uses a CUDA GPU where there is one. A fifth of the clips is held out: it picks the checkpoint, and
+    The student is for boards; the published systems are its teachers. What is not given is the model's own.
+    Uses a CUDA GPU where there is one. A fifth of the frames is held out: it picks the checkpoint, and
     `vad-edge export` calibrates on it.
 
     \b
     vad-edge train --data data --output out/train
     vad-edge train --data data --output out/train --epochs 20 --resume
+    vad-edge train --data ped2 --output out/mnad --model mnad --precision bf16-mixed
     """
     import importlib
     import sys
+    from dataclasses import replace
 
     from vad_edge.cli.logs import set_level
 
-    fit = importlib.import_module("vad_edge_training.fit")
-    student = importlib.import_module("vad_edge_training.models.student")
+    fitting = importlib.import_module("vad_edge_training.fit")
+    hardware = importlib.import_module("vad_edge_training.hardware")
+    registry = importlib.import_module("vad_edge_training.models.registry")
     on_terminal = sys.stderr.isatty()
     if on_terminal:
         set_level("warning")
@@ -64,17 +86,29 @@ def command(
         if what == "decoding" and (on_terminal or done == total):
             click.echo(f"\rdecoding clips: {done} of {total}", nl=done == total, err=True)
 
+    config = dict(settings)
+    if size is not None:
+        config["height"], config["width"] = size
+    if fps is not None:
+        config["fps"] = fps
+    given = {name: value for name, value in fit_options.items() if value is not None}
     try:
-        best = fit.train_student(
+        trained = fitting.train_model(
             data,
             output,
-            student.StudentConfig(height=size[0], width=size[1], fps=fps, channels=channels),
-            fit.FitConfig(epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, seed=seed),
+            model,
+            config,
+            replace(registry.model_type(model).defaults, **given),
+            hardware=hardware.Hardware(devices, nodes, strategy, precision),
             resume=resume,
+            max_minutes=max_minutes,
             progress_bar=on_terminal,
             on_progress=show,
         )
     except KeyboardInterrupt:
         click.echo("interrupted; the same command with --resume goes on after the last whole epoch", err=True)
         sys.exit(130)
-    click.echo(best)
+    if not trained.finished:
+        click.echo(f"{trained.epochs} epochs done; the same command with --resume goes on", err=True)
+    if trained.best.exists():
+        click.echo(trained.best)

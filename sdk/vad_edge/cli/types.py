@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from typing import Any
 
 import click
 
@@ -41,5 +43,24 @@ class FrameSize(click.ParamType[tuple[int, int]]):
         return int(match[1]), int(match[2])
 
 
+class Setting(click.ParamType[tuple[str, Any]]):
+    """A name and a value from ``name=value``; the value as JSON writes it, anything else is text."""
+
+    name = "name=value"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, context: click.Context | None
+    ) -> tuple[str, Any]:
+        """The name and the value: a number, true or false, a list, or text."""
+        name, equals, text = str(value).partition("=")
+        if not (name and equals and text):
+            self.fail(f"{value!r} is not a setting; write name=value, such as items=20", param, context)
+        try:
+            return name, json.loads(text)
+        except ValueError:
+            return name, text
+
+
 DURATION = Duration()
 FRAME_SIZE = FrameSize()
+SETTING = Setting()

@@ -168,7 +168,7 @@ def test_export_refuses_a_file_that_is_no_checkpoint(invoke: Invoke, tmp_path: P
         "export", "--checkpoint", checkpoint, "--data", tmp_path, "--output", tmp_path / "my.vadb"
     )
     assert result.exit_code == 2
-    assert "not a checkpoint of a student" in result.output
+    assert "not a checkpoint of a model" in result.output
 
 
 def test_a_replay_to_nobody_names_the_broker(invoke: Invoke, tmp_path: Path) -> None:

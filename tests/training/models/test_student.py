@@ -94,7 +94,7 @@ def test_training_steps_lower_the_loss() -> None:
     optimizer = torch.optim.Adam(student.parameters(), 1e-3)
     losses = []
     for _ in range(15):
-        loss = student.loss(clip)["loss"]
+        loss = student.training_loss(clip, "all")["loss"]
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

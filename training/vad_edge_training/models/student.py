@@ -8,13 +8,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vad_edge.errors import ConfigError
 from vad_edge_training.models.cues import BlockMatching, box_mean, foreground, mean_over_foreground, peak
+from vad_edge_training.models.model import CELL, Card, Model, ModelConfig, gradient_loss
 from vad_edge_training.models.predictor import FrameEncoder, FramePredictor
 from vad_edge_training.models.step import StepModel, StepSpec
 
-CELL = 4
-"""Side of a map cell in pixels: maps are H / 4 x W / 4."""
+TARGETS = 3
+"""Frames of a training example that are predicted, one after another."""
 
 MATCHING_SCALE = 2
 """Blocks are matched on frames of half the size."""
@@ -23,18 +23,16 @@ GRAY_OF_BGR = (0.114, 0.587, 0.299)
 
 
 @dataclass(frozen=True)
-class StudentConfig:
+class StudentConfig(ModelConfig):
     """What makes one student differ from another; plain values, stored in the checkpoint.
 
-    height and width must be multiples of 8, at least 16. windows are in map cells and odd. persistence_s is
-    the time constant of the average each window map is taken over before its peak. background_rate is how
-    many grey levels a second the background follows the scene. Raises ConfigError for a size that does not
-    fold.
+    windows are in map cells and odd. persistence_s is the time constant of the average each window map is
+    taken over before its peak. background_rate is how many grey levels a second the background follows the
+    scene.
     """
 
     height: int = 240
     width: int = 360
-    fps: float = 10.0
     channels: int = 32
     history: int = 3
     radius: int = 3
@@ -48,17 +46,8 @@ class StudentConfig:
     persistence_s: float = 0.3
     background_rate: float = 0.5
 
-    def __post_init__(self) -> None:
-        if self.height % 8 or self.width % 8 or min(self.height, self.width) < 16:
-            near = "x".join(str(max(round(side / 8) * 8, 16)) for side in (self.height, self.width))
-            raise ConfigError(
-                f"{self.height}x{self.width}: height and width must be multiples of 8",
-                where="size",
-                fix=f"{near} is near",
-            )
 
-
-class Student(StepModel):
+class Student(Model, StepModel):
     """Streaming video anomaly model with three cues.
 
     prediction: squared error of the predicted frame, in squared grey levels. motion: speed of the
@@ -66,6 +55,9 @@ class Student(StepModel):
     grey levels. Each is averaged over windows and a short time, and the frame's score is its largest window:
     small anomalies drown in a frame's mean.
     """
+
+    card = Card(name="student", summary="streaming predictor with a motion and a background cue, for boards")
+    config_type = StudentConfig
 
     initial_features: Tensor
     initial_previous: Tensor
@@ -108,17 +100,26 @@ class Student(StepModel):
         self.initial_background.copy_(median)
         self.initial_previous.copy_(median)
 
-    def loss(self, clip: Tensor) -> dict[str, Tensor]:
-        """Training objective of a clip, uint8 (B, T, H, W, 3) with T > history.
+    @property
+    def clip_length(self) -> int:
+        """The frames seen and three to predict."""
+        return int(self.config.history) + TARGETS
+
+    def step_module(self) -> StepModel:
+        """The student is a step graph itself."""
+        return self
+
+    def training_loss(self, batch: Tensor, turn: str) -> dict[str, Tensor]:
+        """Training objective of clips, uint8 (B, T, H, W, 3) with T > history.
 
         "loss" is the squared error of image and the absolute error of its gradient's size, weighted;
         "mse" the former alone, of images in 0..1.
         """
-        batch, length = clip.shape[:2]
-        image = clip.flatten(0, 1).permute(0, 3, 1, 2).float() / 255.0
+        count, length = batch.shape[:2]
+        image = batch.flatten(0, 1).permute(0, 3, 1, 2).float() / 255.0
         features = self.encoder(image)
-        features = features.reshape(batch, length, *features.shape[1:])
-        image = image.reshape(batch, length, *image.shape[1:])
+        features = features.reshape(count, length, *features.shape[1:])
+        image = image.reshape(count, length, *image.shape[1:])
         history = self.config.history
         targets = range(history, length)
         past = torch.cat([features[:, t - history : t].flatten(1, 2) for t in targets])
@@ -126,7 +127,7 @@ class Student(StepModel):
         target = torch.cat([image[:, t] for t in targets])
         predicted = self.predictor(past, last)
         squared = F.mse_loss(predicted, target)
-        return {"loss": 100 * squared + _gradient_loss(predicted, target), "mse": squared}
+        return {"loss": 100 * squared + gradient_loss(predicted, target), "mse": squared}
 
     def advance(
         self, frame: Tensor, weight: Tensor, *state: Tensor
@@ -184,9 +185,3 @@ def _by_cue(maps: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 def _cell_mean(image: Tensor) -> Tensor:
     return F.avg_pool2d(image.mean(dim=1, keepdim=True), CELL)
-
-
-def _gradient_loss(predicted: Tensor, target: Tensor) -> Tensor:
-    across = (predicted.diff(dim=3).abs() - target.diff(dim=3).abs()).abs().mean()
-    down = (predicted.diff(dim=2).abs() - target.diff(dim=2).abs()).abs().mean()
-    return across + down

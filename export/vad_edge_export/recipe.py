@@ -1,0 +1,79 @@
+"""A recipe: which models are trained on a dataset, and how."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from vad_edge.errors import ConfigError
+from vad_edge_training.models.registry import config_of, model_type
+from vad_edge_training.schedule import FitConfig
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+
+class Run(BaseModel):
+    """One training: a model, values of its configuration, and those of its fit that are not its own.
+
+    fold, such as 1/5, belongs to models that see labelled anomalies.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    model: str
+    config: dict[str, Any] = {}
+    fit: dict[str, Any] = {}
+    fold: str | None = None
+
+    @property
+    def fit_config(self) -> FitConfig:
+        """The model's own fit with this run's changes."""
+        own = TypeAdapter(FitConfig).dump_python(model_type(self.model).defaults)
+        return TypeAdapter(FitConfig).validate_python({**own, **self.fit})
+
+
+class Recipe(BaseModel):
+    """What one sweep trains and measures.
+
+    dataset is the name figures are listed under. reduced says that sizes or schedules are below the papers'.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    dataset: str
+    reduced: bool
+    runs: list[Run] = Field(alias="run", min_length=1)
+
+
+def read_recipe(path: Path) -> Recipe:
+    """A recipe from its TOML file. Raises ConfigError for a file, key or value that is not one's."""
+    try:
+        recipe = Recipe.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        for run in recipe.runs:
+            config_of(run.model, run.config)
+            _check_fit(run, path)
+    except FileNotFoundError as error:
+        raise ConfigError("no such recipe", where=str(path), fix="see training/recipes/") from error
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(f"{key}: {first['msg']}", where=str(path)) from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"not valid TOML: {error}", where=str(path)) from error
+    return recipe
+
+
+def _check_fit(run: Run, path: Path) -> None:
+    known = FitConfig.__dataclass_fields__
+    unknown = [name for name in run.fit if name not in known]
+    if unknown:
+        raise ConfigError(
+            f"fit of {run.model}: there is no {unknown[0]}", where=str(path), fix=f"one of {', '.join(known)}"
+        )
+    _ = run.fit_config

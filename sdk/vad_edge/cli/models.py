@@ -1,0 +1,113 @@
+"""`vad-edge models`."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+@click.group(name="models")
+def command() -> None:
+    """The models there are: students for boards, teachers from publications."""
+
+
+@command.command(name="list")
+@click.option("--json", "as_json", is_flag=True, help="One JSON array on standard output.")
+def show(as_json: bool) -> None:
+    """List the models with their papers' figures, their costs and what was measured here.
+
+    \b
+    vad-edge models list
+    vad-edge models list --json
+    """
+    listings = importlib.import_module("vad_edge_training.models.catalogue").catalogue()
+    values = [listing.to_dict() for listing in listings]
+    if as_json:
+        click.echo(json.dumps(values))
+    else:
+        _show(values)
+
+
+@command.command(name="sweep")
+@click.argument("recipe", type=click.Path(path_type=Path))
+@click.option("--data", required=True, type=click.Path(path_type=Path), help="The recipe's dataset.")
+@click.option("--output", required=True, type=click.Path(path_type=Path), help="Folder for all results.")
+@click.option(
+    "--max-minutes", type=click.FloatRange(min=0, min_open=True), help="Train this long, to go on later."
+)
+@click.option(
+    "--precision",
+    type=click.Choice(["32-true", "16-mixed", "bf16-mixed"]),
+    default="32-true",
+    show_default=True,
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+def sweep(
+    recipe: Path, data: Path, output: Path, max_minutes: float | None, precision: str, as_json: bool
+) -> None:
+    """Train, export and measure every model of a recipe.
+
+    The same command goes on where it was interrupted; what is finished is not done again.
+
+    \b
+    vad-edge models sweep training/recipes/ped2.toml --data ped2 --output out/sweep --precision bf16-mixed
+    """
+    from vad_edge.cli.progress import progress_bars
+
+    sweeping = importlib.import_module("vad_edge_export.sweep")
+    recipes = importlib.import_module("vad_edge_export.recipe")
+    hardware = importlib.import_module("vad_edge_training.hardware")
+    with progress_bars() as report:
+        results = sweeping.sweep(
+            recipes.read_recipe(recipe),
+            data,
+            output,
+            max_minutes=max_minutes,
+            hardware=hardware.Hardware(precision=precision),
+            on_progress=report,
+        )
+    if as_json:
+        click.echo(json.dumps(results))
+        return
+    for model, by_dataset in results.items():
+        for dataset, result in by_dataset.items():
+            auc = ", ".join(f"{name} {_figure(value)}" for name, value in result["auc"].items())
+            click.echo(f"{model} on {dataset}: {auc}")
+
+
+def _show(values: list[dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    papers = {"ped2": "Ped2", "avenue": "Avenue", "shanghaitech": "STC"}
+    table = Table("model", *papers.values(), "parameters", "GMACs", "measured")
+    for value in values:
+        table.add_row(
+            value["name"],
+            *(f"{value['paper_auc'][name]:.1f}" if name in value["paper_auc"] else "-" for name in papers),
+            f"{value['parameters'] / 1e6:.2f} M",
+            f"{value['gmacs']:.2f}",
+            "\n".join(_measured(dataset, found) for dataset, found in value["measured"].items()) or "-",
+        )
+    console = Console()
+    console.print(table)
+    for value in values:
+        console.print(f"{value['name']}: {value['summary']}", highlight=False)
+    console.print("Ped2, Avenue and STC are the papers' own AUC in percent, after min-max within each clip;")
+    console.print("measured is online AUC: raw scores of all clips in one ROC.")
+    if any(not value["one_class"] for value in values):
+        names = ", ".join(value["name"] for value in values if not value["one_class"])
+        console.print(f"Not one-class, since labelled anomalies are seen in training: {names}.")
+
+
+def _measured(dataset: str, found: dict[str, Any]) -> str:
+    reduced = ", reduced" if found["reduced"] else ""
+    return f"{dataset} {_figure(found['auc']['micro_online'])} ({found['resolution']}{reduced})"
+
+
+def _figure(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"

@@ -1,0 +1,46 @@
+"""The models there are, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from vad_edge.errors import ConfigError
+from vad_edge_training.models.mnad import Mnad
+from vad_edge_training.models.model import Model
+from vad_edge_training.models.student import Student
+
+_KINDS: tuple[type[Model], ...] = (Student, Mnad)
+
+MODELS = {kind.card.name: kind for kind in _KINDS}
+
+
+def model_type(name: str) -> type[Model]:
+    """The model of that name. Raises ConfigError for one there is not."""
+    if name not in MODELS:
+        raise ConfigError(f"there is no model {name!r}", where="model", fix=f"one of {', '.join(MODELS)}")
+    return MODELS[name]
+
+
+def config_of(name: str, values: Mapping[str, Any]) -> Any:
+    """A model's configuration from plain values, as JSON and TOML give them.
+
+    Raises ConfigError for an unknown model, key or value.
+    """
+    try:
+        return TypeAdapter(model_type(name).config_type).validate_python(values)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(
+            f"{key}: {first['msg']}", where=f"model {name!r}", fix="docs/models.md has its settings"
+        ) from error
+
+
+def build(name: str, values: Mapping[str, Any]) -> Model:
+    """An untrained model from its name and plain configuration values; raises as `config_of`."""
+    kind: Any = model_type(name)
+    model: Model = kind(config_of(name, values))
+    return model

@@ -1,0 +1,79 @@
+"""Lightning's trainer as our fits want it."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import lightning
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint, RichProgressBar
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+
+from vad_edge_training.hardware import Hardware
+from vad_edge_training.schedule import FitConfig
+from vad_edge_training.shell import ModelModule
+
+_EACH_EPOCH: dict[str, Any] = {"save_on_train_epoch_end": True, "enable_version_counter": False}
+
+
+class _BestOfLastPhase(ModelCheckpoint):
+    """Keeps the epoch with the lowest held-out loss among those that make the finished model."""
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        if isinstance(pl_module, ModelModule) and pl_module.in_last_phase:
+            super().on_train_epoch_end(trainer, pl_module)
+
+
+class _StopAfter(Callback):
+    """Ends a fit with the epoch in which its time runs out."""
+
+    def __init__(self, minutes: float) -> None:
+        self._end = time.monotonic() + 60.0 * minutes
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        trainer.should_stop |= time.monotonic() >= self._end
+
+
+def make_trainer(
+    output: Path,
+    fit: FitConfig,
+    hardware: Hardware,
+    callbacks: Sequence[Callback],
+    max_minutes: float | None,
+    *,
+    progress_bar: bool,
+) -> lightning.Trainer:
+    """A trainer that leaves ``best.ckpt``, ``last.ckpt``, ``metrics.csv`` and TensorBoard's events in output.
+
+    max_minutes ends the fit with the epoch in which they run out.
+    """
+    # One for each: Lightning's own save_last keeps the last epoch that was better, not the last one.
+    best = _BestOfLastPhase(output, "best", monitor="val_loss", **_EACH_EPOCH)
+    last = ModelCheckpoint(output, "last", **_EACH_EPOCH)
+    every: list[Callback] = [*callbacks, best, last]
+    if max_minutes is not None:
+        every.append(_StopAfter(max_minutes))
+    if progress_bar:
+        every.append(RichProgressBar())
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    precision: Any = hardware.precision
+    return lightning.Trainer(
+        max_epochs=fit.epochs,
+        accelerator="auto",
+        devices=hardware.devices,
+        num_nodes=hardware.nodes,
+        strategy=hardware.lightning_strategy,
+        precision=precision,
+        accumulate_grad_batches=fit.accumulate,
+        callbacks=every,
+        logger=[CSVLogger(output, name="", version=""), TensorBoardLogger(output, name="", version="")],
+        gradient_clip_val=1.0,
+        deterministic="warn",
+        enable_progress_bar=progress_bar,
+        enable_model_summary=False,
+        log_every_n_steps=1,
+        num_sanity_val_steps=0,
+    )
