@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import re
 import warnings
 from collections.abc import Iterator
 from typing import Final
@@ -17,7 +18,7 @@ from vad_edge_training.models.step import StepModel
 
 OPSET: Final = 18
 BATCH: Final = "B"
-"""The one symbolic dimension of the graph."""
+"""The one symbolic dimension of the graph; tensors inside may have a multiple of it."""
 
 
 def export_step_graph(model: StepModel) -> bytes:
@@ -72,7 +73,7 @@ def symbolic_dimensions(graph: onnx.ModelProto) -> set[str]:
 
 def _check_symbols(graph: onnx.ModelProto, name: str) -> None:
     symbols = symbolic_dimensions(graph)
-    if symbols != {BATCH}:
+    if BATCH not in symbols or not all(re.fullmatch(rf"(\d+\*)?{BATCH}", symbol) for symbol in symbols):
         raise EngineError(
             f"the graph of model {name!r} has the symbolic dimensions {sorted(symbols)}, not only {BATCH!r}",
             fix="its shapes may depend on nothing but the batch",

@@ -41,7 +41,8 @@ class LossHistory(Callback):
         self.rows.append({"epoch": trainer.current_epoch, "seconds": round(seconds, 2), **losses})
         done, total = trainer.current_epoch + 1, trainer.max_epochs or 0
         held_out = losses.get("val_loss", math.nan)
-        _log.info("epoch %d of %d: loss %.5f, held-out %.5f", done, total, losses["train_loss"], held_out)
+        if trainer.is_global_zero:
+            _log.info("epoch %d of %d: loss %.5f, held-out %.5f", done, total, losses["train_loss"], held_out)
         self._report("fitting", done, total)
 
     def state_dict(self) -> dict[str, Any]:

@@ -100,6 +100,6 @@ class ModelModule(lightning.LightningModule):
                 on_step=False,
                 on_epoch=True,
                 batch_size=len(batch),
-                sync_dist=part == "val",
+                sync_dist=True,
             )
         return losses["loss"]

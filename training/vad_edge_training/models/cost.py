@@ -12,7 +12,7 @@ from vad_edge_training.models.model import Model
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """parameters counts what training moves; gmacs are 10^9 multiply-accumulates of one step of one camera."""
+    """parameters counts what training moves; gmacs are 10^9 multiply-accumulates a step of one camera."""
 
     parameters: int
     gmacs: float

@@ -8,11 +8,16 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from vad_edge.errors import ConfigError
+from vad_edge_training.models.clustering import Clustering
+from vad_edge_training.models.dissociation import Dissociation
+from vad_edge_training.models.dlan_ac import DlanAc
+from vad_edge_training.models.fusion_stream import FusionStream
 from vad_edge_training.models.mnad import Mnad
 from vad_edge_training.models.model import Model
+from vad_edge_training.models.smdnet import Smdnet
 from vad_edge_training.models.student import Student
 
-_KINDS: tuple[type[Model], ...] = (Student, Mnad)
+_KINDS: tuple[type[Model], ...] = (Student, Mnad, Clustering, Dissociation, DlanAc, Smdnet, FusionStream)
 
 MODELS = {kind.card.name: kind for kind in _KINDS}
 
