@@ -23,7 +23,7 @@ from vad_edge_export.footage import fingerprint, sample_frames, unseen_footage
 from vad_edge_export.lower import lower
 from vad_edge_export.parity import Parity, check_parity
 from vad_edge_training.checkpoint import load_model, read_checkpoint
-from vad_edge_training.datasets.clips import ClipFolder
+from vad_edge_training.datasets.layouts import open_dataset
 from vad_edge_training.models.step import StepModel
 
 Progress = Callable[[str, float], None]
@@ -64,13 +64,14 @@ def export_bundle(
     """
     report = on_progress or (lambda stage, share: None)
     model = load_model(checkpoint).step_module().eval()
-    origin = _origin(checkpoint)
-    clips = ClipFolder(data)
+    facts = read_checkpoint(checkpoint)["hyper_parameters"]
+    origin = facts["data"]
+    clips = open_dataset(data)
     footage = unseen_footage(clips.training, origin.get("fitted_clips"))
 
     report("graph", 0.0)
     manifest, members = lower(
-        model, name=name or output.stem, provenance=_provenance(origin, footage.notes, terms)
+        model, name=name or output.stem, provenance=_provenance(facts["model"], origin, footage.notes, terms)
     )
     report("graph", 1.0)
     with tempfile.TemporaryDirectory() as folder:
@@ -129,14 +130,12 @@ def _parity(model: StepModel, bundle: Bundle, clips: Sequence[Path], fps: float 
         return check_parity(model, engine, frames)
 
 
-def _origin(checkpoint: Path) -> dict[str, Any]:
-    return dict(read_checkpoint(checkpoint)["hyper_parameters"].get("data", {}))
-
-
-def _provenance(origin: Mapping[str, Any], notes: Sequence[str], terms: str) -> Provenance:
+def _provenance(model: str, origin: Mapping[str, Any], notes: Sequence[str], terms: str) -> Provenance:
     return Provenance(
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         code_version=version("vad-edge"),
+        model=model,
+        fold=str(origin.get("fold") or ""),
         trained_on=str(origin.get("name", "")),
         data_fingerprint=str(origin.get("fingerprint", "")),
         synthetic=bool(origin.get("synthetic", False)),

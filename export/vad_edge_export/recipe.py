@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from vad_edge.errors import ConfigError
+from vad_edge_training.datasets.folds import Fold
 from vad_edge_training.models.registry import config_of, model_type
 from vad_edge_training.schedule import FitConfig
 
@@ -58,6 +59,8 @@ def read_recipe(path: Path) -> Recipe:
         for run in recipe.runs:
             config_of(run.model, run.config)
             _check_fit(run, path)
+            if run.fold is not None:
+                Fold.parse(run.fold)
     except FileNotFoundError as error:
         raise ConfigError("no such recipe", where=str(path), fix="see training/recipes/") from error
     except ValidationError as error:

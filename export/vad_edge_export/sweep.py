@@ -14,6 +14,8 @@ import torch
 
 from vad_edge_export.package import export_bundle
 from vad_edge_export.recipe import Recipe, Run
+from vad_edge_training.curves import write_evaluation
+from vad_edge_training.datasets.folds import Fold
 from vad_edge_training.evaluate import evaluate_bundle
 from vad_edge_training.fit import train_model
 from vad_edge_training.hardware import ONE_DEVICE, Hardware
@@ -21,6 +23,11 @@ from vad_edge_training.models.registry import config_of
 from vad_edge_training.progress import Progress, silent
 
 RESULTS = "results.json"
+
+_MEASURED = (
+    "auc", "paper", "average_precision", "equal_error_rate", "rbdc", "tbdc", "cues", "frames",
+    "skipped_frames", "left_out_frames",
+)  # fmt: skip
 
 
 def sweep(
@@ -75,6 +82,7 @@ def _train(
         run.model,
         run.config,
         run.fit_config,
+        fold=Fold.parse(run.fold) if run.fold else None,
         hardware=hardware,
         resume=True,
         max_minutes=max_minutes,
@@ -92,14 +100,13 @@ def _measure(recipe: Recipe, run: Run, data: Path, folder: Path, hardware: Hardw
     training = json.loads((folder / "training.json").read_text(encoding="utf-8"))
     config = config_of(run.model, run.config)
     seconds = sum(row["seconds"] for row in training["losses"])
+    write_evaluation(found, folder / "evaluation")
     evaluation = found.to_json()
     result = {
-        "auc": evaluation["auc"],
-        "cues": evaluation["cues"],
-        "frames": evaluation["frames"],
-        "skipped_frames": evaluation["skipped_frames"],
+        **{key: evaluation[key] for key in _MEASURED},
         "resolution": f"{config.height}x{config.width}",
         "reduced": recipe.reduced,
+        "fold": run.fold,
         "config": run.config,
         "fit": training["data"]["fit"],
         "precision": hardware.precision,

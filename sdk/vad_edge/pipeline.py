@@ -150,6 +150,7 @@ class RecordingScores:
     scores: NDArray[np.float64]
     warm: NDArray[np.bool_]
     surprise: NDArray[np.float64]
+    error_maps: Sequence[NDArray[np.float32] | None]
     counts: Mapping[str, int]
     truncated: str | None
 
@@ -160,11 +161,13 @@ def score_recording(
     *,
     engine: str = "auto",
     fps: float | None = None,
+    with_maps: bool = False,
     on_progress: Callable[[int, int | None], None] | None = None,
 ) -> RecordingScores:
     """Score a video file or image folder exactly as a run would, without sensors, levels or events.
 
-    fps overrides the source's own. on_progress gets the frames done and, where known, how many there are.
+    fps overrides the source's own. with_maps keeps every error map. on_progress gets the
+    frames done and, where known, how many there are.
     Raises SourceError, EngineError.
     """
     manifest = bundle.manifest
@@ -173,14 +176,14 @@ def score_recording(
     opened = open_source(str(source), MediaClock(), fps=fps)
     runner = open_engine(bundle, batch=1, engine=engine)
     pipeline = VideoPipeline(runner, manifest, [Lane(opened.info.name, scorer)])
-    rows: list[tuple[float, ScoredFrame | None]] = []
+    rows: list[_Row] = []
     try:
         while (frame := opened.read()) is not None:
             admission = gate.admit(frame.time_s)
             if admission.gap:
                 pipeline.reset(0)
             scored = pipeline.step([frame])[0] if admission.take else None
-            rows.append((frame.time_s, scored))
+            rows.append(_row(frame.time_s, scored, with_maps))
             if on_progress is not None:
                 on_progress(len(rows), opened.info.frame_count)
     finally:
@@ -189,24 +192,43 @@ def score_recording(
     return _table(rows, pipeline.counts, opened.truncated, manifest)
 
 
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """What remains of one frame of a recording, without its image: hours of them are kept."""
+
+    time_s: float
+    taken: bool = False
+    warm: bool = False
+    scores: Mapping[str, float] | None = None
+    surprise: float | None = None
+    error_map: NDArray[np.float32] | None = None
+
+
+def _row(time_s: float, scored: ScoredFrame | None, with_maps: bool) -> _Row:
+    if scored is None:
+        return _Row(time_s)
+    total = scored.surprise.total if scored.surprise is not None else None
+    error_map = scored.error_map if with_maps and scored.warm else None
+    return _Row(time_s, True, scored.warm, scored.scores, total, error_map)
+
+
 def _table(
-    rows: Sequence[tuple[float, ScoredFrame | None]],
-    counts: Mapping[str, int],
-    truncated: str | None,
-    manifest: Manifest,
+    rows: Sequence[_Row], counts: Mapping[str, int], truncated: str | None, manifest: Manifest
 ) -> RecordingScores:
     """The rows as arrays, each score moved to the frame it belongs to in a model that looks ahead."""
     scores = np.full((len(rows), len(manifest.cues)), np.nan)
     warm = np.zeros(len(rows), np.bool_)
     surprise = np.full(len(rows), np.nan)
-    taken = [place for place, (_, scored) in enumerate(rows) if scored is not None]
+    maps: list[NDArray[np.float32] | None] = [None] * len(rows)
+    taken = [place for place, row in enumerate(rows) if row.taken]
     for place, source in zip(taken, taken[manifest.clock.delay_frames :], strict=False):
-        scored = rows[source][1]
-        if scored is None or scored.scores is None:
+        row = rows[source]
+        if row.scores is None:
             continue
-        warm[place] = scored.warm
-        scores[place] = [scored.scores[cue] for cue in manifest.cues]
-        if scored.surprise is not None:
-            surprise[place] = scored.surprise.total
-    times = np.array([time_s for time_s, _ in rows])
-    return RecordingScores(times, scores, warm, surprise, dict(counts), truncated)
+        warm[place] = row.warm
+        scores[place] = [row.scores[cue] for cue in manifest.cues]
+        maps[place] = row.error_map
+        if row.surprise is not None:
+            surprise[place] = row.surprise
+    times = np.array([row.time_s for row in rows])
+    return RecordingScores(times, scores, warm, surprise, maps, dict(counts), truncated)

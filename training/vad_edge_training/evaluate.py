@@ -1,8 +1,9 @@
-"""How well a bundle tells normal from abnormal, beside what needs no learning. Needs no torch."""
+"""How well a bundle tells normal from abnormal, beside what needs no learning."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vad_edge.bundle.archive import Bundle, read_bundle
+from vad_edge.bundle.manifest import Manifest, Provenance
 from vad_edge.errors import DataError
 from vad_edge.pipeline import score_recording
 from vad_edge_training.baselines import Gray, baselines, median_background, score_clip
-from vad_edge_training.datasets.clips import ClipFolder, clip_name
-from vad_edge_training.metrics import PROTOCOL, FrameAuc, average_precision, clip_aucs, frame_auc
+from vad_edge_training.datasets.dataset import Dataset, clip_name
+from vad_edge_training.datasets.folds import Fold, evaluated, events_of_fold, split_events
+from vad_edge_training.datasets.layouts import open_dataset
+from vad_edge_training.localization import Localization, localization
+from vad_edge_training.metrics import (
+    K_FOLD_PROTOCOL,
+    PROTOCOL,
+    FrameAuc,
+    average_precision,
+    clip_aucs,
+    equal_error_rate,
+    frame_auc,
+    mixture_auc,
+)
 from vad_edge_training.progress import Progress, silent
 
 FloatArray = NDArray[np.float64]
@@ -29,9 +43,12 @@ BACKGROUND_FRAMES = 400
 class Evaluation:
     """What an evaluation found; all scores compared on the very same frames.
 
-    auc is of the fused score: the calibrated total surprise. cues and baselines are AUCs by name. clips names
-    the testing clips, per_clip holds the fused score's AUC in each, None where a clip has one class only.
-    skipped_frames had no score: warm-up, frames the resampler left out, invalid ones.
+    auc is of the fused score: the calibrated total surprise. cues and baselines are AUCs by name. paper is
+    the AUC of the published mixture of cues, NaN for a model without one. clips names the testing clips,
+    per_clip holds the fused score's AUC in each, None where a clip has one class only. skipped_frames had no
+    score: warm-up, frames the resampler left out, invalid ones. fold is the part of the labelled anomalies
+    that the model has seen and that was left out, with left_out_frames frames. localization is None where
+    there are no masks. scores, cue_scores and truth hold one array a clip, for every frame.
     """
 
     bundle: Path
@@ -39,6 +56,10 @@ class Evaluation:
     synthetic: bool
     auc: FrameAuc
     average_precision: float
+    equal_error_rate: float
+    paper: float
+    localization: Localization | None
+    fold: Fold | None
     cues: dict[str, FrameAuc]
     baselines: dict[str, FrameAuc]
     clips: tuple[str, ...]
@@ -46,7 +67,9 @@ class Evaluation:
     frames: int
     abnormal_frames: int
     skipped_frames: int
+    left_out_frames: int
     scores: tuple[FloatArray, ...] = field(repr=False)
+    cue_scores: tuple[dict[str, FloatArray], ...] = field(repr=False)
     truth: tuple[BoolArray, ...] = field(repr=False)
 
     def to_json(self) -> dict[str, Any]:
@@ -55,14 +78,20 @@ class Evaluation:
             "bundle": str(self.bundle),
             "data": self.data,
             "synthetic": self.synthetic,
-            "protocol": PROTOCOL,
+            "protocol": PROTOCOL + (K_FOLD_PROTOCOL if self.fold else ""),
             "auc": _plain(self.auc),
             "average_precision": _number(self.average_precision),
+            "equal_error_rate": _number(self.equal_error_rate),
+            "paper": _number(self.paper),
+            "rbdc": _number(self.localization.rbdc) if self.localization else None,
+            "tbdc": _number(self.localization.tbdc) if self.localization else None,
+            "fold": str(self.fold) if self.fold else None,
             "cues": {name: _plain(auc) for name, auc in self.cues.items()},
             "baselines": {name: _plain(auc) for name, auc in self.baselines.items()},
             "frames": self.frames,
             "abnormal_frames": self.abnormal_frames,
             "skipped_frames": self.skipped_frames,
+            "left_out_frames": self.left_out_frames,
             "clips_in_macro": sum(auc is not None for auc in self.per_clip),
             "per_clip": dict(zip(self.clips, self.per_clip, strict=True)),
         }
@@ -70,16 +99,22 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class _ClipScores:
-    """One testing clip: the fused score, each cue's and each baseline's, (T,) each, and the labels."""
+    """One testing clip: the fused score, each cue's and each baseline's, (T,) each, maps, labels and masks.
+
+    remaining says which frames the model has not been trained on.
+    """
 
     fused: FloatArray
     cues: dict[str, FloatArray]
     baselines: dict[str, FloatArray]
+    maps: list[NDArray[np.float32] | None]
     truth: BoolArray
+    masks: BoolArray | None
+    remaining: BoolArray
 
     @property
     def valid(self) -> BoolArray:
-        return np.isfinite(self.fused)
+        return np.isfinite(self.fused) & self.remaining
 
 
 def evaluate_bundle(
@@ -92,26 +127,37 @@ def evaluate_bundle(
 ) -> Evaluation:
     """Score every testing clip of `data` as a run would, and compare with its labels.
 
-    with_baselines scores the same frames without any learning, against the median of the training clips.
-    Raises BundleError for a bundle without calibration, DataError where labels and clips do not fit.
+    with_baselines scores the same frames without any learning, against the median of the training clips. A
+    model that has seen labelled anomalies is not tested on them, nor near them. Raises BundleError for a
+    bundle without calibration, DataError where labels and clips do not fit.
     """
     opened = read_bundle(bundle)
     if opened.manifest.calibration is None:
         raise DataError(
             "the bundle has no calibration", where=str(bundle), fix="export it with --data of normal footage"
         )
-    folder = ClipFolder(data)
+    folder = open_dataset(data)
     report = on_progress or silent
     background = _background(folder, report) if with_baselines else None
+    remaining = _remaining(opened.manifest, folder)
     clips = []
     for done, clip in enumerate(folder.testing):
         report("scoring", done, len(folder.testing))
-        clips.append(_score(opened, folder, clip, background, engine))
+        clips.append(_score(opened, folder, clip, remaining[done], background, engine))
     report("scoring", len(clips), len(clips))
-    return _summarise(bundle, folder, clips)
+    return _summarise(bundle, opened.manifest.provenance, folder, clips)
 
 
-def _summarise(bundle: Path, folder: ClipFolder, clips: Sequence[_ClipScores]) -> Evaluation:
+def _remaining(manifest: Manifest, folder: Dataset) -> list[BoolArray]:
+    """Which frames of each testing clip the model was not trained on."""
+    labels = [folder.labels(clip) for clip in folder.testing]
+    fold = manifest.provenance.fold
+    trained = events_of_fold(split_events(labels), Fold.parse(fold)) if fold else []
+    rate = max((folder.fps or manifest.clock.fps) / manifest.clock.fps, 1.0)
+    return evaluated(labels, trained, margin=math.ceil(rate * (manifest.clock.warmup_frames + 1)))
+
+
+def _summarise(bundle: Path, origin: Provenance, folder: Dataset, clips: Sequence[_ClipScores]) -> Evaluation:
     truth = [clip.truth[clip.valid] for clip in clips]
     fused = [clip.fused[clip.valid] for clip in clips]
 
@@ -122,30 +168,60 @@ def _summarise(bundle: Path, folder: ClipFolder, clips: Sequence[_ClipScores]) -
             for name in names
         }
 
-    total = sum(len(clip.truth) for clip in clips)
+    unscored = sum(int((clip.remaining & ~clip.valid).sum()) for clip in clips)
+    cues = [{name: cue[clip.valid] for name, cue in clip.cues.items()} for clip in clips]
+    weights = _paper_weights(origin.model)
     return Evaluation(
         bundle=bundle,
         data=folder.name,
         synthetic=folder.synthetic,
         auc=frame_auc(fused, truth),
         average_precision=average_precision(fused, truth),
+        equal_error_rate=equal_error_rate(fused, truth),
+        paper=mixture_auc(cues, weights, truth) if weights else math.nan,
+        localization=_localization(clips),
+        fold=Fold.parse(origin.fold) if origin.fold else None,
         cues=auc_of("cues"),
         baselines=auc_of("baselines"),
         clips=tuple(clip_name(clip) for clip in folder.testing),
         per_clip=tuple(clip_aucs(fused, truth)),
         frames=sum(len(flags) for flags in truth),
         abnormal_frames=int(sum(flags.sum() for flags in truth)),
-        skipped_frames=total - sum(len(flags) for flags in truth),
-        scores=tuple(clip.fused for clip in clips),
+        skipped_frames=unscored,
+        left_out_frames=sum(int((~clip.remaining).sum()) for clip in clips),
+        scores=tuple(np.where(clip.valid, clip.fused, np.nan) for clip in clips),
+        cue_scores=tuple(clip.cues for clip in clips),
         truth=tuple(clip.truth for clip in clips),
     )
 
 
+def _paper_weights(model: str) -> Mapping[str, float]:
+    """How the paper of a model mixes its cues; empty for a model that is not ours."""
+    from vad_edge_training.models.registry import MODELS
+
+    return MODELS[model].card.paper_score if model in MODELS else {}
+
+
+def _localization(clips: Sequence[_ClipScores]) -> Localization | None:
+    masked = [clip for clip in clips if clip.masks is not None]
+    maps = [
+        [found if valid else None for found, valid in zip(clip.maps, clip.valid, strict=True)]
+        for clip in masked
+    ]
+    return localization(maps, [clip.masks for clip in masked if clip.masks is not None])
+
+
 def _score(
-    bundle: Bundle, folder: ClipFolder, clip: Path, background: NDArray[np.float32] | None, engine: str
+    bundle: Bundle,
+    folder: Dataset,
+    clip: Path,
+    remaining: BoolArray,
+    background: NDArray[np.float32] | None,
+    engine: str,
 ) -> _ClipScores:
     truth = folder.labels(clip)
-    scored = score_recording(bundle, clip, engine=engine, fps=folder.fps)
+    masks = folder.masks(clip)
+    scored = score_recording(bundle, clip, engine=engine, fps=folder.fps, with_maps=masks is not None)
     if scored.truncated or len(scored.time_s) != len(truth):
         raise DataError(
             f"{len(truth)} labels for {len(scored.time_s)} frames",
@@ -157,10 +233,10 @@ def _score(
     if background is not None:
         gray = list(_gray_frames(folder, clip, background.shape))
         found = {baseline.name: score_clip(baseline, gray) for baseline in baselines(background)}
-    return _ClipScores(scored.surprise, cues, found, truth)
+    return _ClipScores(scored.surprise, cues, found, list(scored.error_maps), truth, masks, remaining)
 
 
-def _background(folder: ClipFolder, report: Progress) -> NDArray[np.float32]:
+def _background(folder: Dataset, report: Progress) -> NDArray[np.float32]:
     clips = folder.training
     samples: list[list[Gray]] = []
     size = None
@@ -188,7 +264,7 @@ def _thinned(frames: Iterable[Gray], most: int) -> list[Gray]:
     return kept
 
 
-def _gray_frames(folder: ClipFolder, clip: Path, size: tuple[int, ...] | None) -> Iterator[Gray]:
+def _gray_frames(folder: Dataset, clip: Path, size: tuple[int, ...] | None) -> Iterator[Gray]:
     """The frames of a clip in grey, all of one size: the given one, or the first frame's."""
     for frame in folder.frames(clip):
         gray = np.asarray(cv2.cvtColor(frame.image, cv2.COLOR_BGR2GRAY), np.uint8)

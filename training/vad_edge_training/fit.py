@@ -15,15 +15,20 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
+from torch.utils.data import Dataset as Examples
 
 from vad_edge.errors import ConfigError
 from vad_edge_training.checkpoint import read_checkpoint
-from vad_edge_training.datasets.clips import ClipFolder
+from vad_edge_training.datasets.dataset import Dataset
+from vad_edge_training.datasets.folds import Fold
 from vad_edge_training.datasets.frames import load_frames
+from vad_edge_training.datasets.layouts import open_dataset
 from vad_edge_training.datasets.subclips import SubclipDataset
+from vad_edge_training.datasets.triplets import TripletDataset, abnormal_clips
 from vad_edge_training.hardware import ONE_DEVICE, Hardware, attempt_step, largest_batch, out_of_memory
 from vad_edge_training.history import LossHistory, write_summary
+from vad_edge_training.models.model import Card
 from vad_edge_training.models.registry import build, config_of, model_type
 from vad_edge_training.progress import Progress, silent
 from vad_edge_training.schedule import FitConfig, first_epochs
@@ -53,6 +58,7 @@ def train_model(
     config: dict[str, Any] | None = None,
     fit: FitConfig | None = None,
     *,
+    fold: Fold | None = None,
     hardware: Hardware = ONE_DEVICE,
     resume: bool = False,
     max_minutes: float | None = None,
@@ -63,7 +69,8 @@ def train_model(
     """Fit a model on the training clips of `data`.
 
     config are values of the model's configuration, fit its own settings, both the model's defaults where
-    left out. output gets ``best.ckpt``, ``last.ckpt``, ``metrics.csv``, TensorBoard's events,
+    left out. fold belongs to a model that learns from labelled anomalies: those it may see. output gets
+    ``best.ckpt``, ``last.ckpt``, ``metrics.csv``, TensorBoard's events,
     ``training.json`` and ``loss.png``. resume goes on from ``last.ckpt`` when there is one, with more epochs
     if asked; max_minutes ends the fit after a whole epoch, to be resumed. Raises DataError for data that does
     not fit and for a loss that is no number, ConfigError for settings that contradict each other or the
@@ -71,11 +78,12 @@ def train_model(
     KeyboardInterrupt on Ctrl-C, after which ``last.ckpt`` holds the last whole epoch.
     """
     kind = model_type(model)
+    _check_fold(kind.card, fold)
     settings = config_of(model, config or {})
     fit = fit or kind.defaults
     lightning.seed_everything(fit.seed, workers=True, verbose=False)
     report = on_progress or silent
-    folder = ClipFolder(data)
+    folder = open_dataset(data)
     frames = load_frames(
         folder,
         height=settings.height,
@@ -88,7 +96,7 @@ def train_model(
     last_phase = first_epochs(net.phases(), fit.epochs)[-1]
     names = [clip.name for clip in folder.training]
     fitted, held_out = split_clips(names, frames, net.clip_length)
-    origin = _origin(folder, fit, [name for name, _ in fitted], [name for name, _ in held_out])
+    origin = _origin(folder, fit, [name for name, _ in fitted], [name for name, _ in held_out], fold)
     net.prepare(_sample([clip for _, clip in fitted], PREPARE_FRAMES))
 
     facts = {"model": model, "config": asdict(settings), "data": origin}
@@ -99,7 +107,8 @@ def train_model(
         _check_same(last, facts)
     history = LossHistory(report)
     trainer = make_trainer(output, fit, hardware, [history], max_minutes, progress_bar=progress_bar)
-    training = SubclipDataset([clip for _, clip in fitted], net.clip_length, fit.stride, jitter=True)
+    normal = SubclipDataset([clip for _, clip in fitted], net.clip_length, fit.stride, jitter=True)
+    training = normal if fold is None else _triplets(normal, folder, fold, settings, net.clip_length)
     unseen = SubclipDataset([clip for _, clip in held_out], net.clip_length, fit.stride)
     module = ModelModule(net, fit, facts)
     with _quiet_lightning(), _memory_told(module, training, fit):
@@ -119,8 +128,17 @@ def train_model(
     return Trained(output / "best.ckpt", done, done >= fit.epochs)
 
 
+def _triplets(
+    normal: SubclipDataset, folder: Dataset, fold: Fold, settings: Any, length: int
+) -> Examples[Tensor]:
+    abnormal = abnormal_clips(
+        folder, fold, height=settings.height, width=settings.width, fps=settings.fps, length=length
+    )
+    return TripletDataset(normal, abnormal, length)
+
+
 def _origin(
-    folder: ClipFolder, fit: FitConfig, fitted: Sequence[str], held_out: Sequence[str]
+    folder: Dataset, fit: FitConfig, fitted: Sequence[str], held_out: Sequence[str], fold: Fold | None
 ) -> dict[str, Any]:
     return {
         "name": folder.name,
@@ -130,7 +148,21 @@ def _origin(
         "held_out_clips": [name for name in held_out if name not in fitted],
         "versions": {name: version(name) for name in ("vad-edge", "torch", "lightning")},
         "fit": asdict(fit),
+        "fold": str(fold) if fold else None,
     }
+
+
+def _check_fold(card: Card, fold: Fold | None) -> None:
+    if card.one_class and fold is not None:
+        raise ConfigError(
+            f"{card.name} learns from normal footage alone", where="fold", fix="leave --fold out"
+        )
+    if not card.one_class and fold is None:
+        raise ConfigError(
+            f"{card.name} learns from labelled anomalies too",
+            where="fold",
+            fix="say which part of them it may see, such as --fold 1/5; the others are for the test",
+        )
 
 
 def _check_same(last: Path, facts: dict[str, Any]) -> None:
@@ -141,6 +173,7 @@ def _check_same(last: Path, facts: dict[str, Any]) -> None:
         "model": stored["model"] == facts["model"],
         "configuration": _plain(stored["config"]) == _plain(facts["config"]),
         "footage": before["fingerprint"] == now["fingerprint"],
+        "fold": before["fold"] == now["fold"],
         "fit": {**before["fit"], "epochs": 0} == {**now["fit"], "epochs": 0},
     }
     changed = [name for name, kept in same.items() if not kept]
@@ -177,7 +210,7 @@ def _quiet_lightning() -> Iterator[None]:
 
 
 @contextmanager
-def _memory_told(module: ModelModule, training: Dataset[Tensor], fit: FitConfig) -> Iterator[None]:
+def _memory_told(module: ModelModule, training: Examples[Tensor], fit: FitConfig) -> Iterator[None]:
     """Turn a GPU's want of memory into an error that names the batch size that fits."""
     try:
         yield

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -15,7 +15,18 @@ BoolArray = NDArray[np.bool_]
 PROTOCOL = (
     "micro_online: raw causal scores of all clips in one ROC, what a live camera can do. "
     "micro_per_clip: the same after min-max within each clip, as papers do; it needs the whole clip. "
-    "macro: mean of the clips' own AUCs, over clips that have both classes."
+    "macro: mean of the clips' own AUCs, over clips that have both classes. "
+    "paper: micro_per_clip of the published mixture of cues, each min-max'd within its clip. "
+    "average_precision, equal_error_rate: of raw scores. "
+    "rbdc, tbdc: regions of the raw error map found at an overlap of 0.1, and tracks found in a tenth of "
+    "their frames, as areas under the curve up to one false region a frame; regions and tracks are connected "
+    "parts of the masks, at the map's resolution."
+)
+
+
+K_FOLD_PROTOCOL = (
+    " fold: the model has seen that part of the labelled anomalies in training; frames within a clip's "
+    "length of them are left out. Not comparable with one-class figures."
 )
 
 
@@ -64,6 +75,28 @@ def average_precision(scores: Sequence[FloatArray], truth: Sequence[BoolArray]) 
     if not everything.any():
         return float("nan")
     return float(average_precision_score(everything, np.concatenate(scores)))
+
+
+def equal_error_rate(scores: Sequence[FloatArray], truth: Sequence[BoolArray]) -> float:
+    """Where as many normal as abnormal frames are judged wrongly, by raw scores; NaN with one class only."""
+    everything = np.concatenate(truth)
+    if not _has_both(everything):
+        return float("nan")
+    false_alarms, found, _ = roc_curve(everything, np.concatenate(scores))
+    return float(np.interp(0.0, false_alarms - (1.0 - found), false_alarms))
+
+
+def mixture_auc(
+    cues: Sequence[Mapping[str, FloatArray]], weights: Mapping[str, float], truth: Sequence[BoolArray]
+) -> float:
+    """AUC of all clips of a weighted sum of cues, each min-max'd within its clip; NaN with one class only.
+
+    cues holds each clip's cues by name, (T,) each.
+    """
+    mixed = [
+        np.sum([weight * _min_max(clip[name]) for name, weight in weights.items()], axis=0) for clip in cues
+    ]
+    return _auc(np.concatenate(truth), np.concatenate(mixed))
 
 
 def _auc(truth: BoolArray, scores: FloatArray) -> float:

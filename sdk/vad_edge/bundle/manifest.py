@@ -54,10 +54,16 @@ class Graph(_Part):
 
 
 class Provenance(_Part):
-    """Where the bundle comes from; metrics name their protocol in the key."""
+    """Where the bundle comes from; metrics name their protocol in the key.
+
+    model is the training package's name of the model. fold, such as 1/5, says which labelled anomalies of
+    the dataset it has seen, empty for none.
+    """
 
     created: str
     code_version: str
+    model: str = ""
+    fold: str = ""
     trained_on: str = ""
     data_fingerprint: str = ""
     synthetic: bool = False

@@ -18,16 +18,23 @@ import click
     help="Folder with testing/ clips and labels.csv.",
 )
 @click.option("--baselines", is_flag=True, help="Score the same frames without any learning, too.")
+@click.option(
+    "--output", type=click.Path(path_type=Path), help="Folder for the numbers and each clip's curves."
+)
 @click.option("--engine", default="auto", show_default=True, help="Inference backend.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
-def command(bundle: Path, data: Path, baselines: bool, engine: str, as_json: bool) -> None:
+def command(
+    bundle: Path, data: Path, baselines: bool, output: Path | None, engine: str, as_json: bool
+) -> None:
     """Measure how well a bundle tells normal from abnormal frames.
 
     Areas under the ROC curve under named protocols. micro_online is what a live camera can do; the papers'
-    micro_per_clip needs the whole clip.
+    micro_per_clip needs the whole clip. Where the data has pixel masks, it is also measured how well
+    the error map shows the place.
 
     \b
     vad-edge evaluate --bundle my.vadb --data data --baselines
+    vad-edge evaluate --bundle my.vadb --data data --output out/evaluation
     """
     import importlib
 
@@ -38,6 +45,8 @@ def command(bundle: Path, data: Path, baselines: bool, engine: str, as_json: boo
         found = evaluate.evaluate_bundle(
             bundle, data, with_baselines=baselines, engine=engine, on_progress=report
         )
+    if output is not None:
+        importlib.import_module("vad_edge_training.curves").write_evaluation(found, output)
     values = found.to_json()
     if as_json:
         click.echo(json.dumps(values))
@@ -60,5 +69,18 @@ def _show(values: dict[str, Any]) -> None:
         f"{values['frames']} frames compared ({values['abnormal_frames']} abnormal),"
         f" {values['skipped_frames']} without a score; {values['clips_in_macro']} clips in the macro AUC"
     )
+    figures = {
+        "paper's score, per clip": values["paper"],
+        "average precision": values["average_precision"],
+        "equal error rate": values["equal_error_rate"],
+        "regions found (RBDC)": values["rbdc"],
+        "tracks found (TBDC)": values["tbdc"],
+    }
+    console.print(", ".join(f"{name} {value:.4f}" for name, value in figures.items() if value is not None))
+    if values["fold"]:
+        console.print(
+            f"The model has seen fold {values['fold']} of the labelled anomalies; {values['left_out_frames']}"
+            " frames of them and near them are left out. Not comparable with one-class figures."
+        )
     if values["synthetic"]:
         console.print("The footage is synthetic.")

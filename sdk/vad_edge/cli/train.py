@@ -27,6 +27,9 @@ from vad_edge.cli.types import FRAME_SIZE, SETTING
 @click.option("--stride", type=click.IntRange(min=1), help="Frames from one training example to the next.")
 @click.option("--learning-rate", type=click.FloatRange(min=0, min_open=True))
 @click.option("--seed", type=int)
+@click.option(
+    "--fold", metavar="I/K", help="Labelled anomalies a model that wants them may see, such as 1/5."
+)
 @click.option("--devices", type=click.IntRange(min=1), default=1, show_default=True, help="GPUs a machine.")
 @click.option("--nodes", type=click.IntRange(min=1), default=1, show_default=True, help="Machines.")
 @click.option("--strategy", default="auto", show_default=True, help="Lightning's strategy for several GPUs.")
@@ -50,6 +53,7 @@ def command(
     size: tuple[int, int] | None,
     fps: float | None,
     settings: tuple[tuple[str, Any], ...],
+    fold: str | None,
     devices: int,
     nodes: int,
     strategy: str,
@@ -76,6 +80,7 @@ def command(
     from vad_edge.cli.logs import set_level
 
     fitting = importlib.import_module("vad_edge_training.fit")
+    folds = importlib.import_module("vad_edge_training.datasets.folds")
     hardware = importlib.import_module("vad_edge_training.hardware")
     registry = importlib.import_module("vad_edge_training.models.registry")
     on_terminal = sys.stderr.isatty()
@@ -99,6 +104,7 @@ def command(
             model,
             config,
             replace(registry.model_type(model).defaults, **given),
+            fold=folds.Fold.parse(fold) if fold else None,
             hardware=hardware.Hardware(devices, nodes, strategy, precision),
             resume=resume,
             max_minutes=max_minutes,

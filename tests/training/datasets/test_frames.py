@@ -36,7 +36,7 @@ def test_what_was_decoded_once_is_not_decoded_again(
     def refuse(*args: object, **kwargs: object) -> None:
         raise AssertionError("decoded again")
 
-    monkeypatch.setattr("vad_edge_training.datasets.clips.open_source", refuse)
+    monkeypatch.setattr("vad_edge_training.datasets.dataset.open_source", refuse)
     again = load_frames(folder, height=16, width=24, fps=10, cache=tmp_path / "cache")
     assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
     with pytest.raises(AssertionError, match="decoded again"):

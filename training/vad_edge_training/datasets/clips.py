@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
-import logging
 import math
 import sys
 from collections.abc import Iterator, Sequence
@@ -16,32 +14,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vad_edge.clock import MediaClock
 from vad_edge.errors import DataError
-from vad_edge.video.frame import Frame
-from vad_edge.video.images import SUFFIXES as IMAGE_SUFFIXES
-from vad_edge.video.source import open_source
+from vad_edge_training.datasets.dataset import Dataset, clip_name, is_clip
+from vad_edge_training.datasets.masks import read_archive, same_length, unpack
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
 
-_log = logging.getLogger(__name__)
-
-VIDEO_SUFFIXES = (".mkv", ".mp4", ".avi", ".webm", ".mov", ".m4v")
-
 
 @dataclass(frozen=True)
-class ClipFolder:
+class ClipFolder(Dataset):
     """A folder with ``training/``, and for evaluation ``testing/`` and ``labels.csv``.
 
     A clip is a video file or a folder of images. ``labels.csv`` has the columns clip, frame0 and abnormal,
     one row for every frame of every testing clip. ``dataset.toml`` may name the dataset, give the frame rate
-    of all clips and say that it is synthetic. Whatever does not fit raises DataError when asked for.
+    of all clips and say that it is synthetic. Pixel masks, where there are any, lie in ``masks/CLIP.npz``
+    (``masks`` packed along the width, and the ``width``) or for all testing clips in ``masks.npz``
+    (``masks_packbits``, one clip after another). Whatever does not fit raises DataError when asked for.
     """
-
-    root: Path
 
     @cached_property
     def training(self) -> list[Path]:
@@ -108,27 +100,6 @@ class ClipFolder:
             )
         return float(given)
 
-    @cached_property
-    def fingerprint(self) -> str:
-        """A sha256 over names, sizes and contents of the training clips' files."""
-        digest = hashlib.sha256()
-        for clip in self.training:
-            for file in _files_of(clip):
-                name = file.relative_to(self.root).as_posix()
-                digest.update(f"{name}\0{file.stat().st_size}\0{_sha256(file)}\n".encode())
-        return digest.hexdigest()
-
-    def frames(self, clip: Path) -> Iterator[Frame]:
-        """The frames of a clip, one after another. Raises SourceError for a clip that cannot be read."""
-        source = open_source(str(clip), MediaClock(), fps=self.fps)
-        try:
-            while (frame := source.read()) is not None:
-                yield frame
-            if source.truncated:
-                _log.warning("%s", source.truncated)
-        finally:
-            source.close()
-
     def labels(self, clip: Path) -> NDArray[np.bool_]:
         """Which frames of a testing clip are abnormal, (T,)."""
         key = _label_key(clip)
@@ -139,6 +110,27 @@ class ClipFolder:
                 fix="label every testing clip",
             )
         return self._labels[key]
+
+    def masks(self, clip: Path) -> NDArray[np.bool_] | None:
+        """Which pixels of a testing clip are abnormal, (T, H, W); None where there are no masks."""
+        own = self.root / "masks" / f"{clip_name(clip)}.npz"
+        if own.exists():
+            with read_archive(own, "masks", "width") as stored:
+                masks = unpack(stored["masks"], int(stored["width"]))
+        elif (self.root / "masks.npz").exists():
+            masks = self._joined_masks(clip)
+        else:
+            return None
+        return same_length(masks, self.labels(clip), clip)
+
+    def _joined_masks(self, clip: Path) -> NDArray[np.bool_]:
+        lengths = [len(self.labels(other)) for other in self.testing]
+        place = self.testing.index(clip)
+        begin = sum(lengths[:place])
+        with read_archive(self.root / "masks.npz", "masks_packbits") as stored:
+            packed = stored["masks_packbits"][begin : begin + lengths[place]]
+        first = next(iter(self.frames(clip)))
+        return unpack(packed, first.image.shape[1])
 
     @property
     def _labels_path(self) -> Path:
@@ -190,31 +182,7 @@ class ClipFolder:
             raise DataError("no such folder", where=str(self.root), fix="check the path")
         if not folder.is_dir():
             return []
-        return sorted(
-            path
-            for path in folder.iterdir()
-            if not path.name.startswith(".")
-            and (path.suffix.lower() in VIDEO_SUFFIXES or (path.is_dir() and _files_of(path)))
-        )
-
-
-def _files_of(clip: Path) -> list[Path]:
-    if clip.is_file():
-        return [clip]
-    return sorted(path for path in clip.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
-
-
-def _sha256(file: Path) -> str:
-    digest = hashlib.sha256()
-    with file.open("rb") as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
-
-
-def clip_name(clip: Path) -> str:
-    """What labels and results call a clip: its name, without the suffix of a video file."""
-    return clip.name if clip.is_dir() else clip.stem
+        return sorted(path for path in folder.iterdir() if is_clip(path))
 
 
 def _label_key(clip: Path) -> str:

@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from vad_edge.errors import DataError
 from vad_edge.video.resample import FrameRateGate
 from vad_edge.video.resize import resize_into
-from vad_edge_training.datasets.clips import ClipFolder
+from vad_edge_training.datasets.dataset import Dataset
 from vad_edge_training.progress import Progress, silent
 
 MAX_GAP_S = 2.0
 
 
 def load_frames(
-    data: ClipFolder,
+    data: Dataset,
     *,
     height: int,
     width: int,
@@ -44,22 +44,37 @@ def load_frames(
         report("decoding", done, len(data.training))
         path = folder / key / f"{clip.name}.npy"
         if not path.exists():
-            _store(_model_frames(data, clip, height, width, fps), path, clip, (height, width, 3))
+            images = (image for _, image in _model_frames(data, clip, height, width, fps))
+            _store(images, path, clip, (height, width, 3))
         clips.append(np.load(path, mmap_mode="r"))
     report("decoding", len(clips), len(clips))
     return clips
 
 
+def read_clip(
+    data: Dataset, clip: Path, *, height: int, width: int, fps: float
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """One clip as the model sees it, and which frames of the file these are.
+
+    Returns uint8 (T, height, width, 3) BGR and their numbers in the file, (T,), rising.
+    """
+    images, numbers = [], []
+    for number, image in _model_frames(data, clip, height, width, fps):
+        images.append(image.copy())
+        numbers.append(number)
+    return np.array(images, np.uint8).reshape(-1, height, width, 3), np.array(numbers, np.int64)
+
+
 def _model_frames(
-    data: ClipFolder, clip: Path, height: int, width: int, fps: float
-) -> Iterator[NDArray[np.uint8]]:
-    """The frames the model would see, all in one buffer."""
+    data: Dataset, clip: Path, height: int, width: int, fps: float
+) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    """The frames the model would see with their numbers in the file, all in one buffer."""
     gate = FrameRateGate(fps, MAX_GAP_S)
     image = np.empty((height, width, 3), np.uint8)
-    for frame in data.frames(clip):
+    for number, frame in enumerate(data.frames(clip)):
         if gate.admit(frame.time_s).take:
             resize_into(frame.image, image)
-            yield image
+            yield number, image
 
 
 def _store(frames: Iterator[NDArray[np.uint8]], path: Path, clip: Path, shape: tuple[int, ...]) -> None:
