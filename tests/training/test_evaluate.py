@@ -6,12 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 from tests.support.footage import Image, quiet_frames, with_block, write_video
+from tests.support.tiny_bundle import MakeBundle
 from tests.training.conftest import MakeData, label_lines, only_header, write_labels
 
 from vad_edge.bundle.archive import Bundle
+from vad_edge.bundle.manifest import Clock
 from vad_edge.errors import DataError
+from vad_edge_training.curves import write_evaluation
 from vad_edge_training.evaluate import _thinned, evaluate_bundle
 from vad_edge_training.fit import train_model
 from vad_edge_training.schedule import FitConfig
@@ -165,3 +169,101 @@ def test_a_bundle_without_calibration_is_refused(bundle: Bundle, make_data: Make
 def test_thinning_keeps_frames_evenly_and_few() -> None:
     assert _thinned(range(1000), most=10) == list(range(0, 1000, 128))  # type: ignore[arg-type]
     assert _thinned(range(3), most=10) == [0, 1, 2]  # type: ignore[arg-type]
+
+
+def spiked(data: Path, frame: int) -> None:
+    """Label one frame of the only testing clip; the block is in that frame alone."""
+    write_video(data / "testing" / "01.mkv", with_block(quiet_frames(24, seed=60), frame, frame))
+    write_labels(data, *label_lines("01", [int(number == frame) for number in range(24)]))
+
+
+def test_a_score_belongs_to_the_frame_that_caused_it(calibrated_bundle: Bundle, make_data: MakeData) -> None:
+    data = make_data(testing=1)
+    spiked(data, 10)
+    found = evaluate_bundle(calibrated_bundle.path, data)
+    assert found.cues["peak"].micro_online == 1.0
+    assert int(np.nanargmax(found.cue_scores[0]["peak"])) == 10
+
+
+def test_a_model_that_looks_ahead_is_scored_where_its_score_belongs(
+    make_bundle: MakeBundle, calibrated_bundle: Bundle, make_data: MakeData
+) -> None:
+    calibration = calibrated_bundle.manifest.calibration
+    late = make_bundle(calibration=calibration, clock=Clock(fps=10.0, warmup_frames=1, delay_frames=3))
+    data = make_data(testing=1)
+    spiked(data, 10)
+    found = evaluate_bundle(late.path, data)
+    assert int(np.nanargmax(found.cue_scores[0]["peak"])) == 7
+    assert np.isnan(found.scores[0][-3:]).all()
+
+
+def test_the_order_of_the_clips_changes_nothing(calibrated_bundle: Bundle, make_data: MakeData) -> None:
+    data = make_data(testing=2)
+    before = evaluate_bundle(calibrated_bundle.path, data).to_json()
+    for one, other in (("01", "x"), ("02", "01"), ("x", "02")):
+        (data / "testing" / f"{one}.mkv").rename(data / "testing" / f"{other}.mkv")
+    after = evaluate_bundle(calibrated_bundle.path, data).to_json()
+    for value in (before, after):
+        value["per_clip"] = sorted(value["per_clip"].values())
+    assert after == before
+
+
+def test_masks_show_how_well_the_place_is_found(calibrated_bundle: Bundle, make_data: MakeData) -> None:
+    data = make_data(testing=1)
+    plain = evaluate_bundle(calibrated_bundle.path, data).to_json()
+    assert (plain["rbdc"], plain["tbdc"]) == (None, None)
+    masks = np.zeros((24, 48, 64), np.bool_)
+    for frame in range(14, 21):
+        left = 8 + frame % 8
+        masks[frame, 16:32, left : left + 16] = True
+    (data / "masks").mkdir()
+    np.savez_compressed(data / "masks" / "01.npz", masks=np.packbits(masks, axis=-1), width=64)
+    found = evaluate_bundle(calibrated_bundle.path, data).to_json()
+    assert found["rbdc"] > 0.8
+    assert found["tbdc"] > 0.8
+
+
+def test_events_seen_in_training_are_left_out(
+    make_bundle: MakeBundle, calibrated_bundle: Bundle, make_data: MakeData
+) -> None:
+    origin = calibrated_bundle.manifest.provenance.model_copy(update={"fold": "1/2"})
+    bundle = make_bundle(calibration=calibrated_bundle.manifest.calibration, provenance=origin)
+    found = evaluate_bundle(bundle.path, make_data(testing=2)).to_json()
+    # Clip 01's event is trained on: its 7 frames and two on either side are gone, clip 02 is whole.
+    assert found["fold"] == "1/2"
+    assert found["left_out_frames"] == 7 + 2 * 2
+    assert found["frames"] + found["skipped_frames"] + found["left_out_frames"] == 48
+    assert found["abnormal_frames"] == 7
+    assert "Not comparable with one-class figures" in found["protocol"]
+
+
+def test_the_published_mixture_of_cues_is_measured_where_there_is_one(
+    make_bundle: MakeBundle, calibrated_bundle: Bundle, make_data: MakeData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = make_data()
+    assert evaluate_bundle(calibrated_bundle.path, data).to_json()["paper"] is None
+    origin = calibrated_bundle.manifest.provenance.model_copy(update={"model": "mnad"})
+    bundle = make_bundle(calibration=calibrated_bundle.manifest.calibration, provenance=origin)
+    monkeypatch.setattr("vad_edge_training.evaluate._paper_weights", lambda model: {"mean": 0.5, "peak": 0.5})
+    assert evaluate_bundle(bundle.path, data).to_json()["paper"] > 0.8
+
+
+def test_an_evaluation_becomes_numbers_and_pictures(
+    calibrated_bundle: Bundle, make_data: MakeData, tmp_path: Path
+) -> None:
+    found = evaluate_bundle(calibrated_bundle.path, make_data())
+    write_evaluation(found, tmp_path / "out")
+    assert json.loads((tmp_path / "out" / "evaluation.json").read_text()) == found.to_json()
+    for picture in ("roc.png", "curves/01.png", "curves/02.png"):
+        image = cv2.imread(str(tmp_path / "out" / picture))
+        assert image is not None
+        assert image.std() > 0
+
+
+def test_pictures_are_drawn_of_a_clip_of_one_class_too(
+    calibrated_bundle: Bundle, make_data: MakeData, tmp_path: Path
+) -> None:
+    data = make_data(testing=1)
+    write_labels(data, *label_lines("01", [0] * 24))
+    write_evaluation(evaluate_bundle(calibrated_bundle.path, data), tmp_path / "out")
+    assert (tmp_path / "out" / "roc.png").exists()

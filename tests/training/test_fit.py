@@ -9,10 +9,12 @@ from typing import Any, ClassVar
 import lightning
 import pytest
 import torch
+from tests.support.tiny_models import TINY as TINY_MODELS
 from tests.training.conftest import MakeData
 
 from vad_edge.errors import ConfigError, DataError, DeviceError
 from vad_edge_training.checkpoint import load_model, read_checkpoint
+from vad_edge_training.datasets.folds import Fold
 from vad_edge_training.fit import Trained, train_model
 from vad_edge_training.models.mnad import Mnad
 from vad_edge_training.models.registry import MODELS
@@ -276,3 +278,22 @@ def test_a_gpu_without_memory_says_which_batch_size_fits(
     )
     with pytest.raises(DeviceError, match=message):
         train(make_data(), tmp_path / "out")
+
+
+def test_a_model_of_labelled_anomalies_is_fitted_on_one_fold_of_them(
+    make_data: MakeData, tmp_path: Path
+) -> None:
+    config = {**TINY_MODELS["smdnet"], **SIZE}
+    data = make_data()
+    best = train(data, tmp_path / "out", model="smdnet", config=config, fold=Fold(1, 2))
+    facts = read_checkpoint(best)["hyper_parameters"]
+    assert facts["data"]["fold"] == "1/2"
+    with pytest.raises(ConfigError, match="cannot go on: fold changed since this checkpoint"):
+        train(data, tmp_path / "out", model="smdnet", config=config, fold=Fold(2, 2), resume=True)
+
+
+def test_a_fold_belongs_to_models_of_labelled_anomalies_alone(make_data: MakeData, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="fold: student learns from normal footage alone; leave --fold out"):
+        train(make_data(), tmp_path / "out", fold=Fold(1, 2))
+    with pytest.raises(ConfigError, match="fold: smdnet learns from labelled anomalies too; say which part"):
+        train(tmp_path / "data", tmp_path / "out", model="smdnet")

@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vad_edge_training.metrics import average_precision, clip_aucs, frame_auc
+from vad_edge_training.metrics import (
+    average_precision,
+    clip_aucs,
+    equal_error_rate,
+    frame_auc,
+    mixture_auc,
+)
 
 
 def flags(*values: int) -> np.ndarray:
@@ -96,3 +102,23 @@ def test_a_rising_change_of_all_scores_changes_no_auc(rows: list[tuple[int, bool
     plain = frame_auc([scores(*(value for value, _ in rows))], truth)
     changed = frame_auc([scores(*(2.0 * value + 7.0 for value, _ in rows))], truth)
     assert plain.to_dict() == pytest.approx(changed.to_dict(), nan_ok=True)
+
+
+def test_the_equal_error_rate_is_where_both_errors_meet() -> None:
+    # Between 3 and 2 one of four normal frames is judged abnormal and one of four abnormal ones is missed.
+    found = equal_error_rate(
+        [scores(5, 4, 3, 1), scores(3.5, 2, 1.5, 0)], [flags(1, 1, 1, 1), flags(0, 0, 0, 0)]
+    )
+    assert found == pytest.approx(0.25)
+
+
+def test_the_equal_error_rate_of_a_perfect_ranking_is_nothing() -> None:
+    assert equal_error_rate([scores(1, 2, 3, 4)], [flags(0, 0, 1, 1)]) == pytest.approx(0.0)
+    assert math.isnan(equal_error_rate([scores(1, 2)], [flags(0, 0)]))
+
+
+def test_a_mixture_is_a_weighted_sum_of_cues_between_their_own_bounds() -> None:
+    # Cue a is min-max'd to 0, 1, 0.5 and b to 1, 0, 0: their mixture is 0.4, 0.6, 0.3.
+    cues = {"a": scores(10, 30, 20), "b": scores(7, 5, 5)}
+    assert mixture_auc([cues], {"a": 0.6, "b": 0.4}, [flags(1, 1, 0)]) == 1.0
+    assert mixture_auc([cues], {"a": 0.6, "b": 0.4}, [flags(1, 0, 0)]) == 0.5
