@@ -153,6 +153,35 @@ def test_a_size_that_the_model_cannot_have_is_refused_before_any_work(invoke: In
 
 
 @needs_training
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--model", "oracle"), "there is no model 'oracle'; one of student, mnad"),
+        (("--set", "wings=2"), "model 'student': wings: Unexpected keyword argument"),
+        (("--set", "wings"), "is not a setting; write name=value"),
+        (("--fold", "1/5"), "fold: student learns from normal footage alone; leave --fold out"),
+        (("--model", "smdnet"), "fold: smdnet learns from labelled anomalies too"),
+        (("--model", "smdnet", "--fold", "9/5"), "9/5 is not a fold; give one such as 1/5"),
+    ],
+)
+def test_train_refuses_what_a_model_cannot_be(
+    invoke: Invoke, tmp_path: Path, options: tuple[str, ...], message: str
+) -> None:
+    result = invoke("train", "--data", tmp_path, "--output", tmp_path / "out", *options)
+    assert result.exit_code == 2
+    assert message in result.output
+
+
+@needs_training
+def test_a_sweep_without_its_recipe_says_where_recipes_are(invoke: Invoke, tmp_path: Path) -> None:
+    result = invoke(
+        "models", "sweep", tmp_path / "none.toml", "--data", tmp_path, "--output", tmp_path / "out"
+    )
+    assert result.exit_code == 2
+    assert "no such recipe; see training/recipes/" in result.output
+
+
+@needs_training
 def test_evaluate_without_labels_says_what_it_needs(invoke: Invoke, tmp_path: Path) -> None:
     write_video(tmp_path / "testing" / "01.mkv", quiet_frames(5))
     result = invoke("evaluate", "--bundle", BUNDLE, "--data", tmp_path)

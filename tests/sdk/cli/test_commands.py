@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
@@ -11,7 +12,7 @@ from tests.support.footage import quiet_frames, write_video
 import vad_edge.demo
 from vad_edge.cli import main
 from vad_edge.cli.group import COMMANDS, missing_extra
-from vad_edge.cli.types import Duration, FrameSize
+from vad_edge.cli.types import Duration, FrameSize, Setting
 
 DEMO = Path(vad_edge.demo.__file__).parent
 
@@ -111,3 +112,39 @@ def test_json_prints_events_alone_on_standard_output(tmp_path: Path) -> None:
     assert "frames in" in result.stderr
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert summary["frames"] == 341
+
+
+@pytest.mark.parametrize(
+    ("text", "setting"),
+    [
+        ("items=20", ("items", 20)),
+        ("widths=[4, 8]", ("widths", [4, 8])),
+        ("abnormal_updates_memory=true", ("abnormal_updates_memory", True)),
+        ("mode=reconstruction", ("mode", "reconstruction")),
+    ],
+)
+def test_settings_are_numbers_lists_or_words(text: str, setting: tuple[str, object]) -> None:
+    assert Setting().convert(text, None, None) == setting
+
+
+@pytest.mark.parametrize("text", ["items", "=3", "items="])
+def test_what_is_no_setting_is_refused(text: str) -> None:
+    with pytest.raises(click.BadParameter, match="is not a setting; write name=value"):
+        Setting().convert(text, None, None)
+
+
+@pytest.mark.skipif(find_spec("lightning") is None, reason="needs the extra train")
+def test_models_are_listed_for_people_and_for_machines() -> None:
+    shown = CliRunner().invoke(main, ["models", "list"])
+    assert shown.exit_code == 0
+    assert "memory-guided frame prediction" in shown.output
+    assert "Not one-class, since labelled anomalies are seen in training: smdnet" in shown.output
+    listed = {
+        model["name"]: model
+        for model in json.loads(CliRunner().invoke(main, ["models", "list", "--json"]).output)
+    }
+    assert listed["mnad"]["paper_auc"]["ped2"] == 97.0
+    assert listed["smdnet"]["one_class"] is False
+    for model in listed.values():
+        for found in model["measured"].values():
+            assert {"auc", "resolution", "reduced"} <= found.keys()

@@ -126,7 +126,7 @@ class MotionDecoder(nn.Module):
 class Dissociation(ClipModel):
     """Reconstructs a clip's first frame, predicts how its last one differs, and clusters both codes.
 
-    Cues: fused, the mean product of squared prediction error and cluster distance in decibels; prediction,
+    Cues: product, the mean of squared prediction error times cluster distance in decibels; prediction,
     minus the PSNR; cluster, the mean distance to the clusters; window, the largest window mean of the
     squared error, which is ours.
     """
@@ -136,13 +136,13 @@ class Dissociation(ClipModel):
         summary="appearance and motion auto-encoders apart, joined by clustering",
         paper="Chang et al.: Video anomaly detection with spatio-temporal dissociation, PR 2022",
         paper_auc={"ped2": 96.7, "avenue": 87.1, "shanghaitech": 73.7},
-        paper_score={"fused": 1.0},
+        paper_score={"product": 1.0},
     )
     config_type = DissociationConfig
     defaults: ClassVar[FitConfig] = FitConfig(
         epochs=150, batch_size=4, stride=1, learning_rate=1e-4, weight_decay=0.0
     )
-    cues = ("fused", "prediction", "cluster", "window")
+    cues = ("product", "prediction", "cluster", "window")
 
     def __init__(self, config: DissociationConfig) -> None:
         super().__init__()
