@@ -46,10 +46,18 @@ def test_what_was_decoded_once_is_not_decoded_again(
 
 def test_an_interrupted_decode_leaves_no_half_clip(make_data: MakeData, tmp_path: Path) -> None:
     root = make_data(training=2)
+    only_header(root / "training" / "02.mkv")
+    with pytest.raises(DataError, match=r"02\.mkv: the clip has no frames"):
+        load_frames(ClipFolder(root), height=16, width=24, fps=10, cache=tmp_path / "cache")
+    assert [path.name for path in (tmp_path / "cache").rglob("*") if path.is_file()] == ["01.mkv.npy"]
+
+
+def test_a_clip_that_is_no_video_is_named_before_any_work(make_data: MakeData, tmp_path: Path) -> None:
+    root = make_data(training=2)
     (root / "training" / "02.mkv").write_text("not a video")
     with pytest.raises(SourceError, match=r"02\.mkv: not a video"):
         load_frames(ClipFolder(root), height=16, width=24, fps=10, cache=tmp_path / "cache")
-    assert [path.name for path in (tmp_path / "cache").rglob("*") if path.is_file()] == ["01.mkv.npy"]
+    assert not (tmp_path / "cache").exists()
 
 
 def test_a_clip_without_frames_is_named(make_data: MakeData, tmp_path: Path) -> None:
@@ -76,3 +84,12 @@ def test_a_clip_that_was_cut_off_gives_what_it_has_and_says_so(
     (clip,) = load_frames(ClipFolder(root), height=16, width=24, fps=10, cache=tmp_path / "cache")
     assert 1 < len(clip) < 39
     assert "of 40 frames: the file is truncated" in caplog.text
+
+
+def test_clips_of_different_sizes_are_refused(make_data: MakeData, tmp_path: Path) -> None:
+    root = make_data()
+    write_video(root / "training" / "02.mkv", quiet_frames(24, height=64, width=96))
+    message = r"02\.mkv: its frames are 64x96, those of 01\.mkv 48x64; a model learns one camera"
+    for _ in range(2):
+        with pytest.raises(DataError, match=message):
+            load_frames(ClipFolder(root), height=16, width=24, fps=10, cache=tmp_path / "cache")

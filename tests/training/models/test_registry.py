@@ -116,6 +116,18 @@ def test_a_step_of_every_schedule_makes_its_own_loss_smaller(model: Model) -> No
     assert min(losses[-3:]) < losses[0]
 
 
+def test_mixed_precision_gives_numbers_too(model: Model) -> None:
+    run(model)
+    model.train()
+    with torch.autocast("cpu", torch.bfloat16):
+        losses = [
+            model.training_loss(examples(model), turn.name)["loss"]
+            for phase in model.phases()
+            for turn in phase.turns
+        ]
+    assert all(torch.isfinite(loss) for loss in losses)
+
+
 def test_a_configuration_survives_its_way_through_json(model: Model) -> None:
     values = json.loads(json.dumps(asdict(model.config)))
     assert config_of(model.card.name, values) == model.config

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -75,7 +75,7 @@ class Dataset(ABC):
                 digest.update(f"{name}\0{file.stat().st_size}\0{_sha256(file)}\n".encode())
         return digest.hexdigest()
 
-    def frames(self, clip: Path) -> Iterator[Frame]:
+    def frames(self, clip: Path) -> Generator[Frame, None, None]:
         """The frames of a clip, one after another. Raises SourceError for a clip that cannot be read."""
         source = open_source(str(clip), MediaClock(), fps=self.fps)
         try:

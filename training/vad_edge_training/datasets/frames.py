@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import BinaryIO
 
@@ -33,16 +34,18 @@ def load_frames(
     """The training clips as memory-mapped uint8 (T, height, width, 3) BGR arrays, one for each clip.
 
     They are resized and resampled as the runtime does it. cache is where decoded clips are kept, the user's
-    cache folder by default. Raises DataError for a clip without frames, SourceError for one that cannot be
-    read.
+    cache folder by default. Raises DataError for a clip without frames and for clips of different sizes,
+    SourceError for one that cannot be read.
     """
     report = on_progress or silent
     folder = cache or platformdirs.user_cache_path("vad-edge") / "frames"
     key = hashlib.sha256(f"{data.fingerprint} {data.fps} {height}x{width} {fps:g}".encode()).hexdigest()[:24]
+    paths = [folder / key / f"{clip.name}.npy" for clip in data.training]
+    if not all(path.exists() for path in paths):
+        _check_sizes(data)
     clips = []
-    for done, clip in enumerate(data.training):
-        report("decoding", done, len(data.training))
-        path = folder / key / f"{clip.name}.npy"
+    for done, (clip, path) in enumerate(zip(data.training, paths, strict=True)):
+        report("decoding", done, len(paths))
         if not path.exists():
             images = (image for _, image in _model_frames(data, clip, height, width, fps))
             _store(images, path, clip, (height, width, 3))
@@ -63,6 +66,25 @@ def read_clip(
         images.append(image.copy())
         numbers.append(number)
     return np.array(images, np.uint8).reshape(-1, height, width, 3), np.array(numbers, np.int64)
+
+
+def _check_sizes(data: Dataset) -> None:
+    """Refuse training clips of different sizes: they are of different cameras, or of different settings."""
+    seen: tuple[Path, tuple[int, ...]] | None = None
+    for clip in data.training:
+        with closing(data.frames(clip)) as frames:
+            first = next(frames, None)
+        if first is None:
+            continue
+        size = first.image.shape[:2]
+        seen = seen or (clip, size)
+        if size != seen[1]:
+            here, there = ("x".join(str(side) for side in sides) for sides in (size, seen[1]))
+            raise DataError(
+                f"its frames are {here}, those of {seen[0].name} {there}",
+                where=str(clip),
+                fix="a model learns one camera: leave out the clips of one size",
+            )
 
 
 def _model_frames(

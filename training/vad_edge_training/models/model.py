@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -62,7 +63,7 @@ class ModelConfig:
             )
 
 
-class Model(nn.Module):
+class Model(nn.Module, ABC):
     """A video anomaly model: what `fit` trains, `evaluate` measures and `export` lowers.
 
     A subclass sets card, config_type and defaults (how its paper, or measurement, fits it), and gives
@@ -76,9 +77,9 @@ class Model(nn.Module):
     config: Any
 
     @property
+    @abstractmethod
     def clip_length(self) -> int:
         """Frames of one training example."""
-        raise NotImplementedError
 
     def phases(self) -> Sequence[Phase]:
         """The training schedule; one phase that moves everything unless a subclass says otherwise."""
@@ -90,13 +91,13 @@ class Model(nn.Module):
     def begin(self, phase: str, clips: Iterable[Tensor]) -> None:
         """Set up a phase from the training batches, for instance cluster centres; called at its start."""
 
+    @abstractmethod
     def training_loss(self, batch: Tensor, turn: str) -> dict[str, Tensor]:
         """The losses of one batch: "loss" is what the turn minimises, the others are shown.
 
         batch: uint8 (B, T, H, W, 3) BGR with T = clip_length; (B, 3, T, H, W, 3) of anchor, positive and
         negative for a model that is not one-class.
         """
-        raise NotImplementedError
 
     def score(self, clip: Tensor, weight: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Score the last frames of clips as a camera would, from the initial state.
@@ -113,9 +114,9 @@ class Model(nn.Module):
             score, error_map, state = step.advance(clip[:, frame].float(), weight, *state)
         return score, error_map
 
+    @abstractmethod
     def step_module(self) -> StepModel:
         """The model as a step graph; shares its weights."""
-        raise NotImplementedError
 
 
 class ClipModel(Model):
@@ -137,6 +138,7 @@ class ClipModel(Model):
         """How many frames before the clip's last one the score belongs to."""
         return 0
 
+    @abstractmethod
     def score_clip(self, clip: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
         """Score clips, each on its own and without any memory between calls.
 
@@ -144,7 +146,6 @@ class ClipModel(Model):
         Returns score (B, K), one column for each cue, higher is more anomalous, and error map
         (B, H / 4, W / 4).
         """
-        raise NotImplementedError
 
     def step_module(self) -> StepModel:
         """The model with its past frames as state."""
