@@ -32,8 +32,9 @@ def draw_clip(found: Evaluation, place: int, path: Path) -> None:
     cues = found.cue_scores[place]
     figure = Figure(figsize=(8, 1.6 * (1 + len(cues))), layout="constrained")
     rows = figure.subplots(1 + len(cues), 1, sharex=True, squeeze=False)[:, 0]
-    for axes, (name, scores) in zip(rows, [("fused", found.scores[place]), *cues.items()], strict=True):
-        axes.plot(scores, linewidth=1)
+    fused = found.scores[place]
+    for axes, (name, scores) in zip(rows, [("fused", fused), *cues.items()], strict=True):
+        axes.plot(np.where(np.isfinite(fused), scores, np.nan), linewidth=1)
         axes.set_ylabel(name)
         _shade(axes, found.truth[place])
     auc = found.per_clip[place]
