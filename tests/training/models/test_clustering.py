@@ -95,6 +95,25 @@ def test_once_joined_the_clusters_shape_the_encoder() -> None:
     assert gradients(model, losses["error"]) == {"encoder", "decoder", "centroids"}
 
 
+def test_the_centroids_are_where_the_features_are_once_the_decoder_lives_on_them() -> None:
+    model = clustering()
+
+    def distance() -> float:
+        model.eval()
+        with torch.no_grad():
+            found = float(model.training_loss(batch(), "joined")["feature_clusters"])
+        model.train()
+        return found
+
+    before = distance()
+    with torch.no_grad():
+        model.begin("apart", [])
+        assert distance() == before
+        model.begin("joined", [batch()] * 2)
+    assert distance() < 0.5 * before
+    assert model.training
+
+
 def test_spatial_centroids_have_no_part_in_the_score() -> None:
     model = clustering().eval()
     with torch.no_grad():

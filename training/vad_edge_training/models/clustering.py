@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from vad_edge.errors import ConfigError
 from vad_edge_training.models.layers.inception import Inception3d
+from vad_edge_training.models.layers.kmeans import kmeans_centers
 from vad_edge_training.models.layers.soft_assignment import soft_assign, soft_distance, squared_distances
 from vad_edge_training.models.layers.window_attention import ShiftedWindowBlock
 from vad_edge_training.models.model import (
@@ -49,7 +50,7 @@ class ClusteringConfig(ModelConfig):
     alpha: float = 16.0
     maps: int = 128
     gamma: float = 32.0
-    cluster_weight: float = 1.0
+    cluster_weight: float = 0.01
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -190,6 +191,16 @@ class Clustering(ClipModel):
             Phase("apart", (Turn("apart"),), share=1 / 6),
             Phase("joined", (Turn("joined"),), share=5 / 6),
         )
+
+    def begin(self, phase: str, clips: Iterable[Tensor]) -> None:
+        """Put the feature centroids where the features are, before the decoder has to live on them."""
+        if phase != "joined":
+            return
+        was_training = self.training
+        self.eval()
+        seen = (self.encoder(clip_images(clip)[:, :SEEN].transpose(1, 2)).flatten(3) for clip in clips)
+        self.centroids.copy_(kmeans_centers(seen, self.config.clusters))
+        self.train(was_training)
 
     def training_loss(self, batch: Tensor, turn: str) -> dict[str, Tensor]:
         """Eq 9; "apart" cuts the gradient from the clusters to the encoder and decodes plain features."""

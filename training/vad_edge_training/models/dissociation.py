@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import islice, pairwise
+from itertools import pairwise
 from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vad_edge_training.models.layers.kmeans import kmeans_centers
 from vad_edge_training.models.layers.residual import DoublingBlock, HalvingBlock, conv
 from vad_edge_training.models.layers.soft_assignment import soft_distance, squared_distances
 from vad_edge_training.models.layers.variance_attention import VarianceAttention
@@ -25,9 +26,6 @@ from vad_edge_training.models.model import (
     window_peak,
 )
 from vad_edge_training.schedule import FitConfig, Phase, Turn
-
-KMEANS_BATCHES = 100
-KMEANS_VECTORS = 20_000
 
 
 @dataclass(frozen=True)
@@ -171,19 +169,11 @@ class Dissociation(ClipModel):
         """Set the centroids by k-means++ on the codes of training clips when the clusters come in."""
         if phase != "alternate":
             return
-        from sklearn.cluster import KMeans
-
         was_training = self.training
         self.eval()
-        codes = [
-            self._code(clip_images(clip)).flatten(2).permute(0, 2, 1)
-            for clip in islice(clips, KMEANS_BATCHES)
-        ]
+        codes = (self._code_and_images(clip_images(clip))[2] for clip in clips)
+        self.centroids.copy_(kmeans_centers(codes, self.config.clusters))
         self.train(was_training)
-        vectors = torch.cat([code.flatten(0, 1) for code in codes])
-        every = -(-len(vectors) // KMEANS_VECTORS)
-        found = KMeans(self.config.clusters, n_init=1, random_state=0).fit(vectors[::every].cpu().numpy())
-        self.centroids.copy_(torch.from_numpy(found.cluster_centers_))
 
     def training_loss(self, batch: Tensor, turn: str) -> dict[str, Tensor]:
         """Eqs 3 and 6 for the auto-encoders, eq 11 for the clusters, eq 12 for all that is joined."""
@@ -224,9 +214,6 @@ class Dissociation(ClipModel):
         image = self.spatial_decoder(spatial)
         difference = self.motion_decoder(motion, stages)
         return image, difference, F.normalize(torch.cat((spatial, motion), dim=1), dim=1)
-
-    def _code(self, clip: Tensor) -> Tensor:
-        return self._code_and_images(clip)[2]
 
     def _distance(self, code: Tensor) -> Tensor:
         """Eq 10: (B, C, h, w) -> (B, h, w)."""
