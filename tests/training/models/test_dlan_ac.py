@@ -8,6 +8,7 @@ from tests.support.tiny_models import TINY
 from torch import Tensor
 
 from vad_edge_training.models.dlan_ac import DlanAc, DlanAcConfig
+from vad_edge_training.models.model import clip_images
 
 
 @pytest.fixture
@@ -91,3 +92,56 @@ def test_the_loss_is_the_weighted_sum_of_its_parts(model: DlanAc) -> None:
         parts["prediction"] + parts["gradient"] + 0.01 * parts["compactness"] + 0.01 * parts["separateness"]
     )
     torch.testing.assert_close(parts["loss"], expected)
+
+
+def test_compaction_and_separation_are_of_each_place_and_its_nearest_two_prototypes(model: DlanAc) -> None:
+    """Eqs 11 and 13, place by place, as means."""
+    model.eval()
+    model.real.copy_((torch.arange(9) < 4).float())
+    with torch.no_grad():
+        found, _ = model._encode(2.0 * clip_images(batch())[:, :-1] - 1.0)
+        items = model._prototypes(found)[:, :4].numpy()
+        parts = model.training_loss(batch(), "all")
+    compact, separate = [], []
+    for clip, row, column in np.ndindex(2, *found.shape[2:]):
+        feature = found[clip, :, row, column].numpy()
+        near, far = np.sort(np.linalg.norm(items[clip] - feature, axis=1))[:2]
+        compact.append(near)
+        separate.append(max(near - far + 1.0, 0.0))
+    assert float(parts["compactness"]) == pytest.approx(np.mean(compact), rel=1e-4)
+    assert float(parts["separateness"]) == pytest.approx(np.mean(separate), rel=1e-4)
+
+
+def test_the_score_is_of_the_last_frame_predicted_with_the_clips_own_prototypes(model: DlanAc) -> None:
+    """Eqs 5 to 8 and 16 with the first M prototypes cut out, not masked."""
+    model.eval()
+    model.real.copy_((torch.arange(9) < 4).float())
+    images = 2.0 * clip_images(batch()) - 1.0
+    with torch.no_grad():
+        raw, skips = model.encoder(images[:, :4].flatten(1, 2))
+        found = F.normalize(raw, dim=1)
+        sums = F.normalize(model.aggregation(found)[:, :4], dim=2)
+        items = F.normalize(model.project(sums), dim=2)
+        places = found.flatten(2)
+        read = items.transpose(1, 2) @ torch.softmax(items @ places, dim=1)
+        joined = torch.cat((found, read.reshape(found.shape)), dim=1)
+        predicted = torch.tanh(model.decoder(joined, skips))
+        error = (0.5 * predicted - 0.5 * images[:, 4]).pow(2).mean(dim=(1, 2, 3))
+        score, _ = model.score(batch())
+    torch.testing.assert_close(score[:, 0], 10.0 * torch.log10(error + 1e-10), rtol=1e-4, atol=1e-4)
+
+
+def test_the_auto_encoder_alone_sends_nothing_to_the_prototypes(model: DlanAc) -> None:
+    """Eqs 9 and 10 only."""
+    losses = model.training_loss(batch(), "reconstruct")
+    losses["loss"].backward()
+    assert set(losses) == {"loss", "prediction", "gradient"}
+    assert all(value.grad is None for value in (*model.aggregation.parameters(), *model.project.parameters()))
+
+
+def test_the_clusterer_leaves_the_model_in_training(model: DlanAc) -> None:
+    statistics = {name: value.clone() for name, value in model.encoder.named_buffers()}
+    with torch.no_grad():
+        model.train().begin("aggregate", [batch()])
+    assert model.training
+    assert all(torch.equal(value, statistics[name]) for name, value in model.encoder.named_buffers())
