@@ -5,9 +5,12 @@ from __future__ import annotations
 import importlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 
 @click.group(name="models")
@@ -81,10 +84,25 @@ def sweep(
 
 def _show(values: list[dict[str, Any]]) -> None:
     from rich.console import Console
+
+    console = Console()
+    console.print(
+        _table([value for value in values if value["one_class"]], "learn from normal footage alone")
+    )
+    console.print(
+        _table([value for value in values if not value["one_class"]], "see labelled anomalies, too")
+    )
+    for value in values:
+        console.print(f"{value['name']}: {value['summary']}", highlight=False)
+    console.print("Ped2, Avenue and STC are the papers' own AUC in percent, after min-max within each clip;")
+    console.print("measured is online AUC: raw scores of all clips in one ROC. Compare within a table only.")
+
+
+def _table(values: list[dict[str, Any]], title: str) -> Table:
     from rich.table import Table
 
     papers = {"ped2": "Ped2", "avenue": "Avenue", "shanghaitech": "STC"}
-    table = Table("model", *papers.values(), "parameters", "GMACs", "measured")
+    table = Table("model", *papers.values(), "parameters", "GMACs", "measured", title=title)
     for value in values:
         table.add_row(
             value["name"],
@@ -93,15 +111,7 @@ def _show(values: list[dict[str, Any]]) -> None:
             f"{value['gmacs']:.2f}",
             "\n".join(_measured(dataset, found) for dataset, found in value["measured"].items()) or "-",
         )
-    console = Console()
-    console.print(table)
-    for value in values:
-        console.print(f"{value['name']}: {value['summary']}", highlight=False)
-    console.print("Ped2, Avenue and STC are the papers' own AUC in percent, after min-max within each clip;")
-    console.print("measured is online AUC: raw scores of all clips in one ROC.")
-    if any(not value["one_class"] for value in values):
-        names = ", ".join(value["name"] for value in values if not value["one_class"])
-        console.print(f"Not one-class, since labelled anomalies are seen in training: {names}.")
+    return table
 
 
 def _measured(dataset: str, found: dict[str, Any]) -> str:
