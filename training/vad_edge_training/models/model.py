@@ -129,11 +129,6 @@ class ClipModel(Model):
     cues: ClassVar[tuple[str, ...]]
 
     @property
-    def score_length(self) -> int:
-        """Frames of one scored clip; as many as a training example unless a subclass says otherwise."""
-        return self.clip_length
-
-    @property
     def delay_frames(self) -> int:
         """How many frames before the clip's last one the score belongs to."""
         return 0
@@ -142,7 +137,7 @@ class ClipModel(Model):
     def score_clip(self, clip: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
         """Score clips, each on its own and without any memory between calls.
 
-        clip: float32 (B, T, 3, H, W) BGR in 0..1, T = score_length. weight: float32 (B, H / 4, W / 4).
+        clip: float32 (B, T, 3, H, W) BGR in 0..1, T = clip_length. weight: float32 (B, H / 4, W / 4).
         Returns score (B, K), one column for each cue, higher is more anomalous, and error map
         (B, H / 4, W / 4).
         """
@@ -161,7 +156,7 @@ class ClipStep(StepModel):
         super().__init__()
         self.model = model
         config = model.config
-        past = model.score_length - 1
+        past = model.clip_length - 1
         self.spec = StepSpec(
             name=model.card.name,
             height=config.height,
@@ -183,7 +178,7 @@ class ClipStep(StepModel):
         """Score one frame; see `StepModel.advance`."""
         (past,) = state
         images = torch.cat((past, frame.permute(0, 3, 1, 2) / 255.0), dim=1)
-        clip = images.reshape(-1, self.model.score_length, 3, *images.shape[2:])
+        clip = images.reshape(-1, self.model.clip_length, 3, *images.shape[2:])
         score, error_map = self.model.score_clip(clip, weight)
         return score, error_map, (images[:, 3:],)
 
