@@ -43,12 +43,15 @@ class Recipe(BaseModel):
     """What one sweep trains and measures.
 
     dataset is the name figures are listed under. reduced says that sizes or schedules are below the papers'.
+    oracle_every also measures every so many epochs on the test set, to show apart what choosing there, as
+    several papers do, would have given.
     """
 
     model_config = ConfigDict(extra="forbid")
 
     dataset: str
     reduced: bool
+    oracle_every: int | None = Field(default=None, ge=1)
     runs: list[Run] = Field(alias="run", min_length=1)
 
 

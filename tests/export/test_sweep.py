@@ -25,12 +25,12 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def recipe(*models: str) -> Recipe:
+def recipe(*models: str, **changes: Any) -> Recipe:
     runs: list[dict[str, Any]] = [
         {"model": model, "config": TINY[model], "fit": {"epochs": 2, "stride": 8, "batch_size": 2}}
         for model in models
     ]
-    return Recipe.model_validate({"dataset": "hall", "reduced": True, "run": runs})
+    return Recipe.model_validate({"dataset": "hall", "reduced": True, "run": runs, **changes})
 
 
 @pytest.mark.slow
@@ -50,3 +50,14 @@ def test_a_sweep_goes_on_where_it_was_interrupted_and_does_nothing_twice(data: P
     trained = (tmp_path / "out" / "mnad" / "best.ckpt").stat().st_mtime_ns
     assert sweep(two, data, tmp_path / "out", cache=tmp_path / "cache") == results
     assert (tmp_path / "out" / "mnad" / "best.ckpt").stat().st_mtime_ns == trained
+
+
+@pytest.mark.slow
+def test_the_epoch_that_the_test_set_would_choose_is_shown_apart(data: Path, tmp_path: Path) -> None:
+    every = recipe("student", oracle_every=1)
+    found = sweep(every, data, tmp_path / "out", cache=tmp_path / "cache")["student"]["hall"]
+    folder = tmp_path / "out" / "student"
+    assert sorted(path.name for path in folder.glob("epoch-*")) == ["epoch-000.ckpt", "epoch-001.ckpt"]
+    assert found["oracle"]["epoch"] in (1, 2)
+    assert found["oracle"]["auc"]["micro_per_clip"] >= found["auc"]["micro_per_clip"]
+    assert found["chosen"]["on"] == "held-out normal clips"

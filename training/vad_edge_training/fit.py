@@ -62,6 +62,7 @@ def train_model(
     hardware: Hardware = ONE_DEVICE,
     resume: bool = False,
     max_minutes: float | None = None,
+    keep_every: int | None = None,
     cache: Path | None = None,
     progress_bar: bool = True,
     on_progress: Progress | None = None,
@@ -70,12 +71,13 @@ def train_model(
 
     config are values of the model's configuration, fit its own settings, both the model's defaults where
     left out. fold belongs to a model that learns from labelled anomalies: those it may see. output gets
-    ``best.ckpt``, ``last.ckpt``, ``metrics.csv``, TensorBoard's events,
-    ``training.json`` and ``loss.png``. resume goes on from ``last.ckpt`` when there is one, with more epochs
-    if asked; max_minutes ends the fit after a whole epoch, to be resumed. Raises DataError for data that does
-    not fit and for a loss that is no number, ConfigError for settings that contradict each other or the
-    checkpoint, SourceError for a clip that cannot be read, DeviceError where a GPU's memory does not suffice,
-    KeyboardInterrupt on Ctrl-C, after which ``last.ckpt`` holds the last whole epoch.
+    ``best.ckpt``, ``last.ckpt``, ``metrics.csv``, TensorBoard's events, ``training.json`` and ``loss.png``;
+    keep_every adds ``epoch-NNN.ckpt`` of every so many epochs of the last phase. resume goes on from
+    ``last.ckpt`` when there is one, with more epochs if asked; max_minutes ends the fit after a whole epoch,
+    to be resumed. Raises DataError for data that does not fit and for a loss that is no number, ConfigError
+    for settings that contradict each other or the checkpoint, SourceError for a clip that cannot be read,
+    DeviceError where a GPU's memory does not suffice, KeyboardInterrupt on Ctrl-C, after which ``last.ckpt``
+    holds the last whole epoch.
     """
     kind = model_type(model)
     _check_fold(kind.card, fold)
@@ -106,7 +108,9 @@ def train_model(
     if resumed:
         _check_same(last, facts)
     history = LossHistory(report)
-    trainer = make_trainer(output, fit, hardware, [history], max_minutes, progress_bar=progress_bar)
+    trainer = make_trainer(
+        output, fit, hardware, [history], max_minutes, keep_every, progress_bar=progress_bar
+    )
     normal = SubclipDataset([clip for _, clip in fitted], net.clip_length, fit.stride, jitter=True)
     training = normal if fold is None else _triplets(normal, folder, fold, settings, net.clip_length)
     unseen = SubclipDataset([clip for _, clip in held_out], net.clip_length, fit.stride)

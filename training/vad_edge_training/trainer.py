@@ -16,11 +16,14 @@ from vad_edge_training.hardware import Hardware
 from vad_edge_training.schedule import FitConfig
 from vad_edge_training.shell import ModelModule
 
+KEPT = "{epoch:03d}"
+"""What a kept epoch's checkpoint is called; Lightning writes ``epoch-007`` for it."""
+
 _EACH_EPOCH: dict[str, Any] = {"save_on_train_epoch_end": True, "enable_version_counter": False}
 
 
-class _BestOfLastPhase(ModelCheckpoint):
-    """Keeps the epoch with the lowest held-out loss among those that make the finished model."""
+class _OfLastPhase(ModelCheckpoint):
+    """Looks only at epochs that make the finished model."""
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         if isinstance(pl_module, ModelModule) and pl_module.in_last_phase:
@@ -43,17 +46,23 @@ def make_trainer(
     hardware: Hardware,
     callbacks: Sequence[Callback],
     max_minutes: float | None,
+    keep_every: int | None = None,
     *,
     progress_bar: bool,
 ) -> lightning.Trainer:
     """A trainer that leaves ``best.ckpt``, ``last.ckpt``, ``metrics.csv`` and TensorBoard's events in output.
 
-    max_minutes ends the fit with the epoch in which they run out.
+    max_minutes ends the fit with the epoch in which they run out. keep_every also leaves a checkpoint of
+    every so many epochs of the last phase, ``epoch-001.ckpt`` and so on.
     """
     # One for each: Lightning's own save_last keeps the last epoch that was better, not the last one.
-    best = _BestOfLastPhase(output, "best", monitor="val_loss", **_EACH_EPOCH)
+    best = _OfLastPhase(output, "best", monitor="val_loss", **_EACH_EPOCH)
     last = ModelCheckpoint(output, "last", **_EACH_EPOCH)
     every: list[Callback] = [*callbacks, best, last]
+    if keep_every is not None:
+        kept = _OfLastPhase(output, KEPT, save_top_k=-1, every_n_epochs=keep_every, **_EACH_EPOCH)
+        kept.CHECKPOINT_EQUALS_CHAR = "-"
+        every.append(kept)
     if max_minutes is not None:
         every.append(_StopAfter(max_minutes))
     if progress_bar:
