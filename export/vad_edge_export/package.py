@@ -84,7 +84,8 @@ def export_bundle(
         calibration = calibrate(draft, footage.clips, fps=clips.fps, skip=footage.skip, report=report)
 
     provenance = manifest.provenance.model_copy(update={"parity": parity.to_dict()})
-    final = manifest.model_copy(update={"calibration": calibration, "provenance": provenance})
+    graphs = tuple(graph.model_copy(update={"calibration": calibration}) for graph in manifest.graphs)
+    final = manifest.model_copy(update={"graphs": graphs, "provenance": provenance})
     write_bundle(output, final, members)
     notes = [*footage.notes, *_calibration_notes(calibration)]
     return ExportReport(output, output.stat().st_size, parity, calibration.seconds, tuple(notes))

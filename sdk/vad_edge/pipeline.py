@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vad_edge.bundle.archive import Bundle
-from vad_edge.bundle.manifest import Manifest
+from vad_edge.bundle.manifest import Manifest, Precision
 from vad_edge.clock import MediaClock
 from vad_edge.inference.engine import Engine, StepOutputs
 from vad_edge.inference.select import open_engine
@@ -160,21 +160,23 @@ def score_recording(
     source: Path | str,
     *,
     engine: str = "auto",
+    precision: Precision | None = None,
     fps: float | None = None,
     with_maps: bool = False,
     on_progress: Callable[[int, int | None], None] | None = None,
 ) -> RecordingScores:
     """Score a video file or image folder exactly as a run would, without sensors, levels or events.
 
-    fps overrides the source's own. with_maps keeps every error map. on_progress gets the
-    frames done and, where known, how many there are.
+    precision is the fastest the bundle has where None. fps overrides the source's own. with_maps keeps
+    every error map. on_progress gets the frames done and, where known, how many there are.
     Raises SourceError, EngineError.
     """
     manifest = bundle.manifest
-    scorer = Scorer(manifest.calibration, manifest.cues) if manifest.calibration else None
     gate = FrameRateGate(manifest.clock.fps, manifest.clock.max_gap_s)
     opened = open_source(str(source), MediaClock(), fps=fps)
-    runner = open_engine(bundle, batch=1, engine=engine)
+    runner = open_engine(bundle, batch=1, engine=engine, precision=precision)
+    calibration = runner.graph.calibration
+    scorer = Scorer(calibration, manifest.cues) if calibration else None
     pipeline = VideoPipeline(runner, manifest, [Lane(opened.info.name, scorer)])
     rows: list[_Row] = []
     try:

@@ -50,8 +50,9 @@ def test_a_checkpoint_becomes_a_bundle_with_parity_and_calibration(exported: Exp
     bundle = read_bundle(exported.path)
     assert bundle.manifest.name == "block"
     assert bundle.manifest.provenance.parity == exported.parity.to_dict()
-    assert bundle.manifest.calibration is not None
-    assert bundle.manifest.calibration.seconds == exported.calibration_s > 0
+    calibration = bundle.graph().calibration
+    assert calibration is not None
+    assert calibration.seconds == exported.calibration_s > 0
     assert exported.size_bytes == exported.path.stat().st_size
 
 
@@ -63,7 +64,7 @@ def test_the_bundle_knows_its_data(exported: ExportReport) -> None:
 
 
 def test_the_calibration_is_on_clips_the_model_was_not_fitted_on(exported: ExportReport, data: Path) -> None:
-    calibration = read_bundle(exported.path).manifest.calibration
+    calibration = read_bundle(exported.path).graph().calibration
     assert calibration is not None
     prints = {fingerprint(clip) for clip in (data / "training").iterdir()}
     assert set(calibration.footage) < prints

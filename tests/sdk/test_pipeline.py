@@ -24,8 +24,9 @@ def frame(image: Image, number: int) -> Frame:
 
 def pipeline(bundle: Bundle, lanes: int = 1) -> VideoPipeline:
     manifest = bundle.manifest
-    scorer = Scorer(manifest.calibration, manifest.cues) if manifest.calibration else None
     engine = open_engine(bundle, batch=lanes)
+    calibration = engine.graph.calibration
+    scorer = Scorer(calibration, manifest.cues) if calibration else None
     return VideoPipeline(engine, manifest, [Lane(f"camera{row}", scorer) for row in range(lanes)])
 
 

@@ -13,6 +13,7 @@ import pytest
 from tests.support.footage import quiet_frames, write_video
 
 from vad_edge.bundle.archive import Bundle, read_bundle, write_bundle
+from vad_edge.bundle.calibration import Calibration
 from vad_edge.bundle.manifest import Clock, Graph, Manifest, Provenance, StateTensor
 from vad_edge.pipeline import score_recording
 from vad_edge.scoring.calibrate import fit_calibration
@@ -71,7 +72,7 @@ MakeBundle = Callable[..., Bundle]
 def make_bundle(tmp_path: Path, step_graph: bytes, initial_background: bytes) -> MakeBundle:
     """A bundle of the tiny graph, with manifest fields or the graph itself replaced."""
 
-    def make(graph: bytes = step_graph, **changes: object) -> Bundle:
+    def make(graph: bytes = step_graph, calibration: Calibration | None = None, **changes: object) -> Bundle:
         manifest = Manifest(
             name="tiny",
             height=32,
@@ -81,7 +82,7 @@ def make_bundle(tmp_path: Path, step_graph: bytes, initial_background: bytes) ->
             clock=Clock(fps=10.0, warmup_frames=1),
             cues=("mean", "peak"),
             states=(StateTensor(name="background", shape=(32, 48, 3), initial="background.npy"),),
-            graphs=(Graph(member="model.onnx", precision="fp32"),),
+            graphs=(Graph(member="model.onnx", precision="fp32", calibration=calibration),),
             provenance=Provenance(created="2026-01-01T00:00:00+00:00", code_version="0.1.0"),
             members={},
         ).model_copy(update=changes)

@@ -162,7 +162,7 @@ def test_labels_of_another_length_are_refused(calibrated_bundle: Bundle, make_da
 
 
 def test_a_bundle_without_calibration_is_refused(bundle: Bundle, make_data: MakeData) -> None:
-    with pytest.raises(DataError, match="the bundle has no calibration; export it with --data"):
+    with pytest.raises(DataError, match="its fp32 graph has no calibration; export it with --data"):
         evaluate_bundle(bundle.path, make_data())
 
 
@@ -188,7 +188,7 @@ def test_a_score_belongs_to_the_frame_that_caused_it(calibrated_bundle: Bundle, 
 def test_a_model_that_looks_ahead_is_scored_where_its_score_belongs(
     make_bundle: MakeBundle, calibrated_bundle: Bundle, make_data: MakeData
 ) -> None:
-    calibration = calibrated_bundle.manifest.calibration
+    calibration = calibrated_bundle.graph().calibration
     late = make_bundle(calibration=calibration, clock=Clock(fps=10.0, warmup_frames=1, delay_frames=3))
     data = make_data(testing=1)
     spiked(data, 10)
@@ -227,7 +227,7 @@ def test_events_seen_in_training_are_left_out(
     make_bundle: MakeBundle, calibrated_bundle: Bundle, make_data: MakeData
 ) -> None:
     origin = calibrated_bundle.manifest.provenance.model_copy(update={"fold": "1/2"})
-    bundle = make_bundle(calibration=calibrated_bundle.manifest.calibration, provenance=origin)
+    bundle = make_bundle(calibration=calibrated_bundle.graph().calibration, provenance=origin)
     found = evaluate_bundle(bundle.path, make_data(testing=2)).to_json()
     # Clip 01's event is trained on: its 7 frames and two on either side are gone, clip 02 is whole.
     assert found["fold"] == "1/2"
@@ -243,7 +243,7 @@ def test_the_published_mixture_of_cues_is_measured_where_there_is_one(
     data = make_data()
     assert evaluate_bundle(calibrated_bundle.path, data).to_json()["paper"] is None
     origin = calibrated_bundle.manifest.provenance.model_copy(update={"model": "mnad"})
-    bundle = make_bundle(calibration=calibrated_bundle.manifest.calibration, provenance=origin)
+    bundle = make_bundle(calibration=calibrated_bundle.graph().calibration, provenance=origin)
     monkeypatch.setattr("vad_edge_training.evaluate._paper_weights", lambda model: {"mean": 0.5, "peak": 0.5})
     assert evaluate_bundle(bundle.path, data).to_json()["paper"] > 0.8
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vad_edge.bundle.archive import Bundle, read_bundle
-from vad_edge.bundle.manifest import Manifest, Provenance
+from vad_edge.bundle.manifest import Manifest, Precision, Provenance
 from vad_edge.errors import DataError
 from vad_edge.pipeline import score_recording
 from vad_edge_training.baselines import Gray, baselines, median_background, score_clip
@@ -123,6 +123,7 @@ def evaluate_bundle(
     *,
     with_baselines: bool = False,
     engine: str = "auto",
+    precision: Precision | None = None,
     on_progress: Progress | None = None,
 ) -> Evaluation:
     """Score every testing clip of `data` as a run would, and compare with its labels.
@@ -132,9 +133,12 @@ def evaluate_bundle(
     bundle without calibration, DataError where labels and clips do not fit.
     """
     opened = read_bundle(bundle)
-    if opened.manifest.calibration is None:
+    graph = opened.graph(precision)
+    if graph.calibration is None:
         raise DataError(
-            "the bundle has no calibration", where=str(bundle), fix="export it with --data of normal footage"
+            f"its {graph.precision} graph has no calibration",
+            where=str(bundle),
+            fix="export it with --data of normal footage",
         )
     folder = open_dataset(data)
     report = on_progress or silent
@@ -143,7 +147,7 @@ def evaluate_bundle(
     clips = []
     for done, clip in enumerate(folder.testing):
         report("scoring", done, len(folder.testing))
-        clips.append(_score(opened, folder, clip, remaining[done], background, engine))
+        clips.append(_score(opened, folder, clip, remaining[done], background, engine, graph.precision))
     report("scoring", len(clips), len(clips))
     return _summarise(bundle, opened.manifest.provenance, folder, clips)
 
@@ -218,10 +222,13 @@ def _score(
     remaining: BoolArray,
     background: NDArray[np.float32] | None,
     engine: str,
+    precision: Precision,
 ) -> _ClipScores:
     truth = folder.labels(clip)
     masks = folder.masks(clip)
-    scored = score_recording(bundle, clip, engine=engine, fps=folder.fps, with_maps=masks is not None)
+    scored = score_recording(
+        bundle, clip, engine=engine, precision=precision, fps=folder.fps, with_maps=masks is not None
+    )
     if scored.truncated or len(scored.time_s) != len(truth):
         raise DataError(
             f"{len(truth)} labels for {len(scored.time_s)} frames",

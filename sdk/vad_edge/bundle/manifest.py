@@ -12,6 +12,7 @@ SCHEMA_VERSION: Final = 1
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 MemberName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$")]
+Precision = Literal["fp32", "fp16", "int8"]
 CueName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
@@ -46,11 +47,16 @@ class StateTensor(_Part):
 
 
 class Graph(_Part):
-    """One lowered form of the model: the member that holds it, and what may run it."""
+    """One lowered form of the model: the member that holds it, and what may run it.
+
+    calibration is what this very graph scored on normal footage: a lower precision moves the scores a
+    little, so each has its own.
+    """
 
     member: MemberName
-    precision: Literal["fp32", "fp16", "int8"]
+    precision: Precision
     backend: Literal["onnxruntime", "tensorrt", "any"] = "any"
+    calibration: Calibration | None = None
 
 
 class Provenance(_Part):
@@ -90,6 +96,5 @@ class Manifest(_Part):
     cues: tuple[CueName, ...] = Field(min_length=1)
     states: tuple[StateTensor, ...] = ()
     graphs: tuple[Graph, ...] = Field(min_length=1)
-    calibration: Calibration | None = None
     provenance: Provenance
     members: dict[MemberName, Sha256]

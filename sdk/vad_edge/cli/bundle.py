@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -32,7 +33,7 @@ def show(bundle: Path, as_json: bool) -> None:
     from rich.table import Table
 
     table = Table(box=None, show_header=False)
-    clock, origin, calibration = facts["clock"], facts["provenance"], facts["calibration"]
+    clock, origin = facts["clock"], facts["provenance"]
     rows = {
         "name": facts["name"],
         "file": f"{facts['path']}, {facts['bytes'] / 1e6:.2f} MB, sha256 {facts['sha256'][:16]}...",
@@ -40,8 +41,7 @@ def show(bundle: Path, as_json: bool) -> None:
         "input": f"{facts['height']}x{facts['width']} at {clock['fps']:g} frames a second",
         "warm-up": f"{clock['warmup_frames']} frames",
         "cues": ", ".join(facts["cues"]),
-        "graphs": ", ".join(f"{graph['precision']} for {graph['backend']}" for graph in facts["graphs"]),
-        "calibration": f"{calibration['seconds']:.0f} s of normal footage" if calibration else "none",
+        "graphs": "\n".join(_graph_line(graph) for graph in facts["graphs"]),
         "trained on": f"{origin['trained_on']}{' (synthetic)' if origin['synthetic'] else ''}",
         "made": f"{origin['created']} by vad-edge {origin['code_version']}",
         "parity": ", ".join(f"{key} {value:.3g}" for key, value in origin["parity"].items()),
@@ -53,3 +53,10 @@ def show(bundle: Path, as_json: bool) -> None:
         if value:
             table.add_row(key, str(value))
     Console().print(table)
+
+
+def _graph_line(graph: dict[str, Any]) -> str:
+    runner = "any engine" if graph["backend"] == "any" else graph["backend"]
+    calibration = graph["calibration"]
+    footage = f"calibrated on {calibration['seconds']:.0f} s" if calibration else "not calibrated"
+    return f"{graph['precision']} for {runner}, {graph['bytes'] / 1e6:.2f} MB, {footage}"

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+from vad_edge.cli.types import PRECISION
+
+if TYPE_CHECKING:
+    from vad_edge.bundle.manifest import Precision
 
 
 @click.command(name="evaluate")
@@ -22,9 +27,16 @@ import click
     "--output", type=click.Path(path_type=Path), help="Folder for the numbers and each clip's curves."
 )
 @click.option("--engine", default="auto", show_default=True, help="Inference backend.")
+@click.option("--precision", type=PRECISION, help="The fastest the bundle has by default.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def command(
-    bundle: Path, data: Path, baselines: bool, output: Path | None, engine: str, as_json: bool
+    bundle: Path,
+    data: Path,
+    baselines: bool,
+    output: Path | None,
+    engine: str,
+    precision: Precision | None,
+    as_json: bool,
 ) -> None:
     """Measure how well a bundle tells normal from abnormal frames.
 
@@ -43,7 +55,7 @@ def command(
     evaluate = importlib.import_module("vad_edge_training.evaluate")
     with progress_bars() as report:
         found = evaluate.evaluate_bundle(
-            bundle, data, with_baselines=baselines, engine=engine, on_progress=report
+            bundle, data, with_baselines=baselines, engine=engine, precision=precision, on_progress=report
         )
     if output is not None:
         importlib.import_module("vad_edge_training.curves").write_evaluation(found, output)

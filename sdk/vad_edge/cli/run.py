@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from vad_edge.cli.types import DURATION
+from vad_edge.cli.types import DURATION, PRECISION
+
+if TYPE_CHECKING:
+    from vad_edge.bundle.manifest import Precision
 
 
 @click.command(name="run")
@@ -28,6 +32,7 @@ from vad_edge.cli.types import DURATION
     help="Folder for events.jsonl, scores.csv, annotated.mp4 and timeline.png.",
 )
 @click.option("--engine", default="auto", show_default=True, help="Inference backend.")
+@click.option("--precision", type=PRECISION, help="The fastest the bundle has by default.")
 @click.option("--threads", type=click.IntRange(min=1), help="Cores the engine may use; all by default.")
 @click.option(
     "--replay-wait",
@@ -50,6 +55,7 @@ def command(
     duration: float | None,
     output: Path | None,
     engine: str,
+    precision: Precision | None,
     threads: int | None,
     replay_wait: float,
     log_level: str | None,
@@ -88,6 +94,7 @@ def command(
         output=output,
         duration_s=duration,
         engine=engine,
+        precision=precision,
         threads=threads,
         replay_wait_s=replay_wait,
     )

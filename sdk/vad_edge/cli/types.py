@@ -62,5 +62,6 @@ class Setting(click.ParamType[tuple[str, Any]]):
 
 
 DURATION = Duration()
+PRECISION = click.Choice(["fp32", "fp16", "int8"])
 FRAME_SIZE = FrameSize()
 SETTING = Setting()

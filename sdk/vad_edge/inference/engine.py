@@ -9,6 +9,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from vad_edge.bundle.manifest import Graph
+
 
 @dataclass(frozen=True, slots=True)
 class StepInputs:
@@ -44,6 +46,11 @@ class Engine(Protocol):
     @property
     def name(self) -> str:
         """Backend and precision, as shown to people: ``onnxruntime-cpu fp32``."""
+        ...
+
+    @property
+    def graph(self) -> Graph:
+        """The graph of the bundle that it runs."""
         ...
 
     @property

@@ -11,7 +11,7 @@ from typing import Any, Final
 from numpy.typing import NDArray
 
 from vad_edge.bundle.archive import Bundle
-from vad_edge.bundle.manifest import Graph
+from vad_edge.bundle.manifest import Graph, Precision
 from vad_edge.bundle.verdict import Verdict
 from vad_edge.errors import BundleError, EngineError
 from vad_edge.inference.engine import StepInputs, StepOutputs
@@ -36,12 +36,12 @@ _DTYPES: Final[Mapping[str, str]] = {
 }
 
 
-def onnxruntime_fits(bundle: Bundle) -> Verdict:
-    """Whether ONNX Runtime is installed and the bundle has a graph for it."""
+def onnxruntime_fits(bundle: Bundle, precision: Precision | None) -> Verdict:
+    """Whether ONNX Runtime is installed and the bundle has a graph for it at this precision, or at any."""
     if importlib.util.find_spec("onnxruntime") is None:
         return Verdict(False, "the package onnxruntime is not installed", "pip install onnxruntime")
     try:
-        bundle.graph(backend="onnxruntime")
+        bundle.graph(precision, "onnxruntime")
     except BundleError as error:
         return Verdict(False, error.what, error.fix)
     return Verdict(True)
@@ -71,6 +71,7 @@ class OnnxRuntimeEngine:
         check_graph(manifest, _tensors(inputs_found), _tensors(outputs_found), where)
 
         self.name = f"onnxruntime-cpu {graph.precision}"
+        self.graph = graph
         inputs = buffers(host_inputs(manifest), batch)
         inputs["weight"][:] = 1.0
         inputs["active"][:] = True

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from vad_edge.bundle.archive import Bundle
 from vad_edge.bundle.calibration import Calibration
+from vad_edge.bundle.manifest import Graph
 from vad_edge.bundle.pack import pack_fits, read_pack
 from vad_edge.clock import LiveClock, MediaClock
 from vad_edge.config.site import BrokerConfig, CameraConfig, SiteConfig
@@ -145,33 +146,41 @@ def _pipeline(settings: RunSettings, stations: list[Station], stack: ExitStack) 
     if bundle is None:
         raise ConfigError("a camera needs a model", where="bundle", fix="give --bundle NAME.vadb")
     manifest = bundle.manifest
+    engine = open_engine(
+        bundle,
+        batch=len(stations),
+        engine=settings.engine,
+        precision=settings.precision,
+        threads=settings.threads,
+    )
+    stack.callback(engine.close)
+    _log.info("engine: %s", engine.name)
     lanes = []
     for station in stations:
-        calibration, weight = _calibration(station.config, bundle)
+        calibration, weight = _calibration(station.config, bundle, engine.graph)
         station.footage_frames = calibration.frames
         station.gate = FrameRateGate(manifest.clock.fps, manifest.clock.max_gap_s)
         lanes.append(Lane(station.name, Scorer(calibration, manifest.cues), weight))
-    engine = open_engine(bundle, batch=len(stations), engine=settings.engine, threads=settings.threads)
-    stack.callback(engine.close)
-    _log.info("engine: %s", engine.name)
     return VideoPipeline(engine, manifest, lanes)
 
 
-def _calibration(camera: CameraConfig, bundle: Bundle) -> tuple[Calibration, NDArray[np.float32] | None]:
-    """The camera pack's calibration and weights, the bundle's own calibration without a pack."""
+def _calibration(
+    camera: CameraConfig, bundle: Bundle, graph: Graph
+) -> tuple[Calibration, NDArray[np.float32] | None]:
+    """The camera pack's calibration and weights, the graph's own calibration without a pack."""
     if camera.calibration is not None:
         pack = read_pack(camera.calibration)
-        verdict = pack_fits(pack, bundle, bundle.graph())
+        verdict = pack_fits(pack, bundle, graph)
         if not verdict.ok:
             raise BundleError(verdict.reason, where=str(camera.calibration), fix=verdict.fix)
         return pack.calibration, None if pack.weight is None else np.asarray(pack.weight, np.float32)
-    if bundle.manifest.calibration is None:
+    if graph.calibration is None:
         raise BundleError(
-            "it has no calibration, and the camera has no pack",
+            f"its {graph.precision} graph has no calibration, and the camera has no pack",
             where=f"{bundle.path}, camera {camera.name}",
             fix="export it again with --data of the scene's normal life",
         )
-    return bundle.manifest.calibration, None
+    return graph.calibration, None
 
 
 def _connect(

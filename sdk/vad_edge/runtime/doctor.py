@@ -128,12 +128,12 @@ def _bundle(path: Path) -> Iterator[Finding]:
         bundle = read_bundle(path)
         engine = open_engine(bundle, batch=1)
         engine.step()
-        name = engine.name
+        name, calibration = engine.name, engine.graph.calibration
         engine.close()
     except VadEdgeError as error:
         yield Finding("bundle", "fail", str(error))
         return
-    if bundle.manifest.calibration is None:
+    if calibration is None:
         yield Finding(
             "bundle", "warn", f"{path} runs on {name} but is not calibrated", "export it with --data"
         )

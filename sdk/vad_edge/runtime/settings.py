@@ -10,6 +10,7 @@ from typing import Any
 import platformdirs
 
 from vad_edge.bundle.archive import Bundle
+from vad_edge.bundle.manifest import Precision
 from vad_edge.config.site import SiteConfig
 
 
@@ -20,7 +21,7 @@ class RunSettings:
     bundle may be None for a site without cameras. output is the folder of the event store, the user's state
     folder where None. duration_s ends the run on its own clock. replay_wait_s is how long a run on recordings
     waits for a sensor replay before its first frame. threads is the engine's share of the cores, all of them
-    where None.
+    where None. precision is the fastest the bundle has where None.
     """
 
     site: SiteConfig
@@ -28,6 +29,7 @@ class RunSettings:
     output: Path | None = None
     duration_s: float | None = None
     engine: str = "auto"
+    precision: Precision | None = None
     threads: int | None = None
     replay_wait_s: float = 0.0
 

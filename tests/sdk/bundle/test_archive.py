@@ -89,7 +89,7 @@ def test_the_description_is_plain_data(bundle_path: Path) -> None:
     shown = json.loads(json.dumps(read_bundle(bundle_path).describe()))
     assert shown["name"] == "tiny"
     assert shown["graphs"][0]["bytes"] == len(b"graph bytes")
-    assert shown["calibration"] is None
+    assert shown["graphs"][0]["calibration"] is None
 
 
 def test_a_member_that_is_not_there_is_named(bundle_path: Path) -> None:

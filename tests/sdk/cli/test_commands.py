@@ -65,7 +65,7 @@ def test_a_bundle_is_shown_to_people_and_to_machines() -> None:
         CliRunner().invoke(main, ["bundle", "show", str(DEMO / "scene.vadb"), "--json"]).stdout
     )
     assert facts["cues"] == ["prediction", "motion", "background"]
-    assert facts["calibration"]["seconds"] > 60
+    assert facts["graphs"][0]["calibration"]["seconds"] > 60
 
 
 def test_the_doctor_finds_nothing_in_the_way_of_the_demo() -> None:

@@ -32,6 +32,15 @@ def test_a_bundle_for_another_backend_is_refused_with_the_reason(make_bundle: Ma
         open_engine(make_bundle(graphs=graphs), batch=1)
 
 
+def test_the_fastest_precision_is_taken_unless_one_is_asked_for(make_bundle: MakeBundle) -> None:
+    graphs = (Graph(member="model.onnx", precision="fp32"), Graph(member="model.onnx", precision="int8"))
+    bundle = make_bundle(graphs=graphs)
+    for precision, name in ((None, "int8"), ("fp32", "fp32")):
+        engine = open_engine(bundle, batch=1, precision=precision, threads=1)  # type: ignore[arg-type]
+        assert engine.graph.precision == name
+        engine.close()
+
+
 def test_a_backend_that_is_not_installed_is_refused_with_the_reason(
     bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:

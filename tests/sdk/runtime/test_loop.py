@@ -190,7 +190,7 @@ def test_no_finite_score_drops_the_frame_and_is_counted(
     )
     broken = make_bundle(
         graph=onnx.parser.parse_model(graph).SerializeToString(),
-        calibration=calibrated_bundle.manifest.calibration,
+        calibration=calibrated_bundle.graph().calibration,
     )
     clip = write_video(tmp_path / "clip.mkv", quiet_frames(20, seed=1))
     notes = Notes()
@@ -247,7 +247,7 @@ def test_a_bundle_without_calibration_is_refused(
     go: Callable[..., RunSummary], make_bundle: MakeBundle, tmp_path: Path
 ) -> None:
     clip = write_video(tmp_path / "clip.mkv", quiet_frames(20, seed=1))
-    with pytest.raises(BundleError, match="no calibration, and the camera has no pack"):
+    with pytest.raises(BundleError, match="fp32 graph has no calibration, and the camera has no pack"):
         go(clip, notes=Notes(), bundle=make_bundle())
 
 
