@@ -19,6 +19,8 @@ COMMANDS = {
     "train": "train",
     "evaluate": "evaluate",
     "export": "export",
+    "quantize": "quantize",
+    "compile": "compile",
     "sensors": "sensors",
     "bundle": "bundle",
     "scene": "scene",

@@ -1,0 +1,97 @@
+"""`vad-edge quantize`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+@click.command(name="quantize")
+@click.option(
+    "--bundle", required=True, type=click.Path(path_type=Path), help="A bundle of `vad-edge export`."
+)
+@click.option(
+    "--data",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="The scene's footage: scales, judgement and calibration come from it.",
+)
+@click.option("--output", required=True, type=click.Path(path_type=Path), help="The bundle, NAME.vadb.")
+@click.option(
+    "--max-auc-drop",
+    type=click.FloatRange(min=0.0, max=1.0),
+    default=0.003,
+    show_default=True,
+    help="How much AUC a graph may lose; above it, layers stay in fp32, worst first.",
+)
+@click.option("--sensitivity", is_flag=True, help="Also say what each layer costs alone.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+def command(
+    bundle: Path, data: Path, output: Path, max_auc_drop: float, sensitivity: bool, as_json: bool
+) -> None:
+    """Add fp16 and INT8 graphs to a bundle, and refuse those that lose too much.
+
+    INT8 comes twice, as ONNX Runtime on a CPU and as TensorRT want it. Each graph is judged on held-out
+    normal clips with synthetic anomalies, then on the labelled clips of --data where there are any, and gets
+    a score calibration of its own.
+
+    \b
+    vad-edge quantize --bundle my.vadb --data data --output my-int8.vadb
+    vad-edge quantize --bundle my.vadb --data data --output my-int8.vadb --sensitivity
+    """
+    import importlib
+
+    from vad_edge.cli.progress import progress_bars
+
+    quantize = importlib.import_module("vad_edge_export.quantize")
+    with progress_bars() as report_progress:
+        found = quantize.quantize_bundle(
+            bundle,
+            output,
+            data=data,
+            max_auc_drop=max_auc_drop,
+            sensitivity=sensitivity,
+            on_progress=lambda what, share: report_progress(what, share, 1.0),
+        )
+    values = found.to_dict()
+    if as_json:
+        click.echo(json.dumps(values))
+    else:
+        _show(values)
+
+
+def _show(values: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    table = Table("graph", "for", "MB", "AUC", "lost", "correlation", "tested online", "layers kept in fp32")
+    tested = values["tested"] or {}
+    table.add_row("fp32", "any", "", f"{values['trial_auc']:.4f}", "", "", _figure(tested), "all")
+    for graph in values["graphs"]:
+        cost = graph["cost"]
+        table.add_row(
+            graph["precision"],
+            graph["backend"],
+            f"{graph['bytes'] / 1e6:.2f}",
+            f"{cost['auc']:.4f}",
+            f"{cost['auc_drop']:.4f}",
+            f"{cost['score_correlation']:.6f}",
+            _figure(graph["tested"] or {}),
+            ", ".join(graph["kept_fp32"]) or "none",
+        )
+    console.print(table)
+    if values["sensitivity"]:
+        layers = Table("layer, alone in INT8", "lost", "correlation")
+        for name, cost in values["sensitivity"].items():
+            layers.add_row(name, f"{cost['auc_drop']:.4f}", f"{cost['score_correlation']:.6f}")
+        console.print(layers)
+    console.print("AUC, lost, correlation: held-out normal footage with synthetic anomalies.")
+    console.print(f"{values['path']} is written.")
+
+
+def _figure(tested: dict[str, float]) -> str:
+    return f"{tested['micro_online']:.4f}" if tested else "-"

@@ -1,0 +1,1 @@
+"""Compiling a bundle's graph into an engine of the TensorRT that is here."""

@@ -1,0 +1,139 @@
+"""Compiling in a process of its own, so that a crash or a lack of memory ends the build and nothing else."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import IO, Final
+
+import psutil
+
+from vad_edge.bundle.verdict import Verdict
+from vad_edge.errors import EngineError
+from vad_edge.inference.tensorrt.compiler import Compiled, CompileOptions
+from vad_edge.inference.tensorrt.engine_file import cannot_write
+from vad_edge.inference.tensorrt.phases import Report
+
+WORKER: Final = (sys.executable, "-m", "vad_edge.inference.tensorrt.worker")
+BASE_BYTES: Final = 1_500_000_000
+"""What TensorRT needs before it looks at a graph: an estimate, six times what it took without a GPU."""
+COPIES: Final = 8
+"""How often a build may hold the graph: as ONNX, as network, as tactics being tried."""
+_MORE_MEMORY: Final = "close other programs, add swap, or give a smaller --batch or --workspace"
+_KEPT_VARIABLES: Final = ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH", "PYTHONPATH", "PYTHONHOME")
+_KEPT_PREFIXES: Final = ("CUDA_", "NVIDIA_", "LC_")
+
+
+def memory_verdict(available: int, graph_bytes: int) -> Verdict:
+    """Whether a build of a graph of this size may be tried with that many bytes of free memory."""
+    need = BASE_BYTES + COPIES * graph_bytes
+    if available >= need:
+        return Verdict(True)
+    reason = f"compiling needs about {need / 1e9:.1f} GB of memory, {available / 1e9:.1f} GB are free"
+    return Verdict(False, reason, _MORE_MEMORY)
+
+
+def build_engine(flavour: str, graph: bytes, options: CompileOptions, report: Report) -> Compiled:
+    """Compile a graph with the TensorRT of this name (see `load_flavour`) in a process of its own.
+
+    Raises EngineError where there is too little memory to begin, where TensorRT refuses the graph, and
+    where the process is killed. Interrupting it kills the process.
+    """
+    verdict = memory_verdict(psutil.virtual_memory().available, len(graph))
+    if not verdict.ok:
+        raise EngineError(verdict.reason, fix=verdict.fix)
+    try:
+        workplace = tempfile.TemporaryDirectory(prefix="vad-edge-compile-")
+    except OSError as error:
+        raise cannot_write(Path(error.filename or "the folder for temporary files"), error) from error
+    with workplace as name:
+        folder = Path(name)
+        job = {
+            "flavour": flavour,
+            "folder": name,
+            "target": options.target.name,
+            "batch": options.batch,
+            "workspace_mb": options.workspace_mb,
+            "dla": options.dla,
+        }
+        try:
+            (folder / "graph.onnx").write_bytes(graph)
+            (folder / "timing.in").write_bytes(options.timing_cache)
+            (folder / "job.json").write_text(json.dumps(job), "utf-8")
+        except OSError as error:
+            raise cannot_write(folder, error) from error
+        _run(folder, report)
+        return Compiled((folder / "engine").read_bytes(), (folder / "timing.out").read_bytes())
+
+
+def worker_environment(variables: Mapping[str, str]) -> dict[str, str]:
+    """What of the environment a build gets: nothing that tunes other libraries, or reaches the network."""
+    kept = {
+        name: value
+        for name, value in variables.items()
+        if name in _KEPT_VARIABLES or name.startswith(_KEPT_PREFIXES)
+    }
+    # A tensorrt.py in the working folder is not TensorRT (heeded from Python 3.11 on).
+    return {**kept, "PYTHONSAFEPATH": "1", "PYTHONUTF8": "1"}
+
+
+def _run(folder: Path, report: Report) -> None:
+    with (
+        (folder / "job.json").open("rb") as job,
+        (folder / "complaints.txt").open("w+b") as complaints,
+        subprocess.Popen(  # noqa: S603
+            WORKER,
+            stdin=job,
+            stdout=subprocess.PIPE,
+            stderr=complaints,
+            env=worker_environment(os.environ),
+            encoding="utf-8",
+        ) as process,
+    ):
+        try:
+            done = _follow(process.stdout or (), report)
+            code = process.wait()
+        finally:
+            process.kill()
+        if code != 0 or not done:
+            raise _ended(code, _last_line(complaints))
+
+
+def _follow(answers: Iterable[str], report: Report) -> bool:
+    """Pass progress on until the worker ends; true if it said it was done.
+
+    Raises the error it told as EngineError.
+    """
+    done = False
+    for line in answers:
+        if not line.endswith("\n"):  # it was killed in the middle of a word
+            break
+        answer = json.loads(line)
+        if "error" in answer:
+            told = answer["error"]
+            raise EngineError(told["what"], where=told["where"], fix=told["fix"])
+        if "phase" in answer:
+            report(answer["phase"], answer["share"])
+        done = done or "done" in answer
+    return done
+
+
+def _ended(code: int, last: str) -> EngineError:
+    if code == -signal.SIGKILL:
+        return EngineError("the build was killed, most likely out of memory", fix=_MORE_MEMORY)
+    how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
+    return EngineError(
+        f"the build {how}" + (f": {last}" if last else ""), fix="run it with --engine onnxruntime"
+    )
+
+
+def _last_line(complaints: IO[bytes]) -> str:
+    complaints.seek(0)
+    lines = complaints.read().decode(errors="replace").split("\n")
+    return next((line.strip() for line in reversed(lines) if line.strip()), "")

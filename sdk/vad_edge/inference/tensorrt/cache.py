@@ -1,0 +1,111 @@
+"""The engines compiled on this machine, each made once however many processes ask for it."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import logging
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import platformdirs
+
+from vad_edge.bundle.atomic import write_atomically
+from vad_edge.errors import EngineError
+from vad_edge.inference.tensorrt.engine_file import cannot_write, read_engine, write_engine
+from vad_edge.inference.tensorrt.key import EngineKey, engine_fits
+
+_log = logging.getLogger(__name__)
+_DIGEST_BYTES: Final = 32
+
+
+class EngineCache:
+    """A folder of engine files, named by their key's digest."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        """Use `folder`, which is made when first needed; the user's cache folder by default."""
+        self.folder = folder or platformdirs.user_cache_path("vad-edge") / "engines"
+
+    def path(self, key: EngineKey) -> Path:
+        """Where the engine of this key is, or will be."""
+        return self.folder / f"{key.digest()}.engine"
+
+    def get_or_build(self, key: EngineKey, build: Callable[[], bytes]) -> bytes:
+        """The engine of this key, from the cache or from `build`.
+
+        While one process builds, others that want the same engine wait, and then find it. A damaged file
+        is thrown away. Raises what `build` raises, which leaves the cache as it was, and EngineError where
+        the folder cannot be written to.
+        """
+        with self._locked(key):
+            engine = self._find(key)
+            if engine is None:
+                engine = build()
+                write_engine(self.path(key), key, engine)
+            return engine
+
+    def timing_cache(self, flavour: str, version: str, device: str) -> bytes:
+        """What earlier builds of this TensorRT learned about this device; empty if there is nothing whole."""
+        path = self._timing_path(flavour, version, device)
+        try:
+            data = path.read_bytes()
+        except FileNotFoundError:
+            return b""
+        except OSError as error:
+            _log.warning("%s cannot be read: %s; the build is slower without", path, error)
+            return b""
+        digest, timings = data[:_DIGEST_BYTES], data[_DIGEST_BYTES:]
+        if hashlib.sha256(timings).digest() != digest:
+            _log.warning("%s is damaged; the build is slower without", path)
+            return b""
+        return timings
+
+    def keep_timing_cache(self, flavour: str, version: str, device: str, timings: bytes) -> None:
+        """Keep what a build learned; nothing is lost but time where that fails, so it only warns."""
+        path = self._timing_path(flavour, version, device)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            write_atomically(path, hashlib.sha256(timings).digest() + timings)
+        except OSError as error:
+            _log.warning("%s cannot be written: %s; the next build is slower", path, error)
+
+    def _timing_path(self, flavour: str, version: str, device: str) -> Path:
+        parts = "|".join((flavour, version, device))
+        readable = re.sub(r"[^A-Za-z0-9.]+", "-", parts)[:80].strip("-.")
+        return self.folder / f"{readable}-{hashlib.sha256(parts.encode()).hexdigest()[:8]}.timing"
+
+    def _find(self, key: EngineKey) -> bytes | None:
+        path = self.path(key)
+        if not path.exists():
+            return None
+        try:
+            stored = read_engine(path)
+        except EngineError as error:
+            _log.warning("%s: %s; it is thrown away and compiled again", path, error.what)
+        else:
+            verdict = engine_fits(stored.key, key)
+            if verdict.ok:
+                return stored.engine
+            _log.warning("%s: %s; it is thrown away and compiled again", path, verdict.reason)
+        path.unlink(missing_ok=True)
+        return None
+
+    @contextmanager
+    def _locked(self, key: EngineKey) -> Iterator[None]:
+        """Hold the lock of one key. Its file stays: whoever waits for it holds it open."""
+        path = self.path(key).with_suffix(".lock")
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            file = path.open("ab")
+        except OSError as error:
+            raise cannot_write(path, error) from error
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                _log.info("another process compiles this engine; waiting for it")
+                fcntl.flock(file, fcntl.LOCK_EX)
+            yield

@@ -1,0 +1,101 @@
+"""The engine file: a magic line, a line of JSON with key and sha256, then what TensorRT serialised."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from vad_edge.bundle.atomic import write_atomically
+from vad_edge.errors import EngineError
+from vad_edge.inference.tensorrt.key import EngineKey
+
+MAGIC: Final = b"VADENGINE1\n"
+_LONGEST_HEADER: Final = 1 << 16
+_FIX: Final = "compile it again with vad-edge compile"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEngine:
+    """An engine whose length and sha256 were verified."""
+
+    key: EngineKey
+    sha256: str
+    engine: bytes = field(repr=False)
+
+
+def pack_engine(key: EngineKey, engine: bytes) -> bytes:
+    """The content of an engine file."""
+    header = {
+        "key": key.to_dict(),
+        "key_sha256": key.digest(),
+        "sha256": hashlib.sha256(engine).hexdigest(),
+        "bytes": len(engine),
+    }
+    return MAGIC + json.dumps(header, sort_keys=True).encode() + b"\n" + engine
+
+
+def unpack_engine(data: bytes, where: str = "") -> StoredEngine:
+    """The engine in such content. Raises EngineError for anything that is not a whole, untouched one.
+
+    An engine is executable content: nothing of it reaches TensorRT before this.
+    """
+    if not data.startswith(MAGIC):
+        raise EngineError("it is no engine file of this vad-edge", where=where, fix=_FIX)
+    end = data.find(b"\n", len(MAGIC), len(MAGIC) + _LONGEST_HEADER)
+    if end < 0:
+        raise EngineError("its header has no end", where=where, fix=_FIX)
+    try:
+        header = json.loads(data[len(MAGIC) : end])
+        key, sha256, length = _header(header)
+    except (ValueError, RecursionError) as error:
+        raise EngineError(f"its header is damaged: {error}", where=where, fix=_FIX) from error
+    engine = data[end + 1 :]
+    if len(engine) != length:
+        what = f"it is truncated or too long: {len(engine)} bytes of {length}"
+        raise EngineError(what, where=where, fix=_FIX)
+    if hashlib.sha256(engine).hexdigest() != sha256:
+        raise EngineError("it is damaged: its sha256 is not the one it names", where=where, fix=_FIX)
+    return StoredEngine(key, sha256, engine)
+
+
+def write_engine(path: Path, key: EngineKey, engine: bytes) -> None:
+    """Write an engine file; a crash leaves the old one or the new one. Raises EngineError."""
+    try:
+        write_atomically(path, pack_engine(key, engine))
+    except OSError as error:
+        raise cannot_write(path, error) from error
+
+
+def read_engine(path: Path) -> StoredEngine:
+    """Read and verify an engine file. Raises EngineError."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise EngineError(f"cannot be read: {reason}", where=str(path), fix=_FIX) from error
+    return unpack_engine(data, str(path))
+
+
+def cannot_write(path: Path, error: OSError) -> EngineError:
+    """The error for a file that could not be written."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return EngineError("the disk is full", where=str(path), fix="free some space and compile again")
+    reason = error.strerror or str(error)
+    return EngineError(f"cannot be written: {reason}", where=str(path), fix="choose another place")
+
+
+def _header(header: Any) -> tuple[EngineKey, str, int]:
+    """Key, sha256 and length. Raises ValueError for anything else."""
+    if not isinstance(header, dict) or not isinstance(header.get("key"), dict):
+        raise ValueError("it has no key")
+    key = EngineKey.from_dict(header["key"])
+    if header.get("key_sha256") != key.digest():
+        raise ValueError("its key is not the one that was written")
+    sha256, length = header.get("sha256"), header.get("bytes")
+    if not isinstance(sha256, str) or type(length) is not int:
+        raise ValueError("it has no sha256 and length")
+    return key, sha256, length

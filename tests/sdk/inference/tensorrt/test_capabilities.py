@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from vad_edge.inference.tensorrt.capabilities import capabilities_of
+from vad_edge.inference.tensorrt.flavour import Flavour
+
+TEN_AND_ELEVEN = {
+    "strong_types": "flag",
+    "compute_capabilities": frozenset(),
+    "current_gpu": False,
+    "workspace_limit": True,
+    "timing_cache": True,
+    "progress_monitor": True,
+    "dla": True,
+}
+
+
+@pytest.mark.parametrize("version", ["10.3", "10.16", "11.4"])
+def test_ten_and_eleven_can_do_the_same(version: str, fake_tensorrt: Callable[..., Any]) -> None:
+    assert asdict(capabilities_of(fake_tensorrt(version))) == TEN_AND_ELEVEN
+
+
+def test_eight_takes_no_types_from_the_graph(fake_tensorrt: Callable[..., Any]) -> None:
+    found = capabilities_of(fake_tensorrt("8.6"))
+    assert found.strong_types == "never"
+    assert not found.progress_monitor
+
+
+def test_without_any_flag_types_are_always_strong(fake_tensorrt: Callable[..., Any]) -> None:
+    later = fake_tensorrt()
+    later.NetworkDefinitionCreationFlag = SimpleNamespace()
+    assert capabilities_of(later).strong_types == "always"
+
+
+def test_rtx_compiles_ahead_of_time_and_keeps_no_timings(rtx: Flavour) -> None:
+    found = capabilities_of(rtx.module)
+    assert found.strong_types == "flag"
+    assert {"SM75", "SM80", "SM86", "SM89", "SM120"} <= found.compute_capabilities
+    assert found.current_gpu
+    assert found.workspace_limit
+    assert found.progress_monitor
+    assert not found.timing_cache
+
+
+def test_an_empty_module_can_do_nothing() -> None:
+    found = asdict(capabilities_of(SimpleNamespace()))
+    assert found.pop("strong_types") == "always"
+    assert not any(found.values())
