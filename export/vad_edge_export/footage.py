@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from vad_edge.bundle.manifest import Clock
 from vad_edge.clock import MediaClock
 from vad_edge.errors import DataError
+from vad_edge.video.resample import FrameRateGate
 from vad_edge.video.resize import resize_into
 from vad_edge.video.source import open_source
 from vad_edge_training.split import HELD_OUT
@@ -63,6 +65,47 @@ def sample_frames(
     if not frames:
         raise DataError("there are no frames to compare the graph on", fix="give clips of the same scene")
     return np.stack(frames)
+
+
+def read_sequences(
+    clips: Sequence[Path],
+    clock: Clock,
+    *,
+    size: tuple[int, int],
+    fps: float | None,
+    shortest: int,
+    longest: int,
+    most: int,
+) -> list[NDArray[np.uint8]]:
+    """The beginnings of clips at the model's rate, `shortest` to `longest` frames each.
+
+    Each is uint8 (T, H, W, 3) BGR; size is H and W. They come from `most` clips, spread evenly over all: day
+    and night are both in. Clips that are too short are passed over. Raises SourceError for a clip that cannot
+    be read, DataError where all are too short.
+    """
+    chosen = [clips[place] for place in np.unique(np.linspace(0, len(clips) - 1, most).round().astype(int))]
+    sequences = []
+    for clip in chosen:
+        gate = FrameRateGate(clock.fps, clock.max_gap_s)
+        frames = np.empty((longest, *size, 3), np.uint8)
+        taken = 0
+        source = open_source(str(clip), MediaClock(), fps=fps)
+        try:
+            while taken < longest and (frame := source.read()) is not None:
+                if gate.admit(frame.time_s).take:
+                    resize_into(frame.image, frames[taken])
+                    taken += 1
+        finally:
+            source.close()
+        if taken >= shortest:
+            sequences.append(frames[:taken])
+    if not sequences:
+        raise DataError(
+            f"no clip has {shortest} frames at {clock.fps:g} a second",
+            where=str(chosen[0].parent),
+            fix="give longer clips of the scene's normal life",
+        )
+    return sequences
 
 
 def fingerprint(clip: Path) -> str:

@@ -16,11 +16,18 @@ GRAPH: Final = "model.fp32.onnx"
 
 
 def lower(model: StepModel, *, name: str, provenance: Provenance) -> tuple[Manifest, dict[str, bytes]]:
-    """The manifest and members of a bundle of `model`: its fp32 graph and its states' initial values."""
+    """The manifest and members of a bundle of `model`: its fp32 graph and its states' initial values.
+
+    States that begin alike share a member, and those that begin at zero need none.
+    """
     spec = model.spec
     members = {GRAPH: export_step_graph(model)}
+    initial: dict[str, str | None] = {}
+    known: dict[bytes, str] = {}
     for state, value in zip(spec.states, model.initial_state(1), strict=True):
-        members[_member(state)] = _npy(value[0])
+        contents = _npy(value[0])
+        initial[state] = known.setdefault(contents, _member(state)) if value.any() else None
+    members.update({member: contents for contents, member in known.items()})
     manifest = Manifest(
         name=name,
         height=spec.height,
@@ -30,7 +37,7 @@ def lower(model: StepModel, *, name: str, provenance: Provenance) -> tuple[Manif
         clock=Clock(fps=spec.fps, warmup_frames=spec.warmup_frames, delay_frames=spec.delay_frames),
         cues=spec.cues,
         states=tuple(
-            StateTensor(name=state, shape=shape, initial=_member(state))
+            StateTensor(name=state, shape=shape, initial=initial[state])
             for state, shape in spec.states.items()
         ),
         graphs=(Graph(member=GRAPH, precision="fp32"),),

@@ -14,6 +14,8 @@ import torch
 
 from vad_edge.errors import EngineError
 from vad_edge.inference.tensors import NEXT
+from vad_edge_export.compact import compact_constants
+from vad_edge_export.region import note_learned
 from vad_edge_training.models.step import StepModel
 
 OPSET: Final = 18
@@ -61,6 +63,9 @@ def export_step_graph(model: StepModel) -> bytes:
         raise EngineError(f"model {spec.name!r} cannot become an ONNX graph: {reason}") from error
     _check_symbols(graph, spec.name)
     _forget_where_it_was_made(graph)
+    learned = {name for name, _ in model.named_parameters()}
+    compact_constants(graph, keep=frozenset(learned))
+    note_learned(graph, learned)
     data: bytes = graph.SerializeToString()
     return data
 

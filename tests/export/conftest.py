@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from pathlib import Path
+
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -10,7 +13,10 @@ from torch import Tensor
 from vad_edge.bundle.archive import Bundle, read_bundle, write_bundle
 from vad_edge.bundle.manifest import Provenance
 from vad_edge_export.lower import lower
+from vad_edge_export.package import ExportReport, export_bundle
+from vad_edge_training.fit import train_model
 from vad_edge_training.models.step import StepModel, StepSpec
+from vad_edge_training.schedule import FitConfig
 
 
 class TinyModel(StepModel):
@@ -61,3 +67,37 @@ def graph(bundle: Bundle) -> bytes:
 @pytest.fixture(scope="session")
 def frames() -> NDArray[np.uint8]:
     return np.random.default_rng(0).integers(0, 256, (12, 32, 48, 3), np.uint8)
+
+
+CONFIG = {"height": 32, "width": 48, "channels": 4, "history": 2}
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six clips of a bright block that walks over noise, as folders of images."""
+    root = tmp_path_factory.mktemp("data")
+    random = np.random.default_rng(0)
+    for clip in range(6):
+        folder = root / "training" / f"{clip:02d}"
+        folder.mkdir(parents=True)
+        for index in range(60):
+            image = random.integers(90, 110, (32, 48, 3)).astype(np.uint8)
+            image[8:20, (index + 7 * clip) % 40 :][:, :8] = 200
+            cv2.imwrite(str(folder / f"{index:03d}.png"), image)
+    (root / "testing").mkdir()
+    (root / "labels.csv").write_text("clip,frame0,abnormal\n")
+    (root / "dataset.toml").write_text('name = "walking block"\nfps = 10.0\nsynthetic = true\n')
+    return root
+
+
+@pytest.fixture(scope="session")
+def checkpoint(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    output = tmp_path_factory.mktemp("training")
+    fit = FitConfig(epochs=1, stride=16)
+    trained = train_model(data, output, config=CONFIG, fit=fit, cache=output / "cache", progress_bar=False)
+    return trained.best
+
+
+@pytest.fixture(scope="session")
+def exported(checkpoint: Path, data: Path, tmp_path_factory: pytest.TempPathFactory) -> ExportReport:
+    return export_bundle(checkpoint, tmp_path_factory.mktemp("bundle") / "block.vadb", data=data)

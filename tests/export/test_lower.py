@@ -15,6 +15,12 @@ def test_the_manifest_says_what_the_model_says(bundle: Bundle, model: StepModel)
     assert {state.name: state.shape for state in manifest.states} == spec.states
 
 
+def test_states_that_begin_at_zero_need_no_member(bundle: Bundle) -> None:
+    initial = {state.name: state.initial for state in bundle.manifest.states}
+    assert initial == {"background": "initial.background.npy", "seen": None}
+    np.testing.assert_array_equal(bundle.initial_state("seen"), np.zeros(1, np.float32))
+
+
 def test_the_trained_initial_state_is_in_the_bundle(bundle: Bundle, model: StepModel) -> None:
     stored = bundle.initial_state("background")
     np.testing.assert_array_equal(stored, model.get_buffer("initial_background").numpy())

@@ -15,10 +15,14 @@ from tests.support.tiny_models import TINY
 
 from vad_edge.bundle.archive import read_bundle, write_bundle
 from vad_edge.bundle.manifest import Provenance
-from vad_edge.inference.onnxruntime_engine import OnnxRuntimeEngine
+from vad_edge.inference.onnxruntime_engine import OnnxRuntimeEngine, open_session
+from vad_edge_export.half import to_half
+from vad_edge_export.int8 import to_int8
 from vad_edge_export.lower import GRAPH, lower
+from vad_edge_export.observe import activation_ranges
 from vad_edge_export.onnx import BATCH
 from vad_edge_export.parity import check_parity
+from vad_edge_export.region import learned_layers
 from vad_edge_training.models.registry import MODELS, build
 from vad_edge_training.models.step import StepModel
 
@@ -64,6 +68,22 @@ def test_onnx_runtime_runs_it_as_torch_does(lowered: Lowered) -> None:
     with contextlib.closing(OnnxRuntimeEngine(bundle, bundle.graph(), 2, threads=1)) as engine:
         parity = check_parity(model, engine, moving_frames(model.spec.height, model.spec.width), steps=60)
     assert parity.max_rel_score < 1e-3
+
+
+def test_its_network_runs_in_int8_and_tensorrt_compiles_it_in_half_precision_and_int8(
+    lowered: Lowered,
+) -> None:
+    model, graph, path = lowered
+    bundle = read_bundle(path)
+    layers = learned_layers(onnx.load_from_string(graph))
+    assert layers
+    frames = moving_frames(model.spec.height, model.spec.width)[:8]
+    ranges = activation_ranges(bundle, layers, [frames])
+    for contents in (to_half(graph), to_int8(graph, layers, ranges, "tensorrt")):
+        engine, _ = compile_ahead(contents)
+        assert len(engine) > 1000
+    fast = to_int8(graph, layers, ranges, "onnxruntime")
+    assert len(open_session(fast, threads=1, where="here").get_inputs()) == 4 + len(model.spec.states)
 
 
 def test_tensorrt_compiles_it_ahead_of_time(lowered: Lowered) -> None:

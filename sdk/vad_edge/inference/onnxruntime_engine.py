@@ -66,7 +66,7 @@ class OnnxRuntimeEngine:
         manifest = bundle.manifest
         where = f"{bundle.path}: {graph.member}"
         runtime = _load_onnxruntime()
-        self._session = _open_session(runtime, bundle.member(graph.member), threads, where)
+        self._session = open_session(bundle.member(graph.member), threads, where)
         inputs_found, outputs_found = self._session.get_inputs(), self._session.get_outputs()
         check_graph(manifest, _tensors(inputs_found), _tensors(outputs_found), where)
 
@@ -148,7 +148,13 @@ def _load_onnxruntime() -> ModuleType:
     return module
 
 
-def _open_session(runtime: ModuleType, graph: bytes, threads: int | None, where: str) -> Any:
+def open_session(graph: bytes, threads: int | None, where: str) -> Any:
+    """An ONNX Runtime session on the CPU.
+
+    threads is how many cores it may use, all this process may run on where None. Raises EngineError, naming
+    `where`, for a graph ONNX Runtime cannot load.
+    """
+    runtime = _load_onnxruntime()
     options = runtime.SessionOptions()
     options.intra_op_num_threads = threads or len(os.sched_getaffinity(0))
     options.inter_op_num_threads = 1

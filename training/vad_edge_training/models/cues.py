@@ -17,7 +17,7 @@ class BlockMatching(nn.Module):
     """
 
     shift_bank: Tensor
-    displacements: Tensor
+    moments: Tensor
 
     def __init__(self, radius: int, block: int, sharpness: float, stride: int) -> None:
         super().__init__()
@@ -26,10 +26,12 @@ class BlockMatching(nn.Module):
         self.stride = stride
         self.sharpness = sharpness
         side = 2 * radius + 1
-        self.register_buffer("shift_bank", torch.eye(side * side).view(side * side, 1, side, side))
+        shifts = torch.eye(side * side).view(side * side, 1, side, side)
+        self.register_buffer("shift_bank", shifts, persistent=False)
         steps = torch.arange(-radius, radius + 1, dtype=torch.float32)
         grid = torch.stack(torch.meshgrid(steps, steps, indexing="ij")).reshape(2, side * side, 1, 1)
-        self.register_buffer("displacements", grid)
+        moments = torch.cat((grid, torch.ones(1, side * side, 1, 1)))
+        self.register_buffer("moments", moments, persistent=False)
 
     def forward(self, previous: Tensor, current: Tensor) -> Tensor:
         """Speed in pixels a frame.
@@ -40,8 +42,11 @@ class BlockMatching(nn.Module):
         edge = self.radius
         shifted = F.conv2d(F.pad(previous, (edge, edge, edge, edge), mode="replicate"), self.shift_bank)
         difference = box_mean((shifted - current).abs(), self.block, self.stride)
-        likelihood = torch.softmax(-self.sharpness * difference, dim=1)
-        velocity = F.conv2d(likelihood, self.displacements)
+        closeness = -self.sharpness * difference
+        # The softmax, but for its last division, which comes after the sum: engines are slow across channels.
+        likelihood = (closeness - closeness.amax(dim=1, keepdim=True)).exp()
+        down, across, total = F.conv2d(likelihood, self.moments).split(1, dim=1)
+        velocity = torch.cat((down, across), dim=1) / total
         return velocity.pow(2).sum(dim=1, keepdim=True).add(1e-6).sqrt()
 
 

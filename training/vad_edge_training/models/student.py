@@ -64,6 +64,7 @@ class Student(Model, StepModel):
     initial_background: Tensor
     initial_maps: Tensor
     gray_weights: Tensor
+    cell_weights: Tensor
 
     def __init__(self, config: StudentConfig) -> None:
         super().__init__()
@@ -82,6 +83,8 @@ class Student(Model, StepModel):
         for name, shape in shapes.items():
             self.register_buffer(f"initial_{name}", torch.zeros(shape))
         self.register_buffer("gray_weights", torch.tensor(GRAY_OF_BGR).view(1, 3, 1, 1))
+        cell = torch.full((1, 3, CELL, CELL), 1 / (3 * CELL * CELL))
+        self.register_buffer("cell_weights", cell, persistent=False)
         self.spec = StepSpec(
             name="student",
             height=config.height,
@@ -138,9 +141,9 @@ class Student(Model, StepModel):
         place = weight.unsqueeze(1)
 
         predicted = 255.0 * self.predictor(features, previous / 255.0)
-        unexpected = _cell_mean((predicted - pixels).pow(2)) * place
+        unexpected = self._cell_mean((predicted - pixels).pow(2)) * place
         distance = (pixels - background).abs()
-        strangeness = _cell_mean(distance.pow(2)) * place
+        strangeness = self._cell_mean(distance.pow(2)) * place
         speed = self._foreground_speed(previous, pixels, distance) * place
 
         windows = torch.cat((unexpected, speed, strangeness), dim=1)
@@ -163,7 +166,10 @@ class Student(Model, StepModel):
         return mean_over_foreground(speed, share, self.config.motion_window, self.config.filled)
 
     def _gray(self, image: Tensor) -> Tensor:
-        return (image * self.gray_weights).sum(dim=1, keepdim=True)
+        return F.conv2d(image, self.gray_weights)
+
+    def _cell_mean(self, image: Tensor) -> Tensor:
+        return F.conv2d(image, self.cell_weights, stride=CELL)
 
     def _suspicion(self, maps: Tensor) -> Tensor:
         # Grey levels of prediction error, times one plus the speed: points at the anomaly more often than
@@ -181,7 +187,3 @@ class Student(Model, StepModel):
 
 def _by_cue(maps: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return maps[:, 0:1], maps[:, 1:2], maps[:, 2:3]
-
-
-def _cell_mean(image: Tensor) -> Tensor:
-    return F.avg_pool2d(image.mean(dim=1, keepdim=True), CELL)

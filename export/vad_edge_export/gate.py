@@ -1,0 +1,104 @@
+"""What a lowered graph costs in accuracy, against the graph it was made from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vad_edge.bundle.archive import Bundle
+from vad_edge.bundle.manifest import Graph
+from vad_edge.inference.onnxruntime_engine import OnnxRuntimeEngine
+from vad_edge.scoring.calibrate import fit_calibration
+from vad_edge.scoring.tail import tail_surprise
+from vad_edge_export.anomalies import Flags, Frames, with_anomaly
+from vad_edge_training.metrics import frame_auc
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """Sequences a graph is judged on: normal ones, and the same with a synthetic anomaly each."""
+
+    normal: Sequence[Frames]
+    spoiled: Sequence[Frames]
+    truth: Sequence[Flags]
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """A lowered graph beside its fp32 original, on the same frames.
+
+    auc is the fused score's, online; auc_drop how much lower than the original's it is, at least 0.
+    score_correlation is the lowest of the cues' Pearson correlations, max_abs_diff the largest difference
+    of a score.
+    """
+
+    auc: float
+    auc_drop: float
+    score_correlation: float
+    max_abs_diff: float
+
+
+def make_trial(normal: Sequence[Frames]) -> Trial:
+    """A trial from normal sequences, the kinds of anomaly in turn. Raises ValueError for short ones."""
+    pairs = [with_anomaly(frames, kind) for kind, frames in enumerate(normal)]
+    return Trial(normal, [frames for frames, _ in pairs], [flags for _, flags in pairs])
+
+
+class Judge:
+    """Runs graphs of one bundle on a trial; the fp32 graph's answers are kept."""
+
+    def __init__(self, bundle: Bundle, trial: Trial) -> None:
+        self._bundle = bundle
+        self._trial = trial
+        original = bundle.graph("fp32")
+        self._scores, self.auc = self._judge(bundle, original)
+
+    def cost(self, bundle: Bundle, graph: Graph) -> Cost:
+        """What `graph` of `bundle`, made from the original, costs."""
+        scores, auc = self._judge(bundle, graph)
+        original = self._scores
+        correlations = [
+            float(np.corrcoef(original[:, cue], scores[:, cue])[0, 1])
+            for cue in range(scores.shape[1])
+            if original[:, cue].std() > 0
+        ]
+        return Cost(
+            auc=auc,
+            auc_drop=max(self.auc - auc, 0.0),
+            score_correlation=min(correlations, default=1.0),
+            max_abs_diff=float(np.abs(original - scores).max()),
+        )
+
+    def _judge(self, bundle: Bundle, graph: Graph) -> tuple[FloatArray, float]:
+        """The scores of all spoiled frames that have one, (N, K), and the fused score's AUC."""
+        manifest = bundle.manifest
+        warmup = manifest.clock.warmup_frames
+        normal = np.concatenate([scores_of(bundle, graph, frames)[warmup:] for frames in self._trial.normal])
+        tails = fit_calibration(normal, manifest.cues, fps=manifest.clock.fps).cues
+        spoiled = [scores_of(bundle, graph, frames)[warmup:] for frames in self._trial.spoiled]
+        fused = [
+            np.sum([tail_surprise(tails[cue], rows[:, k]) for k, cue in enumerate(manifest.cues)], axis=0)
+            for rows in spoiled
+        ]
+        delay = manifest.clock.delay_frames
+        truth = [np.roll(flags, delay)[warmup:] for flags in self._trial.truth]
+        return np.concatenate(spoiled), frame_auc(fused, truth).micro_online
+
+
+def scores_of(bundle: Bundle, graph: Graph, frames: Frames) -> FloatArray:
+    """The raw scores of one sequence from the initial state: (T, H, W, 3) -> (T, K)."""
+    engine = OnnxRuntimeEngine(bundle, graph, batch=1)
+    try:
+        rows = []
+        for number, frame in enumerate(frames):
+            engine.inputs.frame[0] = frame
+            engine.inputs.reset[0] = number == 0
+            rows.append(engine.step().score[0].astype(np.float64))
+        return np.array(rows)
+    finally:
+        engine.close()

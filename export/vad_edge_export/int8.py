@@ -1,0 +1,86 @@
+"""A step graph with its network in INT8, by explicit Q/DQ nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Final, Literal
+
+import numpy as np
+import onnx
+
+from vad_edge_export.region import network_region
+
+Ranges = Mapping[str, tuple[float, float]]
+
+HEADROOM: Final = 1.25
+"""How far beyond normal footage the scales reach: what is clipped is what was to be seen."""
+
+
+def to_int8(
+    graph: bytes, layers: Collection[str], ranges: Ranges, backend: Literal["onnxruntime", "tensorrt"]
+) -> bytes:
+    """The graph with `layers`, and what stands between them, in INT8; everything else stays as it is.
+
+    Weights are symmetric and per channel, activations per tensor. For TensorRT activations are symmetric
+    int8 and biases stay fp32, which is all it takes; ONNX Runtime on a CPU is faster with asymmetric uint8
+    and int32 biases. ranges: of each tensor that is quantized, for instance by `SequenceRunner.ranges`.
+    """
+    from onnxruntime.quantization import QuantType
+    from onnxruntime.quantization.calibrate import CalibrationMethod, TensorData, TensorsData
+    from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
+
+    model = onnx.load_model_from_string(graph)
+    for_tensorrt = backend == "tensorrt"
+    data = {
+        name: TensorData(lowest=np.float32(low), highest=np.float32(high))
+        for name, (low, high) in ranges.items()
+    }
+    inside = network_region(model, layers)
+    quantizer = QDQQuantizer(
+        model,
+        per_channel=True,
+        reduce_range=False,
+        weight_qType=QuantType.QInt8,
+        activation_qType=QuantType.QInt8 if for_tensorrt else QuantType.QUInt8,
+        tensors_range=TensorsData(CalibrationMethod.MinMax, data),
+        nodes_to_quantize=inside,
+        nodes_to_exclude=[],
+        op_types_to_quantize=sorted({node.op_type for node in model.graph.node if node.name in set(inside)}),
+        extra_options={
+            "ActivationSymmetric": for_tensorrt,
+            "WeightSymmetric": True,
+            "QuantizeBias": not for_tensorrt,
+        },
+    )
+    quantizer.quantize_model()
+    quantizer.model.topological_sort()
+    quantized = quantizer.model.model
+    del quantized.graph.value_info[:]
+    onnx.checker.check_model(quantized, full_check=True)
+    contents: bytes = quantized.SerializeToString()
+    return contents
+
+
+def activations(graph: bytes, layers: Collection[str]) -> list[str]:
+    """Names of the tensors that get a scale when `layers` are quantized."""
+    model = onnx.load_model_from_string(graph)
+    constants = {constant.name for constant in model.graph.initializer}
+    inside = set(network_region(model, layers))
+    touched = (
+        name for node in model.graph.node if node.name in inside for name in (*node.input, *node.output)
+    )
+    return sorted({name for name in touched if name and name not in constants})
+
+
+def with_outputs(graph: bytes, names: Collection[str]) -> bytes:
+    """The graph with inner tensors among its outputs."""
+    model = onnx.shape_inference.infer_shapes(onnx.load_model_from_string(graph))
+    known = {value.name: value for value in model.graph.value_info}
+    model.graph.output.extend(known[name] for name in names)
+    data: bytes = model.SerializeToString()
+    return data
+
+
+def widened(low: float, high: float, headroom: float = HEADROOM) -> tuple[float, float]:
+    """A range with room beyond what was seen; zero is always in it."""
+    return min(low, 0.0) * headroom, max(high, 0.0) * headroom
