@@ -21,6 +21,7 @@ COMMANDS = {
     "export": "export",
     "quantize": "quantize",
     "compile": "compile",
+    "benchmark": "benchmark",
     "sensors": "sensors",
     "bundle": "bundle",
     "scene": "scene",

@@ -45,8 +45,8 @@ class BlockMatching(nn.Module):
         closeness = -self.sharpness * difference
         # The softmax, but for its last division, which comes after the sum: engines are slow across channels.
         likelihood = (closeness - closeness.amax(dim=1, keepdim=True)).exp()
-        down, across, total = F.conv2d(likelihood, self.moments).split(1, dim=1)
-        velocity = torch.cat((down, across), dim=1) / total
+        moments = F.conv2d(likelihood, self.moments)
+        velocity = moments[:, :2] / moments[:, 2:]
         return velocity.pow(2).sum(dim=1, keepdim=True).add(1e-6).sqrt()
 
 

@@ -1,0 +1,94 @@
+"""`vad-edge benchmark`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from vad_edge.cli.types import PRECISION
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vad_edge.bundle.manifest import Precision
+    from vad_edge.inference.benchmark import Row
+
+
+@click.command(name="benchmark")
+@click.option("--bundle", required=True, type=click.Path(path_type=Path), help="The model, NAME.vadb.")
+@click.option(
+    "--precision",
+    "precisions",
+    type=PRECISION,
+    multiple=True,
+    help="Once for each; all that the bundle has by default.",
+)
+@click.option(
+    "--cameras",
+    type=click.IntRange(min=1, max=64),
+    multiple=True,
+    default=(1, 4),
+    show_default=True,
+    help="How many share one call; once for each.",
+)
+@click.option("--engine", default="auto", show_default=True, help="Inference backend.")
+@click.option("--threads", type=click.IntRange(min=1), help="Cores the engine may use; all by default.")
+@click.option("--steps", type=click.IntRange(min=10), default=200, show_default=True, help="Steps to time.")
+@click.option("--plot", type=click.Path(path_type=Path), help="Also draw it: a PNG, SVG or PDF.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+def command(
+    bundle: Path,
+    precisions: tuple[Precision, ...],
+    cameras: tuple[int, ...],
+    engine: str,
+    threads: int | None,
+    steps: int,
+    plot: Path | None,
+    as_json: bool,
+) -> None:
+    """Time a bundle's engines here, alone and with several cameras in one call.
+
+    Each is measured in a process of its own on frames of noise, without cameras, decoding and sensors.
+
+    \b
+    vad-edge benchmark --bundle my.vadb
+    vad-edge benchmark --bundle my.vadb --precision fp32 --precision int8 --cameras 1 --cameras 4 --json
+    """
+    from vad_edge.bundle.archive import read_bundle
+    from vad_edge.cli.progress import progress_bars
+    from vad_edge.inference.benchmark import Case, benchmark
+
+    there = dict.fromkeys(graph.precision for graph in read_bundle(bundle).manifest.graphs)
+    cases = [
+        Case(engine, precision, count, threads) for precision in precisions or there for count in cameras
+    ]
+    with progress_bars() as report:
+        rows = benchmark(
+            bundle, cases, steps=steps, on_progress=lambda done: report("measuring", done, len(cases))
+        )
+    if plot is not None:
+        from vad_edge.report.benchmark_plot import plot_benchmark
+
+        plot_benchmark(rows, plot)
+    if as_json:
+        click.echo(json.dumps({"rows": [row.to_dict() for row in rows]}))
+    else:
+        _show(rows)
+
+
+def _show(rows: Sequence[Row]) -> None:
+    from rich.console import Console
+    from rich.table import Column, Table
+
+    figures = ("cameras", "frames/s", "p50 ms", "p99 ms", "CPU ms", "MB", "start s")
+    table = Table(
+        Column("engine", no_wrap=True), *(Column(figure, justify="right") for figure in figures), box=None
+    )
+    for row in rows:
+        values = (row.fps, row.p50_ms, row.p99_ms, row.cpu_ms)
+        ends = (f"{row.rss_mb:.0f}", f"{row.cold_start_s:.2f}")
+        table.add_row(row.engine, str(row.cameras), *(f"{value:.1f}" for value in values), *ends)
+    Console().print(table)

@@ -1,0 +1,176 @@
+"""What a bundle's engines cost here: each measured in a process of its own, so that memory is its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import psutil
+
+from vad_edge.bundle.archive import read_bundle
+from vad_edge.bundle.manifest import Precision
+from vad_edge.errors import EngineError
+
+WARMUP_STEPS: Final = 5
+_WORKER: Final = (sys.executable, "-m", "vad_edge.inference.benchmark")
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One thing to measure: engine as `open_engine` takes it, precision None for the fastest there is."""
+
+    engine: str
+    precision: Precision | None
+    cameras: int
+    threads: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What one case cost.
+
+    A step scores one frame of every camera; fps counts the frames of all of them. Milliseconds are a step's,
+    cpu_ms the processor time of all threads. rss_mb is the process's peak. cold_start_s is from starting the
+    process to the first score, warm_start_s from opening the engine once more.
+    """
+
+    engine: str
+    precision: str
+    cameras: int
+    steps: int
+    fps: float
+    p50_ms: float
+    p90_ms: float
+    p99_ms: float
+    cpu_ms: float
+    rss_mb: float
+    cold_start_s: float
+    warm_start_s: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self)
+
+
+def benchmark(
+    bundle: Path,
+    cases: Sequence[Case],
+    *,
+    steps: int = 200,
+    on_progress: Callable[[int], None] = lambda done: None,
+) -> list[Row]:
+    """Measure each case, one after another, on frames of noise; on_progress gets how many are done.
+
+    Raises BundleError for a bundle that cannot be read, EngineError for a case that cannot run here.
+    """
+    read_bundle(bundle)
+    rows = []
+    for done, case in enumerate(cases):
+        on_progress(done)
+        rows.append(_in_a_process(bundle, case, steps))
+    on_progress(len(cases))
+    return rows
+
+
+def _in_a_process(bundle: Path, case: Case, steps: int) -> Row:
+    job = json.dumps({"bundle": str(bundle), "steps": steps, "case": asdict(case)})
+    ended = subprocess.run(_WORKER, input=job, capture_output=True, text=True, check=False)  # noqa: S603
+    answer = _last_json(ended.stdout)
+    if answer is None:
+        last = ended.stderr.strip().rpartition("\n")[2] or f"it ended with code {ended.returncode}"
+        raise EngineError(f"the measuring process failed: {last}", where=_name(case))
+    if "error" in answer:
+        raise EngineError(answer["error"], where=_name(case))
+    return Row(**answer)
+
+
+def _name(case: Case) -> str:
+    return f"{case.engine} {case.precision or 'fastest'}, {case.cameras} cameras"
+
+
+def _last_json(text: str) -> dict[str, Any] | None:
+    try:
+        answer = json.loads(text.strip().rpartition("\n")[2])
+    except ValueError:
+        return None
+    return answer if isinstance(answer, dict) else None
+
+
+def measure(bundle: Path, case: Case, steps: int) -> Row:
+    """Measure one case in this process, whose start and peak memory count as the case's."""
+    from vad_edge.inference.select import open_engine
+
+    opened = read_bundle(bundle)
+    engine = open_engine(
+        opened,
+        batch=case.cameras,
+        engine=case.engine,
+        precision=case.precision,
+        threads=case.threads,
+    )
+    noise = np.random.default_rng(0)
+    frames = noise.integers(0, 256, (4, *engine.inputs.frame.shape), np.uint8)
+    engine.inputs.frame[:] = frames[0]
+    engine.step()
+    cold_s = time.time() - psutil.Process().create_time()
+    for _ in range(WARMUP_STEPS):
+        engine.step()
+    taken = np.empty(steps)
+    cpu_began = time.process_time()
+    for step in range(steps):
+        engine.inputs.frame[:] = frames[step % len(frames)]
+        began = time.perf_counter()
+        engine.step()
+        taken[step] = time.perf_counter() - began
+    cpu_s = time.process_time() - cpu_began
+    name, precision = engine.name, engine.graph.precision
+    engine.close()
+    began = time.perf_counter()
+    again = open_engine(
+        opened, batch=case.cameras, engine=case.engine, precision=precision, threads=case.threads
+    )
+    again.step()
+    warm_s = time.perf_counter() - began
+    again.close()
+    p50, p90, p99 = (float(1000.0 * np.percentile(taken, share)) for share in (50, 90, 99))
+    return Row(
+        engine=name,
+        precision=precision,
+        cameras=case.cameras,
+        steps=steps,
+        fps=case.cameras * steps / float(taken.sum()),
+        p50_ms=p50,
+        p90_ms=p90,
+        p99_ms=p99,
+        cpu_ms=1000.0 * cpu_s / steps,
+        rss_mb=_peak_rss_bytes() / 1e6,
+        cold_start_s=cold_s,
+        warm_start_s=warm_s,
+    )
+
+
+def _peak_rss_bytes() -> int:
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def _work() -> None:
+    job = json.load(sys.stdin)
+    try:
+        answer = measure(Path(job["bundle"]), Case(**job["case"]), job["steps"]).to_dict()
+    except EngineError as error:
+        answer = {"error": str(error)}
+    sys.stdout.write(json.dumps(answer) + os.linesep)
+
+
+if __name__ == "__main__":
+    _work()

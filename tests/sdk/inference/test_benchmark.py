@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+import vad_edge.inference.benchmark as module
+from vad_edge.bundle.archive import Bundle
+from vad_edge.cli import main
+from vad_edge.errors import BundleError, EngineError
+from vad_edge.inference.benchmark import Case, benchmark
+
+
+def test_each_case_is_measured_in_a_process_of_its_own(bundle: Bundle) -> None:
+    seen: list[int] = []
+    rows = benchmark(
+        bundle.path,
+        [Case("auto", "fp32", 1), Case("onnxruntime", None, 3, threads=1)],
+        steps=10,
+        on_progress=seen.append,
+    )
+    assert [(row.engine, row.cameras) for row in rows] == [
+        ("onnxruntime-cpu fp32", 1),
+        ("onnxruntime-cpu fp32", 3),
+    ]
+    assert seen == [0, 1, 2]
+    for row in rows:
+        assert 0 < row.p50_ms <= row.p90_ms <= row.p99_ms
+        assert row.fps > 0
+        assert row.cpu_ms > 0
+        assert row.rss_mb > 10
+        assert row.cold_start_s > 0
+        assert row.warm_start_s > 0
+
+
+def test_a_precision_the_bundle_has_not_got_is_refused_with_the_case(bundle: Bundle) -> None:
+    with pytest.raises(EngineError, match=r"auto int8, 2 cameras: .*it has no int8 graph"):
+        benchmark(bundle.path, [Case("auto", "int8", 2)], steps=10)
+
+
+def test_a_bundle_that_is_not_there_is_refused_before_anything_is_measured(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="cannot be read"):
+        benchmark(tmp_path / "none.vadb", [Case("auto", None, 1)])
+
+
+def test_a_measuring_process_that_dies_is_told_with_its_last_words(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dying = (sys.executable, "-c", "import sys; sys.exit('no room left')")
+    monkeypatch.setattr(module, "_WORKER", dying)
+    with pytest.raises(EngineError, match="the measuring process failed: no room left"):
+        benchmark(bundle.path, [Case("auto", None, 1)], steps=10)
+
+
+def test_the_command_prints_rows_and_draws_them(bundle: Bundle, tmp_path: Path) -> None:
+    plot = tmp_path / "plot.png"
+    arguments = ["benchmark", f"--bundle={bundle.path}", "--cameras=1", "--cameras=2", "--steps=10"]
+    found = CliRunner().invoke(main, [*arguments, f"--plot={plot}", "--json"])
+    assert found.exit_code == 0, found.output
+    rows = json.loads(found.stdout)["rows"]
+    assert [(row["precision"], row["cameras"]) for row in rows] == [("fp32", 1), ("fp32", 2)]
+    assert {"engine", "fps", "p50_ms", "p99_ms", "rss_mb"} <= rows[0].keys()
+    assert plot.read_bytes().startswith(b"\x89PNG")
+    assert "onnxruntime-cpu fp32" in CliRunner().invoke(main, arguments).stdout
