@@ -21,6 +21,7 @@ COMMANDS = {
     "export": "export",
     "quantize": "quantize",
     "compile": "compile",
+    "parity": "parity",
     "benchmark": "benchmark",
     "sensors": "sensors",
     "bundle": "bundle",

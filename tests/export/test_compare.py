@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from vad_edge.bundle.archive import read_bundle, write_bundle
+from vad_edge.cli import main
+from vad_edge.errors import EngineError
+from vad_edge_export.compare import compare_bundle
+from vad_edge_export.package import ExportReport
+from vad_edge_export.quantize import quantize_bundle
+
+
+@pytest.fixture(scope="module")
+def labelled(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The normal clips, and one labelled clip in which the block jumps."""
+    root = tmp_path_factory.mktemp("labelled")
+    (root / "training").symlink_to(data / "training")
+    folder = root / "testing" / "00"
+    folder.mkdir(parents=True)
+    random = np.random.default_rng(1)
+    rows = ["clip,frame0,abnormal"]
+    for index in range(60):
+        image = random.integers(90, 110, (32, 48, 3)).astype(np.uint8)
+        abnormal = 30 <= index < 45
+        left = (17 * index if abnormal else index) % 40
+        image[8:20, left : left + 8] = 200
+        cv2.imwrite(str(folder / f"{index:03d}.png"), image)
+        rows.append(f"00,{index},{int(abnormal)}")
+    (root / "labels.csv").write_text("\n".join(rows) + "\n")
+    (root / "dataset.toml").write_text('name = "jumping block"\nfps = 10.0\nsynthetic = true\n')
+    return root
+
+
+@pytest.fixture(scope="module")
+def bundle(exported: ExportReport, labelled: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    output = tmp_path_factory.mktemp("compared") / "block.vadb"
+    report = quantize_bundle(exported.path, output, data=labelled, max_auc_drop=0.05)
+    assert report.tested is not None
+    (fast,) = (graph for graph in report.graphs if graph.backend == "onnxruntime")
+    assert fast.tested is not None
+    assert abs(fast.tested["micro_online"] - report.tested["micro_online"]) <= 0.05
+    return output
+
+
+def test_every_precision_that_can_run_here_is_compared_with_fp32(bundle: Path, labelled: Path) -> None:
+    found = compare_bundle(bundle, labelled)
+    ours = [row for row in found.rows if row.engine.startswith("onnxruntime")]
+    assert [row.precision for row in ours] == ["fp32", "fp16", "int8"]
+    assert ours[0].score_correlation == pytest.approx(1.0)
+    assert ours[0].max_abs_diff == 0.0
+    for row in ours:
+        assert row.auc is not None
+        assert row.auc > 0.5
+        assert row.score_correlation > 0.99
+        assert row.p50_ms > 0
+    assert ours[2].bytes < ours[0].bytes
+    assert ours[2].max_abs_diff > 0.0
+
+
+def test_the_command_prints_a_row_for_each(bundle: Path, labelled: Path) -> None:
+    found = CliRunner().invoke(main, ["parity", f"--bundle={bundle}", f"--data={labelled}", "--json"])
+    assert found.exit_code == 0, found.output
+    rows = json.loads(found.stdout)["rows"]
+    assert {"auc", "score_correlation", "max_abs_diff", "bytes", "p50_ms"} <= rows[0].keys()
+
+
+def test_without_fp32_there_is_nothing_to_compare_with(bundle: Path, labelled: Path, tmp_path: Path) -> None:
+    opened = read_bundle(bundle)
+    graphs = tuple(graph for graph in opened.manifest.graphs if graph.precision != "fp32")
+    members = {
+        name: opened.member(name) for name in opened.manifest.members if name != opened.graph("fp32").member
+    }
+    write_bundle(tmp_path / "b.vadb", opened.manifest.model_copy(update={"graphs": graphs}), members)
+    with pytest.raises(EngineError, match="onnxruntime fp32 cannot run: the bundle has no such graph"):
+        compare_bundle(tmp_path / "b.vadb", labelled)
