@@ -74,6 +74,10 @@ class Config(Protocol):
         """Limit a pool to this many bytes."""
         ...
 
+    def clear_flag(self, flag: Any, /) -> None:
+        """Turn a builder flag off."""
+        ...
+
     def set_flag(self, flag: Any, /) -> None:
         """Set a builder flag."""
         ...

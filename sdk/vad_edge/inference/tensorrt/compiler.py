@@ -67,6 +67,7 @@ def compile_graph(flavour: Flavour, graph: bytes, options: CompileOptions, repor
     config = _make(builder.create_builder_config, "gives no builder configuration", messages)
     if abilities.workspace_limit:
         config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, options.workspace_mb * _MIB)
+    _keep_full_precision(trt, config)
     if options.dla:
         _use_dla(trt, builder, config, abilities)
     _aim(trt, config, abilities, options.target, messages)
@@ -125,6 +126,13 @@ def _refusal(error: ParserError) -> str:
     name = getattr(error, "node_name", lambda: "")()
     place = f"node {error.node()}" + (f" {name!r}" if name else "")
     return f"{operator} at {place} ({error.desc()})"
+
+
+def _keep_full_precision(trt: Any, config: Config) -> None:
+    """Single precision stays single: with TF32, which is on by default, squares lose three digits."""
+    tf32 = getattr(trt.BuilderFlag, "TF32", None)
+    if tf32 is not None:
+        config.clear_flag(tf32)
 
 
 def _use_dla(trt: Any, builder: Builder, config: Config, abilities: Capabilities) -> None:

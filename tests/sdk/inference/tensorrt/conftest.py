@@ -65,6 +65,9 @@ def make_fake(
         def set_memory_pool_limit(self, pool: Any, size: int) -> None:
             asked.append(("limit", pool.name, size))
 
+        def clear_flag(self, flag: Any) -> None:
+            asked.append(("no flag", flag.name))
+
         def set_flag(self, flag: Any) -> None:
             asked.append(("flag", flag.name))
 
@@ -127,7 +130,7 @@ def make_fake(
     fake.ILogger, fake.IProgressMonitor, fake.IBuilderConfig = ILogger, IProgressMonitor, IBuilderConfig
     fake.Builder, fake.OnnxParser = Builder, OnnxParser
     fake.NetworkDefinitionCreationFlag = enum.IntEnum("Creation", CREATION_FLAGS[version], start=0)
-    fake.BuilderFlag = enum.Enum("BuilderFlag", ["GPU_FALLBACK", "STRIP_PLAN", "VERSION_COMPATIBLE"])
+    fake.BuilderFlag = enum.Enum("BuilderFlag", ["GPU_FALLBACK", "STRIP_PLAN", "VERSION_COMPATIBLE", "TF32"])
     fake.MemoryPoolType = enum.Enum("MemoryPoolType", ["WORKSPACE", "TACTIC_DRAM"])
     fake.DeviceType = enum.Enum("DeviceType", ["GPU", "DLA"])
     if version == "8.6":

@@ -116,6 +116,12 @@ def test_a_dla_is_used_where_there_is_one_and_takes_no_range(fake_tensorrt: Make
     assert ("set_shape", "frame", (4, 4, 6), (4, 4, 6), (4, 4, 6)) in fake.asked
 
 
+def test_single_precision_stays_single(fake_tensorrt: MakeFake) -> None:
+    fake = fake_tensorrt()
+    compile_(fake)
+    assert ("no flag", "TF32") in fake.asked
+
+
 def test_timings_go_in_and_come_out(fake_tensorrt: MakeFake) -> None:
     options = CompileOptions(parse_target("local"), timing_cache=b"old ")
     assert compile_(fake_tensorrt(timings_of=b"old "), options).timing_cache == b"old more"
