@@ -50,7 +50,7 @@ def test_the_shipped_ped2_bundle_is_whole_and_labelled_as_research() -> None:
     assert all(graph.calibration is not None for graph in manifest.graphs)
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/architecture.md", "docs/results.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/architecture.md", "docs/devices.md", "docs/results.md"])
 def test_links_and_commands_in_the_docs_exist(page: str) -> None:
     text = (ROOT / page).read_text()
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", text):

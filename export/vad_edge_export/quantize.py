@@ -45,6 +45,10 @@ class Lowered:
     kept_fp32: tuple[str, ...]
     tested: dict[str, float] | None = None
 
+    def measured(self) -> dict[str, float]:
+        """What the manifest keeps of it."""
+        return {f"trial_{name}": value for name, value in asdict(self.cost).items()} | (self.tested or {})
+
 
 @dataclass(frozen=True, slots=True)
 class QuantizeReport:
@@ -96,15 +100,20 @@ def quantize_bundle(
         calibration = calibrate(draft, work.held_out, fps=dataset.fps)
         final.append(graph.model_copy(update={"calibration": calibration}))
         report("calibration", (done + 1) / len(graphs))
+    tested = [lowered for lowered, _ in graphs]
+    original = None
     manifest = bundle.manifest.model_copy(update={"graphs": tuple(final)})
     with tempfile.TemporaryDirectory() as folder:
         candidate = Path(folder) / output.name
         write_bundle(candidate, manifest, members)
-        tested = [lowered for lowered, _ in graphs]
-        original = None
         if _has_labelled_clips(dataset):
             original, tested = _confirm(candidate, data, tested, max_auc_drop, report)
-    write_bundle(output, manifest, members)
+    measured = [original or {}, *(lowered.measured() for lowered in tested)]
+    told = tuple(
+        graph.model_copy(update={"measured": values})
+        for graph, values in zip(manifest.graphs, measured, strict=True)
+    )
+    write_bundle(output, manifest.model_copy(update={"graphs": told}), members)
     found = work.sensitivity() if sensitivity else work.known_sensitivity
     return QuantizeReport(output, work.judge.auc, original, tuple(tested), found)
 

@@ -9,6 +9,9 @@ from typing import Any
 import click
 
 
+_SHOWN = ("trial_auc_drop", "trial_score_correlation", "micro_online")
+
+
 @click.group(name="bundle")
 def command() -> None:
     """Look into bundles."""
@@ -59,4 +62,6 @@ def _graph_line(graph: dict[str, Any]) -> str:
     runner = "any engine" if graph["backend"] == "any" else graph["backend"]
     calibration = graph["calibration"]
     footage = f"calibrated on {calibration['seconds']:.0f} s" if calibration else "not calibrated"
-    return f"{graph['precision']} for {runner}, {graph['bytes'] / 1e6:.2f} MB, {footage}"
+    size = f"{graph['bytes'] / 1e6:.2f} MB"
+    found = [f"{name} {value:.4f}" for name, value in graph["measured"].items() if name in _SHOWN]
+    return ", ".join([f"{graph['precision']} for {runner}", size, footage, *found])
