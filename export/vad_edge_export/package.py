@@ -106,7 +106,7 @@ def calibrate(
     scores = []
     for index, clip in enumerate(clips):
         report("calibration", index / len(clips))
-        recording = score_recording(bundle, clip, fps=fps)
+        recording = score_recording(bundle, clip, engine="onnxruntime", fps=fps)
         begin = round(len(recording.scores) * skip)
         scores.append(recording.scores[begin:][recording.warm[begin:]])
     report("calibration", 1.0)
@@ -127,7 +127,7 @@ def _calibration_notes(calibration: Calibration) -> list[str]:
 def _parity(model: StepModel, bundle: Bundle, clips: Sequence[Path], fps: float | None) -> Parity:
     spec = model.spec
     frames = sample_frames(clips, height=spec.height, width=spec.width, fps=fps, limit=PARITY_FRAMES)
-    with contextlib.closing(open_engine(bundle, batch=PARITY_CAMERAS)) as engine:
+    with contextlib.closing(open_engine(bundle, batch=PARITY_CAMERAS, engine="onnxruntime")) as engine:
         return check_parity(model, engine, frames)
 
 

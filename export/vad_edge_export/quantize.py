@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
 import onnx
 
 from vad_edge.bundle.archive import Bundle, read_bundle, write_bundle
-from vad_edge.bundle.manifest import Graph, Precision
+from vad_edge.bundle.manifest import Graph
 from vad_edge.errors import DataError, EngineError
 from vad_edge_export.anomalies import MIN_FRAMES
+from vad_edge_export.confirm import Lowered, confirm, has_labelled_clips
 from vad_edge_export.footage import fingerprint, read_sequences
 from vad_edge_export.gate import Cost, Judge, make_trial
 from vad_edge_export.half import to_half
@@ -21,33 +22,13 @@ from vad_edge_export.int8 import Ranges, to_int8
 from vad_edge_export.observe import activation_ranges
 from vad_edge_export.package import Progress, calibrate
 from vad_edge_export.region import learned_layers
-from vad_edge_training.datasets.dataset import Dataset
 from vad_edge_training.datasets.layouts import open_dataset
-from vad_edge_training.evaluate import evaluate_bundle
 
 QUANTIZATION_SEQUENCES: Final = 8
 QUANTIZATION_FRAMES: Final = 60
 TRIAL_SEQUENCES: Final = 6
 TRIAL_FRAMES: Final = 100
 MAX_AUC_DROP: Final = 0.003
-
-Backend = Literal["onnxruntime", "tensorrt", "any"]
-
-
-@dataclass(frozen=True, slots=True)
-class Lowered:
-    """One lowered graph: its size, what it costs, and the layers that were left in fp32."""
-
-    precision: Precision
-    backend: Backend
-    bytes: int
-    cost: Cost
-    kept_fp32: tuple[str, ...]
-    tested: dict[str, float] | None = None
-
-    def measured(self) -> dict[str, float]:
-        """What the manifest keeps of it."""
-        return {f"trial_{name}": value for name, value in asdict(self.cost).items()} | (self.tested or {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +87,8 @@ def quantize_bundle(
     with tempfile.TemporaryDirectory() as folder:
         candidate = Path(folder) / output.name
         write_bundle(candidate, manifest, members)
-        if _has_labelled_clips(dataset):
-            original, tested = _confirm(candidate, data, tested, max_auc_drop, report)
+        if has_labelled_clips(dataset):
+            original, tested = confirm(candidate, data, tested, max_auc_drop, report)
     measured = [original or {}, *(lowered.measured() for lowered in tested)]
     told = tuple(
         graph.model_copy(update={"measured": values})
@@ -254,35 +235,3 @@ class _Work:
             f"{what} loses {cost.auc_drop:.4f} of the AUC {self.judge.auc:.4f} on held-out footage with"
             f" synthetic anomalies, more than {self._max_auc_drop:g}"
         )
-
-
-def _has_labelled_clips(dataset: Dataset) -> bool:
-    try:
-        return bool(dataset.testing)
-    except DataError:
-        return False
-
-
-def _confirm(
-    candidate: Path, data: Path, graphs: Sequence[Lowered], max_auc_drop: float, report: Progress
-) -> tuple[dict[str, float], list[Lowered]]:
-    """AUC on the labelled clips of fp32, and of the lowered graphs that are made for this machine."""
-    report("confirming", 0.0)
-    original = evaluate_bundle(candidate, data, precision="fp32").auc.to_dict()
-    report("confirming", 0.5)
-    confirmed = []
-    for lowered in graphs:
-        if lowered.backend != "onnxruntime":
-            confirmed.append(lowered)
-            continue
-        found = evaluate_bundle(candidate, data, precision=lowered.precision).auc.to_dict()
-        lost = original["micro_online"] - found["micro_online"]
-        if lost > max_auc_drop:
-            raise EngineError(
-                f"{lowered.precision} loses {lost:.4f} of the online AUC {original['micro_online']:.4f} on"
-                f" the labelled clips, more than {max_auc_drop:g}",
-                fix="give more quantization data, or raise --max-auc-drop",
-            )
-        confirmed.append(replace(lowered, tested=found))
-    report("confirming", 1.0)
-    return original, confirmed

@@ -8,7 +8,6 @@ from typing import Any
 
 import click
 
-
 _SHOWN = ("trial_auc_drop", "trial_score_correlation", "micro_online")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -12,6 +13,8 @@ from vad_edge.bundle.verdict import Verdict
 from vad_edge.errors import EngineError
 from vad_edge.inference.engine import Engine
 from vad_edge.inference.onnxruntime_engine import OnnxRuntimeEngine, onnxruntime_fits
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,23 @@ def _open_onnxruntime(bundle: Bundle, precision: Precision | None, batch: int, t
     return OnnxRuntimeEngine(bundle, bundle.graph(precision, "onnxruntime"), batch, threads)
 
 
-BACKENDS: Final = (Backend("onnxruntime", onnxruntime_fits, _open_onnxruntime),)
+# TensorRT's modules are imported when it is asked for: most machines have no use for them.
+def _tensorrt_fits(bundle: Bundle, precision: Precision | None) -> Verdict:
+    from vad_edge.inference.tensorrt.backend import tensorrt_fits
+
+    return tensorrt_fits(bundle, precision)
+
+
+def _open_tensorrt(bundle: Bundle, precision: Precision | None, batch: int, threads: int | None) -> Engine:
+    from vad_edge.inference.tensorrt.backend import open_tensorrt
+
+    return open_tensorrt(bundle, precision, batch, threads)
+
+
+BACKENDS: Final = (
+    Backend("tensorrt", _tensorrt_fits, _open_tensorrt),
+    Backend("onnxruntime", onnxruntime_fits, _open_onnxruntime),
+)
 """All there are, the one to prefer first."""
 
 
@@ -44,17 +63,44 @@ def open_engine(
 ) -> Engine:
     """The first backend that can run `bundle`, or the one named by `engine`.
 
-    batch is the number of cameras; precision is the fastest there is where None. Raises EngineError
-    for a name there is no backend of, and where none can run the bundle, with the reason of each.
+    batch is the number of cameras; precision is the fastest there is where None. With ``auto`` a backend that
+    should fit but cannot be opened is passed over with a warning. Raises EngineError for a name there is no
+    backend of, with the reason of the one that was named, and with the reason of each where none is left.
     """
-    candidates = [backend for backend in BACKENDS if engine in ("auto", backend.name)]
-    if not candidates:
+    if engine != "auto":
+        return _open_named(engine, bundle, precision, batch, threads)
+    refusals = []
+    for backend in BACKENDS:
+        verdict = backend.fits(bundle, precision)
+        if not verdict.ok:
+            refusals.append(f"{backend.name}: {verdict.reason}" + (f"; {verdict.fix}" if verdict.fix else ""))
+            continue
+        try:
+            return backend.open(bundle, precision, batch, threads)
+        except EngineError as error:
+            _log.warning("engine %s is passed over: %s", backend.name, error)
+            refusals.append(f"{backend.name}: {error}")
+    raise EngineError("no engine can run it (" + "), (".join(refusals) + ")", where=str(bundle.path))
+
+
+def engine_verdicts(bundle: Bundle) -> list[tuple[str, Verdict]]:
+    """Every backend by name, the one to prefer first, and whether it can run `bundle` here.
+
+    Nothing is opened or compiled, so one that says yes may still fail to open.
+    """
+    return [(backend.name, backend.fits(bundle, None)) for backend in BACKENDS]
+
+
+def _open_named(
+    engine: str, bundle: Bundle, precision: Precision | None, batch: int, threads: int | None
+) -> Engine:
+    backend = next((backend for backend in BACKENDS if backend.name == engine), None)
+    if backend is None:
         known = ", ".join(["auto", *(backend.name for backend in BACKENDS)])
         raise EngineError(f"there is no engine {engine!r}", fix=f"give one of {known}")
-    refusals = []
-    for backend in candidates:
-        verdict = backend.fits(bundle, precision)
-        if verdict.ok:
-            return backend.open(bundle, precision, batch, threads)
-        refusals.append(f"{backend.name}: {verdict.reason}" + (f"; {verdict.fix}" if verdict.fix else ""))
-    raise EngineError("no engine can run it (" + "), (".join(refusals) + ")", where=str(bundle.path))
+    verdict = backend.fits(bundle, precision)
+    if not verdict.ok:
+        raise EngineError(
+            f"{engine} cannot run it: {verdict.reason}", where=str(bundle.path), fix=verdict.fix
+        )
+    return backend.open(bundle, precision, batch, threads)

@@ -13,6 +13,7 @@ from typing import Literal
 import platformdirs
 import psutil
 
+from vad_edge.bundle.verdict import Verdict
 from vad_edge.errors import VadEdgeError
 
 State = Literal["ok", "warn", "fail"]
@@ -122,11 +123,15 @@ def _room() -> Iterator[Finding]:
 
 def _bundle(path: Path) -> Iterator[Finding]:
     from vad_edge.bundle.archive import read_bundle
-    from vad_edge.inference.select import open_engine
+    from vad_edge.inference.select import engine_verdicts, open_engine
 
     try:
         bundle = read_bundle(path)
-        engine = open_engine(bundle, batch=1)
+        for name, verdict in engine_verdicts(bundle):
+            if name != "onnxruntime":
+                yield _accelerator(name, verdict)
+        # Opening an accelerator's engine may compile for minutes.
+        engine = open_engine(bundle, batch=1, engine="onnxruntime")
         engine.step()
         name, calibration = engine.name, engine.graph.calibration
         engine.close()
@@ -139,6 +144,12 @@ def _bundle(path: Path) -> Iterator[Finding]:
         )
     else:
         yield Finding("bundle", "ok", f"{path} runs on {name}")
+
+
+def _accelerator(name: str, verdict: Verdict) -> Finding:
+    if verdict.ok:
+        return Finding("engine", "ok", f"{name} can run it")
+    return Finding("engine", "warn", f"{name} cannot run it: {verdict.reason}", verdict.fix)
 
 
 def _broker(url: str) -> Iterator[Finding]:

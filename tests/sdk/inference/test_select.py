@@ -1,14 +1,19 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
+import sys
 from collections.abc import Callable
 
 import pytest
 
 from vad_edge.bundle.archive import Bundle
 from vad_edge.bundle.manifest import Graph
+from vad_edge.bundle.verdict import Verdict
 from vad_edge.errors import EngineError
-from vad_edge.inference.select import open_engine
+from vad_edge.inference import select
+from vad_edge.inference.onnxruntime_engine import OnnxRuntimeEngine
+from vad_edge.inference.select import Backend, engine_verdicts, open_engine
 
 MakeBundle = Callable[..., Bundle]
 
@@ -22,13 +27,15 @@ def test_an_engine_is_opened_by_itself_or_by_name(bundle: Bundle, name: str) -> 
 
 
 def test_an_unknown_engine_is_refused_with_the_names_there_are(bundle: Bundle) -> None:
-    with pytest.raises(EngineError, match="there is no engine 'gpu'; give one of auto, onnxruntime"):
+    with pytest.raises(
+        EngineError, match="there is no engine 'gpu'; give one of auto, tensorrt, onnxruntime"
+    ):
         open_engine(bundle, batch=1, engine="gpu")
 
 
 def test_a_bundle_for_another_backend_is_refused_with_the_reason(make_bundle: MakeBundle) -> None:
     graphs = (Graph(member="model.onnx", precision="int8", backend="tensorrt"),)
-    with pytest.raises(EngineError, match=r"no engine can run it \(onnxruntime: it has no graph for onnxrun"):
+    with pytest.raises(EngineError, match=r"\(tensorrt: .*\), \(onnxruntime: it has no graph for onnxrun"):
         open_engine(make_bundle(graphs=graphs), batch=1)
 
 
@@ -47,3 +54,75 @@ def test_a_backend_that_is_not_installed_is_refused_with_the_reason(
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(EngineError, match="onnxruntime is not installed; pip install onnxruntime"):
         open_engine(bundle, batch=1, engine="onnxruntime")
+
+
+FITS = Verdict(True)
+
+
+def backend(name: str, *, fits: Verdict = FITS, fails: str = "") -> Backend:
+    def opens(bundle: Bundle, precision: object, batch: int, threads: int | None) -> OnnxRuntimeEngine:
+        if fails:
+            raise EngineError(fails)
+        return OnnxRuntimeEngine(bundle, bundle.graph(), batch, threads)
+
+    return Backend(name, lambda bundle, precision: fits, opens)
+
+
+@pytest.fixture
+def have(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    return lambda *backends: monkeypatch.setattr(select, "BACKENDS", backends)
+
+
+def test_a_backend_that_fails_to_open_is_passed_over_with_a_warning(
+    bundle: Bundle, have: Callable[..., None], caplog: pytest.LogCaptureFixture
+) -> None:
+    have(backend("fast", fails="out of memory"), backend("slow"))
+    open_engine(bundle, batch=1, threads=1).close()
+    assert "engine fast is passed over: out of memory" in caplog.text
+
+
+def test_where_none_is_left_the_reasons_of_all_are_told(bundle: Bundle, have: Callable[..., None]) -> None:
+    have(
+        backend("absent", fits=Verdict(False, "no GPU", "buy one")),
+        backend("fast", fails="out of memory"),
+        backend("slow", fails="a graph of riddles"),
+    )
+    message = r"\(absent: no GPU; buy one\), \(fast: out of memory\), \(slow: a graph of riddles\)"
+    with pytest.raises(EngineError, match=message):
+        open_engine(bundle, batch=1)
+
+
+def test_an_engine_that_was_named_fails_with_its_own_error(bundle: Bundle, have: Callable[..., None]) -> None:
+    have(backend("fast", fails="out of memory"), backend("slow"))
+    with pytest.raises(EngineError, match=r"^out of memory$"):
+        open_engine(bundle, batch=1, engine="fast")
+
+
+def test_an_engine_that_was_named_and_does_not_fit_says_why(
+    bundle: Bundle, have: Callable[..., None]
+) -> None:
+    have(backend("fast", fits=Verdict(False, "no GPU", "buy one")), backend("slow"))
+    with pytest.raises(EngineError, match=r"tiny\.vadb: fast cannot run it: no GPU; buy one$"):
+        open_engine(bundle, batch=1, engine="fast")
+
+
+def test_tensorrt_comes_first() -> None:
+    assert [backend.name for backend in select.BACKENDS] == ["tensorrt", "onnxruntime"]
+
+
+def test_every_backend_has_its_verdict_and_nothing_is_opened(
+    bundle: Bundle, have: Callable[..., None]
+) -> None:
+    no = Verdict(False, "no GPU", "buy one")
+    have(backend("absent", fits=no), backend("fast", fails="out of memory"))
+    assert engine_verdicts(bundle) == [("absent", no), ("fast", Verdict(True))]
+
+
+def test_importing_the_choice_imports_neither_tensorrt_nor_cuda() -> None:
+    code = """
+import sys, vad_edge.inference.select
+heavy = {"tensorrt", "tensorrt_rtx", "tensorrt_rtx_bindings", "cuda", "pycuda", "onnxruntime"}
+print(sorted(heavy & set(sys.modules)), "vad_edge.inference.tensorrt.backend" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[] False\n"

@@ -6,7 +6,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-
 FOLD = 4
 """Side of the blocks of pixels that become channels."""
 

@@ -1,1 +1,1 @@
-"""Compiling a bundle's graph into an engine of the TensorRT that is here."""
+"""Compiling a bundle's graphs to TensorRT engines and running them."""

@@ -1,0 +1,263 @@
+"""The engine on TensorRT 10 and 11, and on TensorRT for RTX; never run on hardware.
+
+Seen: its bookkeeping, against a stand-in for the GPU that computes with ONNX Runtime, and how TensorRT for
+RTX 1.7 refuses to load an engine where there is no GPU.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vad_edge.bundle.archive import Bundle
+from vad_edge.bundle.manifest import Graph
+from vad_edge.errors import EngineError
+from vad_edge.inference.engine import StepInputs, StepOutputs
+from vad_edge.inference.tensorrt.cuda import Cuda
+from vad_edge.inference.tensorrt.flavour import Flavour
+from vad_edge.inference.tensorrt.messages import Messages, logger_for
+from vad_edge.inference.tensors import (
+    NEXT,
+    Tensors,
+    TensorType,
+    check_graph,
+    host_inputs,
+    host_outputs,
+    states,
+)
+
+Array = NDArray[Any]
+
+_log = logging.getLogger(__name__)
+_DTYPES: Final[Mapping[str, str]] = {"FLOAT": "float32", "HALF": "float16", "UINT8": "uint8", "BOOL": "bool"}
+
+
+class _Context(Protocol):
+    """What is asked of an execution context; each call but the shape answers false where it is refused."""
+
+    def set_input_shape(self, name: str, shape: tuple[int, ...], /) -> bool: ...
+
+    def get_tensor_shape(self, name: str, /) -> Any: ...
+
+    def set_tensor_address(self, name: str, address: int, /) -> bool: ...
+
+    def execute_async_v3(self, stream: int, /) -> bool: ...
+
+
+@dataclass(slots=True)
+class _Direction:
+    """One of the two ways a step goes: reads its `state`, writes that of the other."""
+
+    context: _Context
+    state: dict[str, int]
+    graph: Any = None
+
+
+class TensorRtEngine:
+    """A compiled graph on the GPU, see `Engine`.
+
+    All memory is allocated here, once: page-locked buffers on the host, and on the device two sets of
+    the state. There is one execution context for each way between the two sets, so nothing is copied and no
+    address changes between steps. Where it can be recorded, a step is one launch of a CUDA graph. Every
+    camera begins at the trained initial state.
+
+    The engine must not be stepped from two threads at once.
+    """
+
+    def __init__(
+        self, bundle: Bundle, graph: Graph, batch: int, engine_bytes: bytes, flavour: Flavour, cuda: Cuda
+    ) -> None:
+        """Load an engine compiled from `graph`, for `batch` cameras, and own `cuda` from now on.
+
+        engine_bytes are executable content: only what was verified by `engine_file`. Raises EngineError,
+        with TensorRT's own words, where it cannot be loaded or is not what the manifest says.
+        """
+        self.name = f"{flavour.name} {flavour.version} {graph.precision}"
+        self.graph = graph
+        self._cuda = cuda
+        self._messages = Messages()
+        self._directions: list[_Direction] = []
+        self._closed = False
+        # TensorRT keeps bare pointers: the logger and the runtime live as long as the engine.
+        self._logger = logger_for(flavour.module, self._messages)
+        self._runtime: Any = None
+        self._engine: Any = None
+        try:
+            if batch < 1:
+                raise EngineError(f"a batch of {batch} cameras", fix="give 1 or more")
+            self._load(bundle, batch, engine_bytes, flavour.module)
+        except BaseException:
+            self.close()
+            raise
+
+    def step(self) -> StepOutputs:
+        """Run the graph once over `inputs` and keep the new state. Raises EngineError."""
+        self._check_open()
+        direction = self._directions[0]
+        try:
+            if direction.graph is not None:
+                self._cuda.launch(direction.graph)
+            else:
+                self._enqueue(direction)
+            self._cuda.synchronize()
+        except EngineError as error:
+            raise EngineError(f"{self.name} cannot run a step: {error.what}", fix=error.fix) from error
+        self._directions.reverse()
+        return self._outputs
+
+    def snapshot(self) -> dict[str, Array]:
+        """A copy of the state, by state name, each (B, ...). Raises EngineError."""
+        self._check_open()
+        copies = {name: np.empty(shape, dtype) for name, (shape, dtype) in self._state_types.items()}
+        for name, copy in copies.items():
+            self._cuda.download(copy, self._directions[0].state[name])
+        self._cuda.synchronize()
+        return copies
+
+    def restore(self, state: Mapping[str, Array]) -> None:
+        """Take up a state given by `snapshot`. Raises EngineError for another shape or name."""
+        self._check_open()
+        if state.keys() != self._state_types.keys():
+            raise EngineError(f"a state of {sorted(state)}, the model has {sorted(self._state_types)}")
+        for name, value in state.items():
+            shape, dtype = self._state_types[name]
+            if value.shape != shape or value.dtype != dtype:
+                found, expected = f"{value.dtype} {value.shape}", f"{dtype} {shape}"
+                raise EngineError(f"state {name!r} is {found}, the engine holds {expected}")
+        values = {name: np.ascontiguousarray(value) for name, value in state.items()}
+        for name, value in values.items():
+            self._cuda.upload(self._directions[0].state[name], value)
+        self._cuda.synchronize()
+
+    def close(self) -> None:
+        """Free what the engine holds on the GPU; a later step raises EngineError."""
+        if not self._closed:
+            self._closed = True
+            self._cuda.close()
+            self._directions.clear()
+            self._engine = None
+            self._runtime = None
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise EngineError("the engine is closed")
+
+    def _load(self, bundle: Bundle, batch: int, engine_bytes: bytes, trt: Any) -> None:
+        manifest = bundle.manifest
+        where = f"{bundle.path}: {self.graph.member}"
+        self._runtime = self._made(lambda: trt.Runtime(self._logger), "TensorRT has no runtime here")
+        # engine_host_code_allowed stays off: a plan that brings code of its own is not one of ours.
+        self._engine = self._made(
+            lambda: self._runtime.deserialize_cuda_engine(engine_bytes), "TensorRT does not take the engine"
+        )
+        contexts = [self._context(batch) for _ in range(2)]
+        inputs, outputs = self._tensors(contexts[0], batch)
+        check_graph(manifest, inputs, outputs, where)
+
+        self._state_types = {name: _sized(tensor, batch) for name, tensor in states(manifest).items()}
+        sent = {name: self._cuda.pinned(*_sized(kind, batch)) for name, kind in host_inputs(manifest).items()}
+        got = {name: self._cuda.pinned(*_sized(kind, batch)) for name, kind in host_outputs(manifest).items()}
+        sent["weight"][:] = 1.0
+        sent["active"][:] = True
+        self.inputs, self._outputs = StepInputs(**sent), StepOutputs(**got)
+        addresses = {name: self._cuda.allocate(array.nbytes) for name, array in (sent | got).items()}
+        self._sent = [(addresses[name], array) for name, array in sent.items()]
+        self._got = [(array, addresses[name]) for name, array in got.items()]
+        sets = [self._allocate_state() for _ in range(2)]
+        for context, state, new_state in zip(contexts, sets, reversed(sets), strict=True):
+            nexts = {name + NEXT: address for name, address in new_state.items()}
+            for name, address in (addresses | state | nexts).items():
+                self._ask(context.set_tensor_address(name, address), f"an address for {name!r}")
+            self._directions.append(_Direction(context, state))
+        self._warm_up()
+        types = self._state_types.items()
+        self.restore({name: np.broadcast_to(bundle.initial_state(name), shape) for name, (shape, _) in types})
+
+    def _context(self, batch: int) -> _Context:
+        context: _Context = self._made(
+            self._engine.create_execution_context, "TensorRT gives no execution context"
+        )
+        for name in self._names("INPUT"):
+            shape = tuple(batch if size < 0 else size for size in self._engine.get_tensor_shape(name))
+            self._ask(context.set_input_shape(name, shape), f"shape {list(shape)} for {name!r}")
+        return context
+
+    def _tensors(self, context: _Context, batch: int) -> tuple[Tensors, Tensors]:
+        """Inputs and outputs as the loaded engine has them, at this batch."""
+
+        def tensor(name: str) -> TensorType:
+            kind = self._engine.get_tensor_dtype(name).name
+            first, *rest = tuple(context.get_tensor_shape(name)) or (None,)
+            return TensorType(_DTYPES.get(kind, kind.lower()), ("B" if first == batch else first, *rest))
+
+        inputs, outputs = ({name: tensor(name) for name in self._names(mode)} for mode in ("INPUT", "OUTPUT"))
+        return inputs, outputs
+
+    def _names(self, mode: str) -> list[str]:
+        names = [self._engine.get_tensor_name(index) for index in range(self._engine.num_io_tensors)]
+        return [name for name in names if self._engine.get_tensor_mode(name).name == mode]
+
+    def _allocate_state(self) -> dict[str, int]:
+        return {
+            name: self._cuda.allocate(math.prod(shape) * dtype.itemsize)
+            for name, (shape, dtype) in self._state_types.items()
+        }
+
+    def _warm_up(self) -> None:
+        """Run both ways once, which spends the state, then record them where that can be done."""
+        for direction in self._directions:
+            self._enqueue(direction)
+        self._cuda.synchronize()
+        try:
+            graphs = [self._capture(direction) for direction in self._directions]
+        except EngineError as error:
+            _log.warning("%s: no CUDA graph, steps are a little slower: %s", self.name, error)
+            return
+        for direction, graph in zip(self._directions, graphs, strict=True):
+            direction.graph = graph
+
+    def _capture(self, direction: _Direction) -> Any:
+        self._cuda.begin_capture()
+        try:
+            self._enqueue(direction)
+        except EngineError:
+            # The stream does nothing more until the recording is ended.
+            with contextlib.suppress(EngineError):
+                self._cuda.end_capture()
+            raise
+        return self._cuda.end_capture()
+
+    def _enqueue(self, direction: _Direction) -> None:
+        for address, array in self._sent:
+            self._cuda.upload(address, array)
+        self._ask(direction.context.execute_async_v3(self._cuda.stream), "to run it")
+        for array, address in self._got:
+            self._cuda.download(array, address)
+
+    def _ask(self, answer: bool, what: str) -> None:
+        if not answer:
+            raise EngineError(f"TensorRT refuses {what}: {self._messages.told}")
+
+    def _made(self, make: Callable[[], Any], failure: str) -> Any:
+        """What TensorRT gives, which is None or an exception where the GPU, or the engine, does not fit."""
+        try:
+            made = make()
+        except Exception as error:  # pybind turns a null into TypeError, a failed library into RuntimeError
+            self._messages.note(str(error), error=True)
+            made = None
+        if made is None:
+            fix = "delete the compiled engines to have it compiled again, or run it with --engine onnxruntime"
+            raise EngineError(f"{failure}: {self._messages.told}", fix=fix)
+        return made
+
+
+def _sized(tensor: TensorType, batch: int) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    shape = tuple(size if isinstance(size, int) else batch for size in tensor.shape)
+    return shape, np.dtype(tensor.dtype)
