@@ -23,6 +23,7 @@ from vad_edge_export.observe import activation_ranges
 from vad_edge_export.package import Progress, calibrate
 from vad_edge_export.region import learned_layers
 from vad_edge_training.datasets.layouts import open_dataset
+from vad_edge_training.split import HELD_OUT
 
 QUANTIZATION_SEQUENCES: Final = 8
 QUANTIZATION_FRAMES: Final = 60
@@ -78,7 +79,7 @@ def quantize_bundle(
     final = [bundle.graph("fp32").model_copy(update={"backend": "any"})]
     for done, (_, graph) in enumerate(graphs):
         draft = work.draft(graph, members[graph.member])
-        calibration = calibrate(draft, work.held_out, fps=dataset.fps)
+        calibration = calibrate(draft, work.held_out, fps=dataset.fps, skip=work.skip)
         final.append(graph.model_copy(update={"calibration": calibration}))
         report("calibration", (done + 1) / len(graphs))
     tested = [lowered for lowered, _ in graphs]
@@ -127,6 +128,8 @@ class _Work:
         self.members = {name: bundle.member(name) for name in manifest.members if name not in kept}
         prints = set(original.calibration.footage if original.calibration else ())
         self.held_out = [clip for clip in clips if fingerprint(clip) in prints] or list(clips)
+        # Of an only clip the export calibrates on the end, which the model was not fitted on.
+        self.skip = 1 - HELD_OUT if len(clips) == 1 else 0.0
         seen = [clip for clip in clips if clip not in self.held_out] or list(clips)
         clock, size = manifest.clock, (manifest.height, manifest.width)
         self._sequences = read_sequences(

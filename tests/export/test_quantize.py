@@ -17,7 +17,7 @@ from vad_edge.cli import main
 from vad_edge.errors import DataError, EngineError
 from vad_edge.inference.select import open_engine
 from vad_edge_export.gate import Cost, Judge
-from vad_edge_export.package import ExportReport
+from vad_edge_export.package import ExportReport, export_bundle
 from vad_edge_export.quantize import QuantizeReport, quantize_bundle
 from vad_edge_export.region import learned_layers
 
@@ -143,6 +143,20 @@ def test_footage_that_is_too_short_or_still_is_refused(
     write_clip(folder / "training" / "00", frames, still=still)
     with pytest.raises(DataError, match=message):
         quantize_bundle(exported.path, tmp_path / "q.vadb", data=folder, max_auc_drop=0.05)
+
+
+def test_an_only_clip_calibrates_every_graph_on_its_end(checkpoint: Path, data: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    shutil.copytree(data, folder, ignore=shutil.ignore_patterns("training"))
+    only = folder / "training" / "00"
+    only.mkdir(parents=True)
+    for number, image in enumerate(sorted((data / "training").glob("0[0-3]/*.png"))):
+        shutil.copy(image, only / f"{number:03d}.png")
+    exported = export_bundle(checkpoint, tmp_path / "b.vadb", data=folder)
+    found = quantize_bundle(exported.path, tmp_path / "q.vadb", data=folder, max_auc_drop=0.05)
+    graphs = read_bundle(found.path).manifest.graphs
+    (frames,) = {graph.calibration.frames for graph in graphs if graph.calibration}
+    assert frames < 60
 
 
 def test_a_graph_that_does_not_say_what_was_learned_is_refused(

@@ -148,8 +148,8 @@ def _bundle(path: Path) -> Iterator[Finding]:
 
 def _accelerator(name: str, verdict: Verdict) -> Finding:
     if verdict.ok:
-        return Finding("engine", "ok", f"{name} can run it")
-    return Finding("engine", "warn", f"{name} cannot run it: {verdict.reason}", verdict.fix)
+        return Finding(name, "ok", "it can run the bundle")
+    return Finding(name, "warn", f"it cannot run the bundle: {verdict.reason}", verdict.fix)
 
 
 def _broker(url: str) -> Iterator[Finding]:

@@ -73,6 +73,7 @@ def test_the_doctor_finds_nothing_in_the_way_of_the_demo() -> None:
     findings = {finding["subject"]: finding for finding in json.loads(result.stdout)["findings"]}
     assert findings["bundle"]["state"] == "ok"
     assert findings["engine"]["state"] == "ok"
+    assert "the bundle" in findings["tensorrt"]["text"]
     assert result.exit_code == 0
 
 
