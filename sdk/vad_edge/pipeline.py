@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from vad_edge.bundle.archive import Bundle
 from vad_edge.bundle.manifest import Manifest, Precision
 from vad_edge.clock import MediaClock
+from vad_edge.errors import EngineError
 from vad_edge.inference.engine import Engine, StepOutputs
 from vad_edge.inference.select import open_engine
 from vad_edge.scoring.scorer import Scorer
@@ -63,11 +64,20 @@ class VideoPipeline:
     """Validity, resize, one engine call for all cameras, surprise.
 
     seconds adds up the time spent in each of `STAGES`; counts the frames ``scored``, ``invalid`` and those
-    the model gave no finite score for (``not_finite``).
+    the model gave no finite score for (``not_finite``). replace gives another engine in the place of one that
+    failed, or raises; without it a failure ends the run.
     """
 
-    def __init__(self, engine: Engine, manifest: Manifest, lanes: Sequence[Lane]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        manifest: Manifest,
+        lanes: Sequence[Lane],
+        *,
+        replace: Callable[[EngineError], Engine] | None = None,
+    ) -> None:
         self._engine = engine
+        self._replace = replace
         self._manifest = manifest
         self.lanes = list(lanes)
         self.seconds = dict.fromkeys(STAGES, 0.0)
@@ -83,13 +93,13 @@ class VideoPipeline:
     def step(self, frames: Sequence[Frame | None]) -> list[ScoredFrame | None]:
         """Score one frame of each camera, in the order of the lanes; None where a camera has none.
 
-        Raises EngineError when the engine fails.
+        Raises EngineError when the engine fails and there is none in its place.
         """
         verdicts = [self._admit(row, frame) for row, frame in enumerate(frames)]
         outputs: StepOutputs | None = None
         if self._engine.inputs.active.any():
             started = time.perf_counter()
-            outputs = self._engine.step()
+            outputs = self._run_engine()
             self.seconds["engine"] += time.perf_counter() - started
         started = time.perf_counter()
         scored = [
@@ -98,6 +108,29 @@ class VideoPipeline:
         ]
         self.seconds["score"] += time.perf_counter() - started
         return scored
+
+    def _run_engine(self) -> StepOutputs:
+        try:
+            return self._engine.step()
+        except EngineError as error:
+            if self._replace is None:
+                raise
+            self._take_up(self._replace(error))
+            return self._engine.step()
+
+    def _take_up(self, engine: Engine) -> None:
+        """Go on with another engine and the same frames; cameras begin anew, calibrated for its graph."""
+        before, self._engine = self._engine.inputs, engine
+        engine.inputs.frame[:] = before.frame
+        engine.inputs.weight[:] = before.weight
+        engine.inputs.active[:] = before.active
+        engine.inputs.reset[:] = before.active
+        calibration = engine.graph.calibration
+        for row, lane in enumerate(self.lanes):
+            lane.must_reset = not before.active[row]
+            lane.since_reset = 0
+            if lane.scorer is not None and calibration is not None:
+                lane.scorer = Scorer(calibration, self._manifest.cues)
 
     def _admit(self, row: int, frame: Frame | None) -> Validity | None:
         """Look at a frame and put it into its row of the batch if it may be scored."""

@@ -46,9 +46,12 @@ def _open_tensorrt(bundle: Bundle, precision: Precision | None, batch: int, thre
     return open_tensorrt(bundle, precision, batch, threads)
 
 
+LAST_RESORT: Final = "onnxruntime"
+"""The backend that needs nothing but a CPU."""
+
 BACKENDS: Final = (
     Backend("tensorrt", _tensorrt_fits, _open_tensorrt),
-    Backend("onnxruntime", onnxruntime_fits, _open_onnxruntime),
+    Backend(LAST_RESORT, onnxruntime_fits, _open_onnxruntime),
 )
 """All there are, the one to prefer first."""
 

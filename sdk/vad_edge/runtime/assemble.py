@@ -16,12 +16,13 @@ from vad_edge.bundle.manifest import Graph
 from vad_edge.bundle.pack import pack_fits, read_pack
 from vad_edge.clock import LiveClock, MediaClock
 from vad_edge.config.site import BrokerConfig, CameraConfig, SiteConfig
-from vad_edge.errors import BundleError, ConfigError, SourceError
+from vad_edge.errors import BundleError, ConfigError, EngineError, SourceError
 from vad_edge.events.store import EventStore
 from vad_edge.fusion.fuse import Fuser
 from vad_edge.fusion.machine import WarningMachine
 from vad_edge.health.board import HealthBoard
-from vad_edge.inference.select import open_engine
+from vad_edge.inference.engine import Engine
+from vad_edge.inference.select import LAST_RESORT, open_engine
 from vad_edge.mqtt.broker import EmbeddedBroker
 from vad_edge.mqtt.client import MqttClient
 from vad_edge.mqtt.identity import client_id
@@ -74,7 +75,7 @@ def assemble(settings: RunSettings, stack: ExitStack) -> Assembly:
         _station(camera, sources.get(camera.name), live, arrived, with_video=bool(site.camera))
         for camera in cameras
     ]
-    pipeline = _pipeline(settings, stations, stack) if site.camera else None
+    pipeline = _pipeline(settings, stations, health, stack) if site.camera else None
     hub = SensorHub(site.sensor, clock)
     store = EventStore(settings.store_path)
     stack.callback(store.close)
@@ -141,7 +142,9 @@ def _station(
     return station
 
 
-def _pipeline(settings: RunSettings, stations: list[Station], stack: ExitStack) -> VideoPipeline:
+def _pipeline(
+    settings: RunSettings, stations: list[Station], health: HealthBoard, stack: ExitStack
+) -> VideoPipeline:
     bundle = settings.bundle
     if bundle is None:
         raise ConfigError("a camera needs a model", where="bundle", fix="give --bundle NAME.vadb")
@@ -161,7 +164,20 @@ def _pipeline(settings: RunSettings, stations: list[Station], stack: ExitStack) 
         station.footage_frames = calibration.frames
         station.gate = FrameRateGate(manifest.clock.fps, manifest.clock.max_gap_s)
         lanes.append(Lane(station.name, Scorer(calibration, manifest.cues), weight))
-    return VideoPipeline(engine, manifest, lanes)
+
+    failed: list[str] = []
+
+    def replace(error: EngineError) -> Engine:
+        if settings.engine != "auto" or failed or engine.name.startswith(LAST_RESORT):
+            raise error
+        failed.append(engine.name)
+        _log.error("engine %s failed, going on with %s: %s", engine.name, LAST_RESORT, error)
+        health.raise_condition("engine_failed", engine.name, str(error))
+        spare = open_engine(bundle, batch=len(stations), engine=LAST_RESORT, threads=settings.threads)
+        stack.callback(spare.close)
+        return spare
+
+    return VideoPipeline(engine, manifest, lanes, replace=replace)
 
 
 def _calibration(

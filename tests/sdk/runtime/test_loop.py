@@ -4,6 +4,7 @@ import contextlib
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import onnx.parser
 import pytest
@@ -12,10 +13,12 @@ from tests.support.tiny_bundle import STEP_GRAPH, MakeBundle
 
 from vad_edge.bundle.archive import Bundle
 from vad_edge.config.site import CameraConfig, PolicyConfig, SensorConfig, SiteConfig
-from vad_edge.errors import BundleError, ConfigError, SourceError
+from vad_edge.errors import BundleError, ConfigError, EngineError, SourceError
 from vad_edge.events.event import Event
 from vad_edge.events.store import EventStore
 from vad_edge.health.board import HealthEvent
+from vad_edge.inference import select
+from vad_edge.inference.engine import Engine, StepOutputs
 from vad_edge.report.moment import Moment
 from vad_edge.runtime.loop import run
 from vad_edge.runtime.settings import RunSettings, RunSummary
@@ -177,6 +180,59 @@ def test_a_truncated_file_is_scored_as_far_as_it_goes_and_named(
     assert "cut.avi ends after" in summary.problems[0]
     assert "truncated" in summary.problems[0]
     assert ("source_truncated", "camera0") in notes.codes()
+
+
+class FailingEngine:
+    """A real engine under an accelerator's name that fails from its sixth step on, as a GPU may."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._steps = 0
+        self.name = "tensorrt 10.3.0 fp32"
+        self.graph, self.inputs = engine.graph, engine.inputs
+        self.snapshot, self.restore, self.close = engine.snapshot, engine.restore, engine.close
+
+    def step(self) -> StepOutputs:
+        self._steps += 1
+        if self._steps > 5:
+            raise EngineError("the GPU fell off the bus")
+        return self._engine.step()
+
+
+@pytest.fixture
+def failing_engines(monkeypatch: pytest.MonkeyPatch) -> None:
+    def open_failing(bundle: Bundle, *, engine: str = "auto", **options: Any) -> Engine:
+        opened = select.open_engine(bundle, engine="onnxruntime", **options)
+        return opened if engine == "onnxruntime" else FailingEngine(opened)
+
+    monkeypatch.setattr("vad_edge.runtime.assemble.open_engine", open_failing)
+
+
+@pytest.mark.usefixtures("failing_engines")
+def test_an_engine_that_fails_is_replaced_and_the_run_goes_on(
+    go: Callable[..., RunSummary], tmp_path: Path
+) -> None:
+    clip = write_video(tmp_path / "clip.mkv", with_block(quiet_frames(40, seed=1), 30, 34))
+    notes = Notes()
+
+    summary = go(clip, clip, notes=notes)
+
+    assert summary.scored == 80
+    assert notes.codes().count(("engine_failed", "tensorrt 10.3.0 fp32")) == 1
+    assert len({event.incident for event in notes.events}) == 2
+    cold = [
+        moment.frame.index for moment in notes.moments if moment.scored and moment.scored.surprise is None
+    ]
+    assert sorted(set(cold)) == [0, 5]
+
+
+@pytest.mark.usefixtures("failing_engines")
+def test_an_engine_that_was_asked_for_by_name_is_not_replaced(
+    go: Callable[..., RunSummary], tmp_path: Path
+) -> None:
+    clip = write_video(tmp_path / "clip.mkv", quiet_frames(20, seed=1))
+    with pytest.raises(EngineError, match="the GPU fell off the bus"):
+        go(clip, notes=Notes(), engine="tensorrt")
 
 
 def test_no_finite_score_drops_the_frame_and_is_counted(
