@@ -23,7 +23,7 @@ def to_int8(
 
     Weights are symmetric and per channel, activations per tensor. For TensorRT activations are symmetric
     int8 and biases stay fp32, which is all it takes; ONNX Runtime on a CPU is faster with asymmetric uint8
-    and int32 biases. ranges: of each tensor that is quantized, for instance by `SequenceRunner.ranges`.
+    and int32 biases. ranges: of each tensor that is quantized, as `activation_ranges` gives them.
     """
     from onnxruntime.quantization import QuantType
     from onnxruntime.quantization.calibrate import CalibrationMethod, TensorData, TensorsData
@@ -35,7 +35,7 @@ def to_int8(
         name: TensorData(lowest=np.float32(low), highest=np.float32(high))
         for name, (low, high) in ranges.items()
     }
-    inside = network_region(model, layers)
+    inside = set(network_region(model, layers))
     quantizer = QDQQuantizer(
         model,
         per_channel=True,
@@ -43,9 +43,9 @@ def to_int8(
         weight_qType=QuantType.QInt8,
         activation_qType=QuantType.QInt8 if for_tensorrt else QuantType.QUInt8,
         tensors_range=TensorsData(CalibrationMethod.MinMax, data),
-        nodes_to_quantize=inside,
+        nodes_to_quantize=sorted(inside),
         nodes_to_exclude=[],
-        op_types_to_quantize=sorted({node.op_type for node in model.graph.node if node.name in set(inside)}),
+        op_types_to_quantize=sorted({node.op_type for node in model.graph.node if node.name in inside}),
         extra_options={
             "ActivationSymmetric": for_tensorrt,
             "WeightSymmetric": True,

@@ -23,8 +23,13 @@ def activation_ranges(
     """Smallest and largest value of each activation of `layers` in the fp32 graph, with headroom.
 
     sequences: uint8 (T, H, W, 3) each, of normal footage; the state is rolled forward along each, as on a
-    camera. Raises DataError for footage on which the network does not stir.
+    camera. Raises DataError where every frame is the same.
     """
+    if _is_still(sequences):
+        raise DataError(
+            "every frame is the same: scales cannot be taken from it",
+            fix="give footage of the scene's normal life, not a still",
+        )
     member = bundle.graph("fp32").member
     names = activations(bundle.member(member), layers)
     session = open_session(
@@ -50,11 +55,6 @@ def activation_ranges(
                 lows[name] = min(lows[name], float(found[name].min()))
                 highs[name] = max(highs[name], float(found[name].max()))
     on_progress(1.0)
-    if _is_still(sequences):
-        raise DataError(
-            "every frame is the same: scales cannot be taken from it",
-            fix="give footage of the scene's normal life, not a still",
-        )
     return {name: widened(lows[name], highs[name]) for name in names}
 
 

@@ -66,8 +66,9 @@ def quantize_bundle(
     data: a dataset of the bundle's scene. Scales come from sequences of its training clips. A graph is
     judged on held-out normal clips with synthetic anomalies; layers that hurt stay in fp32, worst first,
     until no more than `max_auc_drop` of the fused score's online AUC is lost, and the labelled clips, where
-    there are any, must confirm it. Every graph gets a score calibration of its own. Raises DataError for
-    footage that will not do, EngineError where the loss stays above the gate; nothing is written then.
+    there are any, must confirm it. An only clip serves for both, so that its judgement is a kind one. Every
+    graph gets a score calibration of its own. Raises DataError for footage that will not do, EngineError
+    where the loss stays above the gate; nothing is written then.
     """
     report = on_progress or (lambda stage, share: None)
     bundle = read_bundle(path)
