@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from vad_edge.bundle.archive import Bundle
 from vad_edge.errors import DataError
-from vad_edge.inference.onnxruntime_engine import open_session
+from vad_edge.inference.onnxruntime_session import open_session
 from vad_edge.inference.tensors import NEXT
 from vad_edge_export.int8 import Ranges, activations, widened, with_outputs
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from vad_edge.errors import EngineError
 from vad_edge.inference.engine import Engine, StepInputs
 from vad_edge_training.models.step import StepModel
+from vad_edge_training.torch_engine import TorchEngine
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +49,18 @@ def check_parity(
     random = np.random.default_rng(seed)
     batch = len(engine.inputs.active)
     offsets = np.arange(batch) * len(frames) // batch
-    state = model.eval().initial_state(batch)
+    reference = TorchEngine(model, engine.graph, batch)
     scores, engine_scores = [], []
     worst_map = 0.0
-    with _one_thread():
-        for step in range(steps):
-            _fill(engine.inputs, frames[(offsets + step) % len(frames)], random)
-            score, error_map, state = _torch_step(model, engine.inputs, state)
-            found = engine.step()
-            active = engine.inputs.active
-            scores.append(score[active])
-            engine_scores.append(found.score[active])
-            difference = np.abs(error_map[active] - found.error_map[active])
-            worst_map = np.maximum(worst_map, difference.max(initial=0.0))
+    for step in range(steps):
+        _fill(engine.inputs, frames[(offsets + step) % len(frames)], random)
+        _copy(engine.inputs, reference.inputs)
+        expected, found = reference.step(), engine.step()
+        active = engine.inputs.active
+        scores.append(expected.score[active].copy())
+        engine_scores.append(found.score[active].copy())
+        difference = np.abs(expected.error_map[active] - found.error_map[active])
+        worst_map = np.maximum(worst_map, difference.max(initial=0.0))
     parity = _compare(np.concatenate(scores), np.concatenate(engine_scores), float(worst_map), steps)
     if not parity.max_rel_score <= max_rel:
         raise EngineError(
@@ -82,24 +79,11 @@ def _fill(inputs: StepInputs, frames: NDArray[np.uint8], random: np.random.Gener
     inputs.reset[:] = random.random(batch) < 0.02
 
 
-@torch.no_grad()
-def _torch_step(
-    model: StepModel, inputs: StepInputs, state: tuple[torch.Tensor, ...]
-) -> tuple[NDArray[np.float32], NDArray[np.float32], tuple[torch.Tensor, ...]]:
-    host = (torch.from_numpy(part) for part in (inputs.frame, inputs.weight, inputs.active, inputs.reset))
-    score, error_map, *new_state = model(*host, *state)
-    return score.numpy(), error_map.numpy(), tuple(new_state)
-
-
-@contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
-    """On a busy machine torch's threads wait for each other a hundred times longer than they work."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
+def _copy(inputs: StepInputs, to: StepInputs) -> None:
+    to.frame[:] = inputs.frame
+    to.weight[:] = inputs.weight
+    to.active[:] = inputs.active
+    to.reset[:] = inputs.reset
 
 
 def _compare(

@@ -192,7 +192,7 @@ def score_recording(
     bundle: Bundle,
     source: Path | str,
     *,
-    engine: str = "auto",
+    engine: str | Callable[[], Engine] = "auto",
     precision: Precision | None = None,
     fps: float | None = None,
     with_maps: bool = False,
@@ -200,14 +200,18 @@ def score_recording(
 ) -> RecordingScores:
     """Score a video file or image folder exactly as a run would, without sensors, levels or events.
 
-    precision is the fastest the bundle has where None. fps overrides the source's own. with_maps keeps
+    engine is a backend's name, or opens an engine for one camera itself; precision is the fastest the bundle
+    has where None. fps overrides the source's own. with_maps keeps
     every error map. on_progress gets the frames done and, where known, how many there are.
     Raises SourceError, EngineError.
     """
     manifest = bundle.manifest
     gate = FrameRateGate(manifest.clock.fps, manifest.clock.max_gap_s)
     opened = open_source(str(source), MediaClock(), fps=fps)
-    runner = open_engine(bundle, batch=1, engine=engine, precision=precision)
+    if isinstance(engine, str):
+        runner = open_engine(bundle, batch=1, engine=engine, precision=precision)
+    else:
+        runner = engine()
     calibration = runner.graph.calibration
     scorer = Scorer(calibration, manifest.cues) if calibration else None
     pipeline = VideoPipeline(runner, manifest, [Lane(opened.info.name, scorer)])

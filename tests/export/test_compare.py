@@ -7,13 +7,16 @@ import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from tests.support.tiny_models import TINY
 
 from vad_edge.bundle.archive import read_bundle, write_bundle
 from vad_edge.cli import main
-from vad_edge.errors import EngineError
+from vad_edge.errors import DataError, EngineError
 from vad_edge_export.compare import compare_bundle
 from vad_edge_export.package import ExportReport
 from vad_edge_export.quantize import quantize_bundle
+from vad_edge_training.fit import train_model
+from vad_edge_training.schedule import FitConfig
 
 
 @pytest.fixture(scope="module")
@@ -63,11 +66,36 @@ def test_every_precision_that_can_run_here_is_compared_with_fp32(bundle: Path, l
     assert ours[2].max_abs_diff > 0.0
 
 
-def test_the_command_prints_a_row_for_each(bundle: Path, labelled: Path) -> None:
-    found = CliRunner().invoke(main, ["parity", f"--bundle={bundle}", f"--data={labelled}", "--json"])
+def test_the_command_prints_a_row_for_each_and_keeps_them(
+    bundle: Path, labelled: Path, checkpoint: Path, tmp_path: Path
+) -> None:
+    options = [f"--bundle={bundle}", f"--data={labelled}", f"--checkpoint={checkpoint}"]
+    kept = tmp_path / "kept.vadb"
+    found = CliRunner().invoke(main, ["parity", *options, f"--output={kept}", "--json"])
     assert found.exit_code == 0, found.output
     rows = json.loads(found.stdout)["rows"]
     assert {"auc", "score_correlation", "max_abs_diff", "bytes", "p50_ms"} <= rows[0].keys()
+    assert rows[0]["engine"] == "torch-cpu fp32"
+    assert rows[0]["score_correlation"] > 0.999999
+    assert 0.0 < rows[0]["max_abs_diff"] < 0.01
+    (fast,) = (row for row in rows if row["precision"] == "int8" and row["engine"].startswith("onnx"))
+    measured = read_bundle(kept).graph("int8").measured
+    assert measured["onnxruntime-cpu.score_correlation"] == fast["score_correlation"]
+    assert measured["trial_auc"] == read_bundle(bundle).graph("int8").measured["trial_auc"]
+
+
+def test_another_models_checkpoint_is_refused(bundle: Path, labelled: Path, tmp_path: Path) -> None:
+    other = train_model(
+        labelled,
+        tmp_path,
+        model="mnad",
+        config=TINY["mnad"],
+        fit=FitConfig(epochs=1, stride=40),
+        cache=tmp_path / "cache",
+        progress_bar=False,
+    )
+    with pytest.raises(DataError, match=r"best\.ckpt: it is a mnad of 32x48, the bundle was made of another"):
+        compare_bundle(bundle, labelled, checkpoint=other.best)
 
 
 def test_without_fp32_there_is_nothing_to_compare_with(bundle: Path, labelled: Path, tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ from tests.support.tiny_models import TINY
 
 from vad_edge.bundle.archive import read_bundle, write_bundle
 from vad_edge.bundle.manifest import Provenance
-from vad_edge.inference.onnxruntime_engine import OnnxRuntimeEngine, open_session
+from vad_edge.inference.onnxruntime_engine import OnnxRuntimeEngine
+from vad_edge.inference.onnxruntime_session import open_session
 from vad_edge_export.half import to_half
 from vad_edge_export.int8 import to_int8
 from vad_edge_export.lower import GRAPH, lower

@@ -17,7 +17,7 @@ import onnx
 from numpy.typing import DTypeLike, NDArray
 
 from vad_edge.errors import EngineError
-from vad_edge.inference.onnxruntime_engine import open_session
+from vad_edge.inference.onnxruntime_session import open_session
 from vad_edge.inference.tensorrt.flavour import Flavour
 
 STREAM = 77

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from vad_edge.bundle.archive import Bundle, read_bundle
 from vad_edge.bundle.manifest import Manifest, Precision, Provenance
 from vad_edge.errors import DataError
+from vad_edge.inference.engine import Engine
 from vad_edge.pipeline import score_recording
 from vad_edge_training.baselines import Gray, baselines, median_background, score_clip
 from vad_edge_training.datasets.dataset import Dataset, clip_name
@@ -122,15 +123,15 @@ def evaluate_bundle(
     data: Path,
     *,
     with_baselines: bool = False,
-    engine: str = "auto",
+    engine: str | Callable[[], Engine] = "auto",
     precision: Precision | None = None,
     on_progress: Progress | None = None,
 ) -> Evaluation:
     """Score every testing clip of `data` as a run would, and compare with its labels.
 
-    with_baselines scores the same frames without any learning, against the median of the training clips. A
-    model that has seen labelled anomalies is not tested on them, nor near them. Raises BundleError for a
-    bundle without calibration, DataError where labels and clips do not fit.
+    engine is as for `score_recording`. with_baselines scores the same frames without any learning, against
+    the median of the training clips. A model that has seen labelled anomalies is not tested on them, nor near
+    them. Raises BundleError for a bundle without calibration, DataError where labels and clips do not fit.
     """
     opened = read_bundle(bundle)
     graph = opened.graph(precision)
@@ -221,7 +222,7 @@ def _score(
     clip: Path,
     remaining: BoolArray,
     background: NDArray[np.float32] | None,
-    engine: str,
+    engine: str | Callable[[], Engine],
     precision: Precision,
 ) -> _ClipScores:
     truth = folder.labels(clip)

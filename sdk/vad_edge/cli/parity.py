@@ -17,12 +17,23 @@ import click
     type=click.Path(path_type=Path),
     help="Folder with testing/ clips and labels.csv.",
 )
+@click.option(
+    "--checkpoint",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="What the bundle was exported from: torch itself is compared too.",
+)
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the bundle with the figures in its manifest, NAME.vadb.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
-def command(bundle: Path, data: Path, as_json: bool) -> None:
+def command(bundle: Path, data: Path, checkpoint: Path | None, output: Path | None, as_json: bool) -> None:
     """Compare every engine and precision of a bundle that can run here, on the same labelled frames.
 
     \b
     vad-edge parity --bundle my.vadb --data data
+    vad-edge parity --bundle my.vadb --data data --checkpoint out/train/best.ckpt --output my-compared.vadb
     """
     import importlib
 
@@ -30,7 +41,11 @@ def command(bundle: Path, data: Path, as_json: bool) -> None:
 
     compare = importlib.import_module("vad_edge_export.compare")
     with progress_bars() as report:
-        found = compare.compare_bundle(bundle, data, on_progress=lambda what, share: report(what, share, 1.0))
+        found = compare.compare_bundle(
+            bundle, data, checkpoint=checkpoint, on_progress=lambda what, share: report(what, share, 1.0)
+        )
+    if output is not None:
+        compare.keep_comparison(bundle, output, found.rows)
     rows = [row.to_dict() for row in found.rows]
     if as_json:
         click.echo(json.dumps({"rows": rows, "left_out": found.left_out}))

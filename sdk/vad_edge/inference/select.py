@@ -12,7 +12,15 @@ from vad_edge.bundle.manifest import Precision
 from vad_edge.bundle.verdict import Verdict
 from vad_edge.errors import EngineError
 from vad_edge.inference.engine import Engine
-from vad_edge.inference.onnxruntime_engine import OnnxRuntimeEngine, onnxruntime_fits
+from vad_edge.inference.onnxruntime_engine import OnnxRuntimeEngine
+from vad_edge.inference.onnxruntime_session import (
+    CPU,
+    CUDA,
+    TENSORRT,
+    Provider,
+    provider_fits,
+    provider_graph,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -29,8 +37,12 @@ class Backend:
     open: Callable[[Bundle, Precision | None, int, int | None], Engine]
 
 
-def _open_onnxruntime(bundle: Bundle, precision: Precision | None, batch: int, threads: int | None) -> Engine:
-    return OnnxRuntimeEngine(bundle, bundle.graph(precision, "onnxruntime"), batch, threads)
+def _onnxruntime(name: str, provider: Provider) -> Backend:
+    def open_(bundle: Bundle, precision: Precision | None, batch: int, threads: int | None) -> Engine:
+        graph = provider_graph(bundle, precision, provider)
+        return OnnxRuntimeEngine(bundle, graph, batch, threads, provider)
+
+    return Backend(name, lambda bundle, precision: provider_fits(bundle, precision, provider), open_)
 
 
 # TensorRT's modules are imported when it is asked for: most machines have no use for them.
@@ -51,7 +63,9 @@ LAST_RESORT: Final = "onnxruntime"
 
 BACKENDS: Final = (
     Backend("tensorrt", _tensorrt_fits, _open_tensorrt),
-    Backend(LAST_RESORT, onnxruntime_fits, _open_onnxruntime),
+    _onnxruntime("onnxruntime-tensorrt", TENSORRT),
+    _onnxruntime("onnxruntime-cuda", CUDA),
+    _onnxruntime(LAST_RESORT, CPU),
 )
 """All there are, the one to prefer first."""
 

@@ -168,7 +168,7 @@ def _pipeline(
     failed: list[str] = []
 
     def replace(error: EngineError) -> Engine:
-        if settings.engine != "auto" or failed or engine.name.startswith(LAST_RESORT):
+        if settings.engine != "auto" or failed or engine.name.startswith(f"{LAST_RESORT}-cpu"):
             raise error
         failed.append(engine.name)
         _log.error("engine %s failed, going on with %s: %s", engine.name, LAST_RESORT, error)

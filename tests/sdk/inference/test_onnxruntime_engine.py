@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import os
 import subprocess
 import sys
@@ -15,17 +16,23 @@ from vad_edge.bundle.archive import Bundle
 from vad_edge.bundle.manifest import StateTensor
 from vad_edge.errors import EngineError
 from vad_edge.inference.onnxruntime_engine import OnnxRuntimeEngine
+from vad_edge.inference.onnxruntime_session import CPU
 
 MakeBundle = Callable[..., Bundle]
+
+ALL_IN_ONE_RUN = dataclasses.replace(CPU, by_camera=False)
+"""How an accelerator is driven, on the provider that is here."""
 
 
 def open_(bundle: Bundle, batch: int) -> OnnxRuntimeEngine:
     return OnnxRuntimeEngine(bundle, bundle.graph(), batch, threads=1)
 
 
-@pytest.fixture
-def engine(bundle: Bundle) -> Iterator[OnnxRuntimeEngine]:
-    opened = open_(bundle, 3)
+@pytest.fixture(params=["a run for each camera", "cameras on two threads", "one run for all"])
+def engine(bundle: Bundle, request: pytest.FixtureRequest) -> Iterator[OnnxRuntimeEngine]:
+    provider = ALL_IN_ONE_RUN if request.param == "one run for all" else CPU
+    threads = 2 if request.param == "cameras on two threads" else 1
+    opened = OnnxRuntimeEngine(bundle, bundle.graph(), 3, threads, provider)
     yield opened
     opened.close()
 

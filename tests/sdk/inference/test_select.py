@@ -107,7 +107,8 @@ def test_an_engine_that_was_named_and_does_not_fit_says_why(
 
 
 def test_tensorrt_comes_first() -> None:
-    assert [backend.name for backend in select.BACKENDS] == ["tensorrt", "onnxruntime"]
+    names = [backend.name for backend in select.BACKENDS]
+    assert names == ["tensorrt", "onnxruntime-tensorrt", "onnxruntime-cuda", "onnxruntime"]
 
 
 def test_every_backend_has_its_verdict_and_nothing_is_opened(
