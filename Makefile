@@ -5,13 +5,15 @@ BIN := $(VENV)/bin
 # constraints.txt pins the CPU build of torch: without it pip would fetch several GB of CUDA packages.
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo test lint types unit bench bench-models mosquitto clean
+.PHONY: help demo test lint types unit bench mosquitto clean
 
 help:
-	@echo "make demo   the main job on a shipped synthetic clip, everything embedded; leaves out/demo"
-	@echo "make test   lint, types, import contracts and all tests"
-	@echo "make bench-models  what every model costs, beside each other"
-	@echo "make bench  speed and memory of a run; BUNDLE=... CLIP=... for your own"
+	@echo "make demo             the main job on a shipped synthetic clip, everything embedded; leaves out/demo"
+	@echo "make test             lint, types, import contracts and all tests"
+	@echo "make bench            speed and memory of a run; BUNDLE=... CLIP=... for your own"
+	@echo "make bench-models     what every model costs, beside each other"
+	@echo "make bench-windows    what a longer window of past frames costs"
+	@echo "make bench-endurance  whether a long run grows; FRAMES=100000"
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
@@ -45,8 +47,8 @@ unit: $(VENV)/.dev mosquitto
 bench: $(VENV)/.dev
 	$(BIN)/python -m tests.benchmarks
 
-bench-models: $(VENV)/.dev
-	$(BIN)/python -m tests.benchmarks.models
+bench-%: $(VENV)/.dev
+	$(BIN)/python -m tests.benchmarks.$*
 
 # A real broker is part of the tests; where it cannot be installed they say so and skip (in CI they fail).
 mosquitto:

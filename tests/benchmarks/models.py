@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import resource
-import time
-from collections.abc import Callable
 from datetime import date
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
 from rich.console import Console
 from rich.table import Table
+from tests.benchmarks.steppers import graph_stepper, torch_stepper
 
 from vad_edge_training.models.cost import cost_of
 from vad_edge_training.models.registry import MODELS, build
@@ -18,27 +19,12 @@ ROUNDS = 7
 YARDSTICK = "mnad"
 
 
-@torch.no_grad()
-def stepper(name: str) -> Callable[[], float]:
-    """A function that scores one frame and gives the milliseconds it took."""
-    model = build(name, {}).eval().step_module().eval()
-    spec = model.spec
-    frame = torch.randint(0, 256, (1, spec.height, spec.width, 3), dtype=torch.uint8)
-    weight = torch.ones(1, spec.map_height, spec.map_width)
-    yes, no = torch.ones(1, dtype=torch.bool), torch.zeros(1, dtype=torch.bool)
-    state = model.initial_state(1)
-
-    @torch.no_grad()
-    def step() -> float:
-        started = time.perf_counter()
-        model(frame, weight, yes, no, *state)
-        return 1000.0 * (time.perf_counter() - started)
-
-    return step
-
-
 def main() -> None:
-    steps = {name: stepper(name) for name in MODELS}
+    steps = {name: torch_stepper(name) for name in MODELS}
+    with TemporaryDirectory() as folder:
+        graphs = {
+            name: graph_stepper(name, {}, Path(folder) / f"{name}.vadb") for name in ("student", YARDSTICK)
+        }
     for step in steps.values():
         step()
     rounds = [{name: step() for name, step in steps.items()} for _ in range(ROUNDS)]
@@ -60,6 +46,10 @@ def main() -> None:
     console.print(
         f"{date.today()}: torch {torch.__version__}, {torch.get_num_threads()} threads, fp32, batch 1,"
         f" weights of chance, {ROUNDS} rounds, one model after another; together they took {peak_mb:.0f} MB"
+    )
+    in_ort = sorted(graphs["student"]() / graphs[YARDSTICK]() for _ in range(ROUNDS))
+    console.print(
+        f"ONNX Runtime, fp32: the student takes {in_ort[ROUNDS // 2]:.3f} of {YARDSTICK}'s time, median"
     )
 
 
