@@ -68,10 +68,11 @@ def export_bundle(
     origin = facts["data"]
     clips = open_dataset(data)
     footage = unseen_footage(clips.training, origin.get("fitted_clips"))
+    notes = (*origin.get("doubts", ()), *footage.notes)
 
     report("graph", 0.0)
     manifest, members = lower(
-        model, name=name or output.stem, provenance=_provenance(facts["model"], origin, footage.notes, terms)
+        model, name=name or output.stem, provenance=_provenance(facts["model"], origin, notes, terms)
     )
     report("graph", 1.0)
     with tempfile.TemporaryDirectory() as folder:
@@ -87,8 +88,8 @@ def export_bundle(
     graphs = tuple(graph.model_copy(update={"calibration": calibration}) for graph in manifest.graphs)
     final = manifest.model_copy(update={"graphs": graphs, "provenance": provenance})
     write_bundle(output, final, members)
-    notes = [*footage.notes, *_calibration_notes(calibration)]
-    return ExportReport(output, output.stat().st_size, parity, calibration.seconds, tuple(notes))
+    told = (*notes, *_calibration_notes(calibration))
+    return ExportReport(output, output.stat().st_size, parity, calibration.seconds, told)
 
 
 def calibrate(

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import lightning
+import numpy as np
 import pytest
 import torch
+from tests.support.footage import write_video
 from tests.support.tiny_models import TINY as TINY_MODELS
 from tests.training.conftest import MakeData
 
@@ -297,3 +299,28 @@ def test_a_fold_belongs_to_models_of_labelled_anomalies_alone(make_data: MakeDat
         train(make_data(), tmp_path / "out", fold=Fold(1, 2))
     with pytest.raises(ConfigError, match="fold: smdnet learns from labelled anomalies too; say which part"):
         train(tmp_path / "data", tmp_path / "out", model="smdnet")
+
+
+def test_a_student_takes_size_and_rate_from_its_footage(make_data: MakeData, tmp_path: Path) -> None:
+    best = train_model(
+        make_data(),
+        tmp_path / "out",
+        config={"channels": 4},
+        fit=FIT,
+        cache=tmp_path / "c",
+        progress_bar=False,
+    ).best
+    config = read_checkpoint(best)["hyper_parameters"]["config"]
+    assert (config["height"], config["width"], config["fps"]) == (48, 64, 10.0)
+
+
+def test_doubts_about_the_footage_are_kept_in_the_checkpoint(make_data: MakeData, tmp_path: Path) -> None:
+    best = train(make_data(), tmp_path / "out")
+    assert "learned from 7 s of footage" in read_checkpoint(best)["hyper_parameters"]["data"]["doubts"][0]
+
+
+def test_footage_of_a_black_screen_is_refused(tmp_path: Path) -> None:
+    black = [np.zeros((48, 64, 3), np.uint8)] * 60
+    write_video(tmp_path / "data" / "training" / "a.mkv", black)
+    with pytest.raises(DataError, match="100% of the frames are black; check lens cap, light and exposure"):
+        train(tmp_path / "data", tmp_path / "out")

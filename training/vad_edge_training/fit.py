@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as Examples
 
-from vad_edge.errors import ConfigError
+from vad_edge.errors import ConfigError, DataError
 from vad_edge_training.checkpoint import read_checkpoint
 from vad_edge_training.datasets.dataset import Dataset
 from vad_edge_training.datasets.folds import Fold
@@ -34,9 +35,13 @@ from vad_edge_training.progress import Progress, silent
 from vad_edge_training.schedule import FitConfig, first_epochs
 from vad_edge_training.shell import ModelModule
 from vad_edge_training.split import split_clips
+from vad_edge_training.suit import suited_config
+from vad_edge_training.survey import judge, survey
 from vad_edge_training.trainer import make_trainer
 
 PREPARE_FRAMES = 400
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +75,8 @@ def train_model(
     """Fit a model on the training clips of `data`.
 
     config are values of the model's configuration, fit its own settings, both the model's defaults where
-    left out. fold belongs to a model that learns from labelled anomalies: those it may see. output gets
+    left out; a model that follows its footage takes size and frame rate from that. What is doubtful about the
+    footage is logged and kept in the checkpoint. fold belongs to a model that learns from labelled anomalies: those it may see. output gets
     ``best.ckpt``, ``last.ckpt``, ``metrics.csv``, TensorBoard's events, ``training.json`` and ``loss.png``;
     keep_every adds ``epoch-NNN.ckpt`` of every so many epochs of the last phase. resume goes on from
     ``last.ckpt`` when there is one, with more epochs if asked; max_minutes ends the fit after a whole epoch,
@@ -81,11 +87,12 @@ def train_model(
     """
     kind = model_type(model)
     _check_fold(kind.card, fold)
-    settings = config_of(model, config or {})
     fit = fit or kind.defaults
     lightning.seed_everything(fit.seed, workers=True, verbose=False)
     report = on_progress or silent
     folder = open_dataset(data)
+    suited = suited_config(folder, multiple=kind.config_type.multiple) if kind.follows_footage else {}
+    settings = config_of(model, {**suited, **(config or {})})
     frames = load_frames(
         folder,
         height=settings.height,
@@ -97,8 +104,10 @@ def train_model(
     net = build(model, asdict(settings))
     last_phase = first_epochs(net.phases(), fit.epochs)[-1]
     names = [clip.name for clip in folder.training]
+    doubts = _doubts(names, frames, settings.fps, folder.root)
     fitted, held_out = split_clips(names, frames, net.clip_length)
     origin = _origin(folder, fit, [name for name, _ in fitted], [name for name, _ in held_out], fold)
+    origin["doubts"] = doubts
     net.prepare(_sample([clip for _, clip in fitted], PREPARE_FRAMES))
 
     facts = {"model": model, "config": asdict(settings), "data": origin}
@@ -139,6 +148,16 @@ def _triplets(
         folder, fold, height=settings.height, width=settings.width, fps=settings.fps, length=length
     )
     return TripletDataset(normal, abnormal, length)
+
+
+def _doubts(names: Sequence[str], frames: Sequence[NDArray[np.uint8]], fps: float, where: Path) -> list[str]:
+    """What is doubtful about footage. Raises DataError where it is useless."""
+    findings = judge(survey(names, frames, fps))
+    for finding in findings:
+        if finding.kind == "fault":
+            raise DataError(finding.text, where=str(where), fix=finding.fix)
+        _log.warning("%s; %s", finding.text, finding.fix)
+    return [finding.text for finding in findings]
 
 
 def _origin(

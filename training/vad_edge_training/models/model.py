@@ -73,6 +73,8 @@ class Model(nn.Module, ABC):
     card: ClassVar[Card]
     config_type: ClassVar[type[Any]]
     defaults: ClassVar[FitConfig] = FitConfig()
+    follows_footage: ClassVar[bool] = False
+    """Whether input size and frame rate are the footage's unless they are given, not the configuration's."""
 
     config: Any
 

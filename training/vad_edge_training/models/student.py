@@ -58,6 +58,7 @@ class Student(Model, StepModel):
 
     card = Card(name="student", summary="streaming predictor with a motion and a background cue, for boards")
     config_type = StudentConfig
+    follows_footage = True
 
     initial_features: Tensor
     initial_previous: Tensor
