@@ -29,5 +29,7 @@ def test_the_calibration_is_on_clips_the_model_was_not_fitted_on(exported: Expor
     assert calibration is not None
     prints = {fingerprint(clip) for clip in (data / "training").iterdir()}
     assert set(calibration.footage) < prints
-    (note,) = exported.notes
+    doubt, note = exported.notes
+    assert "learned from 36 s of footage" in doubt
+    assert doubt in read_bundle(exported.path).manifest.provenance.notes
     assert note.startswith(f"calibrated on {calibration.seconds:.0f} s: anything rarer than 1 frame in")

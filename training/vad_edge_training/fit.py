@@ -76,14 +76,14 @@ def train_model(
 
     config are values of the model's configuration, fit its own settings, both the model's defaults where
     left out; a model that follows its footage takes size and frame rate from that. What is doubtful about the
-    footage is logged and kept in the checkpoint. fold belongs to a model that learns from labelled anomalies: those it may see. output gets
-    ``best.ckpt``, ``last.ckpt``, ``metrics.csv``, TensorBoard's events, ``training.json`` and ``loss.png``;
-    keep_every adds ``epoch-NNN.ckpt`` of every so many epochs of the last phase. resume goes on from
-    ``last.ckpt`` when there is one, with more epochs if asked; max_minutes ends the fit after a whole epoch,
-    to be resumed. Raises DataError for data that does not fit and for a loss that is no number, ConfigError
-    for settings that contradict each other or the checkpoint, SourceError for a clip that cannot be read,
-    DeviceError where a GPU's memory does not suffice, KeyboardInterrupt on Ctrl-C, after which ``last.ckpt``
-    holds the last whole epoch.
+    footage is logged and kept in the checkpoint. fold belongs to a model that learns from labelled anomalies:
+    those it may see. output gets ``best.ckpt``, ``last.ckpt``, ``metrics.csv``, TensorBoard's events,
+    ``training.json`` and ``loss.png``; keep_every adds ``epoch-NNN.ckpt`` of every so many epochs of the last
+    phase. resume goes on from ``last.ckpt`` when there is one, with more epochs if asked; max_minutes ends
+    the fit after a whole epoch, to be resumed. Raises DataError for data that does not fit and for a loss that
+    is no number, ConfigError for settings that contradict each other or the checkpoint, SourceError for a clip
+    that cannot be read, DeviceError where a GPU's memory does not suffice, KeyboardInterrupt on Ctrl-C, after
+    which ``last.ckpt`` holds the last whole epoch.
     """
     kind = model_type(model)
     _check_fold(kind.card, fold)
