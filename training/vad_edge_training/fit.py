@@ -80,10 +80,10 @@ def train_model(
     those it may see. output gets ``best.ckpt``, ``last.ckpt``, ``metrics.csv``, TensorBoard's events,
     ``training.json`` and ``loss.png``; keep_every adds ``epoch-NNN.ckpt`` of every so many epochs of the last
     phase. resume goes on from ``last.ckpt`` when there is one, with more epochs if asked; max_minutes ends
-    the fit after a whole epoch, to be resumed. Raises DataError for data that does not fit and for a loss that
-    is no number, ConfigError for settings that contradict each other or the checkpoint, SourceError for a clip
-    that cannot be read, DeviceError where a GPU's memory does not suffice, KeyboardInterrupt on Ctrl-C, after
-    which ``last.ckpt`` holds the last whole epoch.
+    the fit after a whole epoch, to be resumed. Raises DataError for data that does not fit and for a loss
+    that is no number, ConfigError for settings that contradict each other or the checkpoint, SourceError for
+    a clip that cannot be read, DeviceError where a GPU's memory does not suffice, KeyboardInterrupt on
+    Ctrl-C, after which ``last.ckpt`` holds the last whole epoch.
     """
     kind = model_type(model)
     _check_fold(kind.card, fold)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -19,6 +20,8 @@ LITTLE_S: Final = 600.0
 SLOW_FPS: Final = 5.0
 SAMPLES: Final = 400
 SEGMENTS: Final = 12
+SEGMENT_S: Final = 15.0
+"""Shorter than this, the median picture of a segment still shows who passes by."""
 COLOURLESS: Final = 2.0
 """Mean absolute difference of the colour channels, in grey levels, that an infra-red picture stays below."""
 MOVED: Final = 0.02
@@ -141,14 +144,13 @@ def shift_between(before: Gray, now: Gray) -> tuple[float, float]:
 
 def _moves(names: Sequence[str], clips: Sequence[Frames], fps: float) -> list[tuple[str, float, float]]:
     """Where the still part of the picture is elsewhere than in the segment before."""
-    total = sum(len(clip) for clip in clips)
-    length = max(total // SEGMENTS, 1)
+    length = max(sum(len(clip) for clip in clips) // SEGMENTS, math.ceil(SEGMENT_S * fps))
     found = []
     last: Gray | None = None
     for name, clip in zip(names, clips, strict=True):
         for begin in range(0, len(clip), length):
             segment = clip[begin : begin + length]
-            if len(segment) < length // 2:
+            if len(segment) < min(length, SEGMENT_S * fps):
                 continue
             still = _still(segment)
             if last is not None:
