@@ -6,11 +6,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from vad_edge.errors import ConfigError
 from vad_edge_training.datasets.folds import Fold
-from vad_edge_training.models.registry import config_of, model_type
+from vad_edge_training.models.registry import config_of, fit_of
 from vad_edge_training.schedule import FitConfig
 
 if sys.version_info >= (3, 11):
@@ -35,8 +35,7 @@ class Run(BaseModel):
     @property
     def fit_config(self) -> FitConfig:
         """The model's own fit with this run's changes."""
-        own = TypeAdapter(FitConfig).dump_python(model_type(self.model).defaults)
-        return TypeAdapter(FitConfig).validate_python({**own, **self.fit})
+        return fit_of(self.model, self.fit)
 
 
 class Recipe(BaseModel):
@@ -61,7 +60,7 @@ def read_recipe(path: Path) -> Recipe:
         recipe = Recipe.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
         for run in recipe.runs:
             config_of(run.model, run.config)
-            _check_fit(run, path)
+            _ = run.fit_config
             if run.fold is not None:
                 Fold.parse(run.fold)
     except FileNotFoundError as error:
@@ -73,13 +72,3 @@ def read_recipe(path: Path) -> Recipe:
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"not valid TOML: {error}", where=str(path)) from error
     return recipe
-
-
-def _check_fit(run: Run, path: Path) -> None:
-    known = FitConfig.__dataclass_fields__
-    unknown = [name for name in run.fit if name not in known]
-    if unknown:
-        raise ConfigError(
-            f"fit of {run.model}: there is no {unknown[0]}", where=str(path), fix=f"one of {', '.join(known)}"
-        )
-    _ = run.fit_config

@@ -82,6 +82,41 @@ def sweep(
             click.echo(f"{model} on {dataset}: {auc}")
 
 
+@command.command(name="try")
+@click.argument("variant", type=click.Path(path_type=Path))
+@click.option(
+    "--data", required=True, multiple=True, type=click.Path(path_type=Path), help="A dataset; once for each."
+)
+@click.option("--output", required=True, type=click.Path(path_type=Path), help="Folder of the table.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+def try_(variant: Path, data: tuple[Path, ...], output: Path, as_json: bool) -> None:
+    """Measure an idea: train, export and evaluate a variant with each of its seeds.
+
+    Adds a row for each dataset to OUTPUT/variants.csv and draws variants.png: how many variants were tried
+    stays in sight. Seeds that are finished are not done again.
+
+    \b
+    vad-edge models try training/recipes/student.toml --data ped2 --data scene --output out/variants
+    """
+    from dataclasses import asdict
+
+    from vad_edge.cli.progress import progress_bars
+
+    variants = importlib.import_module("vad_edge_export.variant")
+    wanted = variants.read_variant(variant)
+    with progress_bars() as report:
+        rows = [variants.try_variant(wanted, folder, output, on_progress=report) for folder in data]
+    if as_json:
+        click.echo(json.dumps({"rows": [asdict(row) for row in rows]}))
+        return
+    for row in rows:
+        click.echo(
+            f"{row.name} on {row.dataset}, {row.seeds} seeds: online {row.micro_online:.4f}"
+            f" (deviation {row.micro_online_sd:.4f}), per-clip {row.micro_per_clip:.4f},"
+            f" macro {row.macro:.4f}, {row.ms:.1f} ms, {row.minutes:.1f} minutes"
+        )
+
+
 def _show(values: list[dict[str, Any]]) -> None:
     from rich.console import Console
 

@@ -16,6 +16,7 @@ from vad_edge_training.models.mnad import Mnad
 from vad_edge_training.models.model import Model
 from vad_edge_training.models.smdnet import Smdnet
 from vad_edge_training.models.student import Student
+from vad_edge_training.schedule import FitConfig
 
 _KINDS: tuple[type[Model], ...] = (Student, Mnad, Clustering, Dissociation, DlanAc, Smdnet, FusionStream)
 
@@ -42,6 +43,25 @@ def config_of(name: str, values: Mapping[str, Any]) -> Any:
         raise ConfigError(
             f"{key}: {first['msg']}", where=f"model {name!r}", fix="docs/models.md has its settings"
         ) from error
+
+
+def fit_of(name: str, values: Mapping[str, Any]) -> FitConfig:
+    """A model's own fit with some values changed, as JSON and TOML give them.
+
+    Raises ConfigError for an unknown model, key or value.
+    """
+    unknown = [key for key in values if key not in FitConfig.__dataclass_fields__]
+    if unknown:
+        raise ConfigError(
+            f"fit of {name}: there is no {unknown[0]}",
+            fix=f"one of {', '.join(FitConfig.__dataclass_fields__)}",
+        )
+    adapter = TypeAdapter(FitConfig)
+    try:
+        return adapter.validate_python({**adapter.dump_python(model_type(name).defaults), **values})
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise ConfigError(f"fit of {name}: {first['loc'][0]}: {first['msg']}") from error
 
 
 def build(name: str, values: Mapping[str, Any]) -> Model:
