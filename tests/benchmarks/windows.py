@@ -1,4 +1,4 @@
-"""Times a step of the student at several lengths of its window of past frames: `make bench-windows`."""
+"""Times a step of the predictor at several lengths of its window of past frames: `make bench-windows`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ROUNDS = 100
 def main() -> None:
     with TemporaryDirectory() as folder:
         steps = {
-            window: graph_stepper("student", {"history": window}, Path(folder) / f"{window}.vadb")
+            window: graph_stepper("predictor", {"history": window}, Path(folder) / f"{window}.vadb")
             for window in WINDOWS
         }
     rounds = [{window: step() for window, step in steps.items()} for _ in range(ROUNDS)]

@@ -94,7 +94,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def checkpoint(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     output = tmp_path_factory.mktemp("training")
     fit = FitConfig(epochs=1, stride=16)
-    trained = train_model(data, output, config=CONFIG, fit=fit, cache=output / "cache", progress_bar=False)
+    trained = train_model(
+        data, output, "predictor", config=CONFIG, fit=fit, cache=output / "cache", progress_bar=False
+    )
     return trained.best
 
 

@@ -16,6 +16,7 @@ from vad_edge_export.variant_table import read_table, row_of
 
 VARIANT = """
 name = "narrow"
+model = "predictor"
 seeds = [0, 1]
 config = { height = 32, width = 48, channels = 4 }
 fit = { epochs = 1, stride = 8, batch_size = 2 }

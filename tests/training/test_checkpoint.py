@@ -8,7 +8,7 @@ import torch
 
 from vad_edge.errors import DataError
 from vad_edge_training.checkpoint import load_model
-from vad_edge_training.models.student import Student, StudentConfig
+from vad_edge_training.models.streaming_predictor import StreamingPredictor, StreamingPredictorConfig
 
 TINY: dict[str, Any] = {"height": 16, "width": 24, "channels": 4}
 
@@ -35,19 +35,23 @@ VERSIONS = {"versions": {"vad-edge": "0.0.9"}}
 @pytest.mark.parametrize(
     ("model", "config", "message"),
     [
-        ("student", TINY, "its weights do not fit the student it describes (made by vad-edge 0.0.9)"),
+        ("predictor", TINY, "its weights do not fit the predictor it describes (made by vad-edge 0.0.9)"),
         (
-            "student",
+            "predictor",
             {**TINY, "wings": 2},
-            "this version cannot read (made by vad-edge 0.0.9): model 'student'",
+            "this version cannot read (made by vad-edge 0.0.9): model 'predictor'",
         ),
-        ("student", {**TINY, "width": 13}, "this version cannot read (made by vad-edge 0.0.9): size: 16x13"),
+        (
+            "predictor",
+            {**TINY, "width": 13},
+            "cannot read (made by vad-edge 0.0.9): size: 16x13",
+        ),
         (
             "oracle",
             TINY,
             "this version cannot read (made by vad-edge 0.0.9): model: there is no model 'oracle'",
         ),
-        ("student", 3, "not a checkpoint of a model (TypeError)"),
+        ("predictor", 3, "not a checkpoint of a model (TypeError)"),
     ],
 )
 def test_a_checkpoint_of_another_model_or_version_is_refused(
@@ -63,6 +67,6 @@ def test_a_checkpoint_of_another_model_or_version_is_refused(
 
 
 def test_a_checkpoint_may_not_run_code(tmp_path: Path) -> None:
-    torch.save(Student(StudentConfig(**TINY)), tmp_path / "module.ckpt")
+    torch.save(StreamingPredictor(StreamingPredictorConfig(**TINY)), tmp_path / "module.ckpt")
     with pytest.raises(DataError, match=r"not a checkpoint of a model \(UnpicklingError\)"):
         load_model(tmp_path / "module.ckpt")

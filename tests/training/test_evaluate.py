@@ -51,7 +51,7 @@ def test_an_evaluation_compares_bundle_and_baselines_on_the_same_frames(
 
 
 @pytest.mark.slow
-def test_a_student_is_fitted_exported_and_evaluated(make_data: MakeData, tmp_path: Path) -> None:
+def test_a_predictor_is_fitted_exported_and_evaluated(make_data: MakeData, tmp_path: Path) -> None:
     """The desktop's whole way; tests may use the exporter, the training package may not."""
     from vad_edge_export.package import export_bundle
 
@@ -60,7 +60,13 @@ def test_a_student_is_fitted_exported_and_evaluated(make_data: MakeData, tmp_pat
     config = {"height": 48, "width": 64, "channels": 4}
     fit = FitConfig(epochs=1, stride=8)
     trained = train_model(
-        data, tmp_path / "fit", config=config, fit=fit, cache=tmp_path / "cache", progress_bar=False
+        data,
+        tmp_path / "fit",
+        "predictor",
+        config=config,
+        fit=fit,
+        cache=tmp_path / "cache",
+        progress_bar=False,
     )
     exported = export_bundle(trained.best, tmp_path / "hall.vadb", data=data)
 

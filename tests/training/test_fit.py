@@ -20,7 +20,7 @@ from vad_edge_training.datasets.folds import Fold
 from vad_edge_training.fit import Trained, train_model
 from vad_edge_training.models.mnad import Mnad
 from vad_edge_training.models.registry import MODELS
-from vad_edge_training.models.student import Student, StudentConfig
+from vad_edge_training.models.streaming_predictor import StreamingPredictor, StreamingPredictorConfig
 from vad_edge_training.schedule import FitConfig, Phase, Turn
 
 TINY: dict[str, Any] = {"height": 16, "width": 24, "channels": 4}
@@ -29,7 +29,7 @@ SIZE = {"height": 16, "width": 24}
 FIT = FitConfig(epochs=1, batch_size=4, stride=3)
 
 
-def fitted(data: Path, output: Path, model: str = "student", **options: Any) -> Trained:
+def fitted(data: Path, output: Path, model: str = "predictor", **options: Any) -> Trained:
     options = {"config": TINY, "fit": FIT, **options}
     return train_model(data, output, model, cache=data.parent / "cache", progress_bar=False, **options)
 
@@ -51,13 +51,13 @@ def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
     return all(torch.equal(value, other[name]) for name, value in one.items())
 
 
-def test_training_leaves_a_student_its_losses_and_a_picture(make_data: MakeData, tmp_path: Path) -> None:
+def test_training_leaves_a_model_its_losses_and_a_picture(make_data: MakeData, tmp_path: Path) -> None:
     seen: list[tuple[str, int, int]] = []
     best = train(make_data(), tmp_path / "out", on_progress=lambda *at: seen.append(at))
 
     student = load_model(best)
-    assert isinstance(student, Student)
-    assert student.config == StudentConfig(**TINY)
+    assert isinstance(student, StreamingPredictor)
+    assert student.config == StreamingPredictorConfig(**TINY)
     assert not student.training
     assert 90 < float(student.initial_background.mean()) < 110
     summary = json.loads((tmp_path / "out" / "training.json").read_text())
@@ -74,7 +74,7 @@ def test_training_makes_the_prediction_better(make_data: MakeData, tmp_path: Pat
     assert last["val_loss"] < first["val_loss"]
 
 
-def test_the_same_seed_trains_the_same_student(make_data: MakeData, tmp_path: Path) -> None:
+def test_the_same_seed_trains_the_same_model(make_data: MakeData, tmp_path: Path) -> None:
     data = make_data()
     first, again = (weights(train(data, tmp_path / name)) for name in ("one", "two"))
     other = weights(train(data, tmp_path / "three", fit=replace(FIT, seed=1)))
@@ -106,12 +106,12 @@ def test_the_best_checkpoint_is_of_the_epoch_with_the_lowest_held_out_loss(
     make_data: MakeData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held_out = iter([3.0, 1.0, 2.0])
-    real = Student.training_loss
+    real = StreamingPredictor.training_loss
 
-    def loss(student: Student, batch: torch.Tensor, turn: str) -> dict[str, torch.Tensor]:
+    def loss(student: StreamingPredictor, batch: torch.Tensor, turn: str) -> dict[str, torch.Tensor]:
         return real(student, batch, turn) if student.training else {"loss": torch.tensor(next(held_out))}
 
-    monkeypatch.setattr(Student, "training_loss", loss)
+    monkeypatch.setattr(StreamingPredictor, "training_loss", loss)
     best = train(make_data(), tmp_path / "out", fit=replace(FIT, epochs=3, batch_size=8))
     assert [row["val_loss"] for row in losses(tmp_path / "out")] == [3.0, 1.0, 2.0]
     assert read_checkpoint(best)["epoch"] == 1
@@ -174,14 +174,14 @@ def test_a_loss_that_is_no_number_ends_the_fit_with_what_to_do(make_data: MakeDa
 def test_settings_that_cannot_be_are_refused(make_data: MakeData, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="epochs: 0 is not above 0; leave it out for the model's own"):
         FitConfig(epochs=0)
-    with pytest.raises(ConfigError, match="there is no model 'oracle'; one of student, mnad"):
+    with pytest.raises(ConfigError, match="there is no model 'oracle'; one of student, predictor"):
         train(make_data(), tmp_path / "out", model="oracle")
-    with pytest.raises(ConfigError, match="model 'student': wings: Unexpected keyword argument"):
+    with pytest.raises(ConfigError, match="model 'predictor': wings: Unexpected keyword argument"):
         train(make_data(), tmp_path / "out", config={"wings": 2})
 
 
-class Staged(Student):
-    """A student that learns its encoder first, then by turns."""
+class Staged(StreamingPredictor):
+    """A predictor that learns its encoder first, then by turns."""
 
     begun: ClassVar[list[str]] = []
 
@@ -213,7 +213,7 @@ def test_a_phase_moves_only_what_its_turns_may_move(staged: str, make_data: Make
     data = make_data()
     options = {"fit": replace(FIT, epochs=2), "model": staged}
     lightning.seed_everything(0, verbose=False)
-    untrained = Staged(StudentConfig(**TINY)).state_dict()
+    untrained = Staged(StreamingPredictorConfig(**TINY)).state_dict()
 
     def stop(what: str, done: int, total: int) -> None:
         if (what, done) == ("fitting", 2):
@@ -259,7 +259,7 @@ def test_losses_are_left_for_tensorboard_and_as_csv(make_data: MakeData, tmp_pat
     assert list((tmp_path / "out").glob("events.out.tfevents.*"))
 
 
-def test_a_memory_model_is_fitted_as_a_student_is(make_data: MakeData, tmp_path: Path) -> None:
+def test_a_memory_model_is_fitted_as_a_predictor_is(make_data: MakeData, tmp_path: Path) -> None:
     best = train(make_data(), tmp_path / "out", model="mnad", config={**MNAD, **SIZE})
     assert isinstance(load_model(best), Mnad)
 
@@ -267,14 +267,14 @@ def test_a_memory_model_is_fitted_as_a_student_is(make_data: MakeData, tmp_path:
 def test_a_gpu_without_memory_says_which_batch_size_fits(
     make_data: MakeData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = Student.training_loss
+    real = StreamingPredictor.training_loss
 
-    def loss(student: Student, batch: torch.Tensor, turn: str) -> dict[str, torch.Tensor]:
+    def loss(student: StreamingPredictor, batch: torch.Tensor, turn: str) -> dict[str, torch.Tensor]:
         if len(batch) > 1:
             raise torch.OutOfMemoryError("CUDA out of memory")
         return real(student, batch, turn)
 
-    monkeypatch.setattr(Student, "training_loss", loss)
+    monkeypatch.setattr(StreamingPredictor, "training_loss", loss)
     message = (
         "ran out of memory with batches of 4; --batch-size 1 fits; with --accumulate 4 it trains much alike"
     )
@@ -295,13 +295,13 @@ def test_a_model_of_labelled_anomalies_is_fitted_on_one_fold_of_them(
 
 
 def test_a_fold_belongs_to_models_of_labelled_anomalies_alone(make_data: MakeData, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="fold: student learns from normal footage alone; leave --fold out"):
+    with pytest.raises(ConfigError, match="predictor learns from normal footage alone; leave --fold out"):
         train(make_data(), tmp_path / "out", fold=Fold(1, 2))
     with pytest.raises(ConfigError, match="fold: smdnet learns from labelled anomalies too; say which part"):
         train(tmp_path / "data", tmp_path / "out", model="smdnet")
 
 
-def test_a_student_takes_size_and_rate_from_its_footage(make_data: MakeData, tmp_path: Path) -> None:
+def test_a_model_for_boards_takes_size_and_rate_from_its_footage(make_data: MakeData, tmp_path: Path) -> None:
     best = train_model(
         make_data(),
         tmp_path / "out",

@@ -16,7 +16,8 @@ from tests.training.conftest import MakeData
 def command(data: Path, output: Path, epochs: int, *more: str) -> list[str]:
     return [
         sys.executable, "-m", "vad_edge", "train", "--data", str(data), "--output", str(output),
-        "--size", "16x24", "--set", "channels=4", "--epochs", str(epochs), "--stride", "4", *more,
+        "--size", "16x24", "--model", "predictor", "--set", "channels=4", "--epochs", str(epochs),
+        "--stride", "4", *more,
     ]  # fmt: skip
 
 

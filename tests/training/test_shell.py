@@ -6,20 +6,21 @@ import pytest
 import torch
 
 from vad_edge.errors import DataError
-from vad_edge_training.models.student import Student, StudentConfig
+from vad_edge_training.models.streaming_predictor import StreamingPredictor, StreamingPredictorConfig
 from vad_edge_training.schedule import FitConfig
 from vad_edge_training.shell import ModelModule
 
 
 @pytest.mark.parametrize("broken", [math.nan, math.inf])
 def test_a_loss_that_is_no_number_says_when_and_what_to_do(broken: float) -> None:
-    student = Student(StudentConfig(height=16, width=24, channels=4, error_windows=(3,)))
+    config = StreamingPredictorConfig(height=16, width=24, channels=4, error_windows=(3,))
+    net = StreamingPredictor(config)
     with torch.no_grad():
-        for weights in student.parameters():
+        for weights in net.parameters():
             weights.fill_(broken)
     clip = torch.zeros(1, 6, 16, 24, 3, dtype=torch.uint8)
     with pytest.raises(DataError) as refusal:
-        ModelModule(student, FitConfig(), {}).validation_step(clip, 0)
+        ModelModule(net, FitConfig(), {}).validation_step(clip, 0)
     assert str(refusal.value) == (
         "the loss became nan in epoch 1; lower the learning rate, and look at the clips for broken frames"
     )

@@ -151,5 +151,5 @@ def test_a_setting_that_cannot_be_is_refused(values: dict[str, Any], message: st
 
 
 def test_a_model_there_is_not_is_refused() -> None:
-    with pytest.raises(ConfigError, match="there is no model 'oracle'; one of student, mnad"):
+    with pytest.raises(ConfigError, match="there is no model 'oracle'; one of student, predictor"):
         model_type("oracle")

@@ -15,10 +15,20 @@ from vad_edge_training.models.fusion_stream import FusionStream
 from vad_edge_training.models.mnad import Mnad
 from vad_edge_training.models.model import Model
 from vad_edge_training.models.smdnet import Smdnet
+from vad_edge_training.models.streaming_predictor import StreamingPredictor
 from vad_edge_training.models.student import Student
 from vad_edge_training.schedule import FitConfig
 
-_KINDS: tuple[type[Model], ...] = (Student, Mnad, Clustering, Dissociation, DlanAc, Smdnet, FusionStream)
+_KINDS: tuple[type[Model], ...] = (
+    Student,
+    StreamingPredictor,
+    Mnad,
+    Clustering,
+    Dissociation,
+    DlanAc,
+    Smdnet,
+    FusionStream,
+)
 
 MODELS = {kind.card.name: kind for kind in _KINDS}
 

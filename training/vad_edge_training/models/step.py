@@ -14,7 +14,8 @@ class StepSpec:
 
     height, width: the model's input size. map_height, map_width: size of weight and error map.
     cues: names of the score's columns. fps, warmup_frames, delay_frames: the model's clock.
-    states: state names with their shapes, without the batch axis.
+    states: state names with their shapes, without the batch axis. lasting: those a step never changes, such
+    as what is known of a camera's scene; a reset leaves them as they are.
     """
 
     name: str
@@ -27,6 +28,7 @@ class StepSpec:
     warmup_frames: int
     states: dict[str, tuple[int, ...]]
     delay_frames: int = 0
+    lasting: frozenset[str] = frozenset()
 
 
 class StepModel(nn.Module):
@@ -60,13 +62,17 @@ class StepModel(nn.Module):
     ) -> tuple[Tensor, ...]:
         """One step: frame is uint8 (B, H, W, 3); returns score, error map, then each new state."""
         image = frame.float()  # TensorRT takes a UINT8 input only if the cast is the first op
+        lasting = self.spec.lasting
         started = tuple(
-            torch.where(_per_camera(reset, value), self._initial(name).unsqueeze(0), value)
+            value
+            if name in lasting
+            else torch.where(_per_camera(reset, value), self._initial(name).unsqueeze(0), value)
             for name, value in zip(self.spec.states, state, strict=True)
         )
         score, error_map, advanced = self.advance(image, weight, *started)
         kept = tuple(
-            torch.where(_per_camera(active, new), new, old) for new, old in zip(advanced, state, strict=True)
+            old.clone() if name in lasting else torch.where(_per_camera(active, new), new, old)
+            for name, new, old in zip(self.spec.states, advanced, state, strict=True)
         )
         return score, error_map, *kept
 

@@ -1,190 +1,224 @@
-"""The first student: a streaming frame predictor with a motion and a background cue beside it."""
+"""The student: how unusual motion, crowding and picture of a scene are, in one streaming graph."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vad_edge_training.models.cues import BlockMatching, box_mean, foreground, mean_over_foreground, peak
-from vad_edge_training.models.model import CELL, Card, Model, ModelConfig, gradient_loss
-from vad_edge_training.models.predictor import FrameEncoder, FramePredictor
+from vad_edge_training.models.cues import box_mean, peak
+from vad_edge_training.models.density import MixtureDensity
+from vad_edge_training.models.flow import GradientFlow
+from vad_edge_training.models.gallery import choose_pictures, fit_exposure, nearest_picture
+from vad_edge_training.models.model import CELL, Card, Model, ModelConfig
 from vad_edge_training.models.step import StepModel, StepSpec
+from vad_edge_training.schedule import FitConfig
 
-TARGETS = 3
-"""Frames of a training example that are predicted, one after another."""
-
-MATCHING_SCALE = 2
-"""Blocks are matched on frames of half the size."""
+HALF = 2
+"""Motion is measured on frames of half the size."""
 
 GRAY_OF_BGR = (0.114, 0.587, 0.299)
+
+SAMPLES = 15_000
+"""Places of normal footage that the density is fitted to."""
+
+KNEE = 0.9
+"""Share of normal frames below the point from which a score counts as unusual."""
 
 
 @dataclass(frozen=True)
 class StudentConfig(ModelConfig):
     """What makes one student differ from another; plain values, stored in the checkpoint.
 
-    windows are in map cells and odd. persistence_s is the time constant of the average each window map is
-    taken over before its peak. background_rate is how many grey levels a second the background follows the
-    scene.
+    large and small are the sides of the windows as shares of the frame's height. motion_persistence_s and
+    background_persistence_s are time constants. foreground_threshold is in grey levels of a map cell.
+    sparse is the share of foreground in a window below which its speed is drawn to zero.
     """
 
     height: int = 240
     width: int = 360
-    channels: int = 32
-    history: int = 3
-    radius: int = 3
-    block: int = 9
-    sharpness: float = 2.0
-    motion_window: int = 9
-    background_window: int = 9
-    error_windows: tuple[int, ...] = (5, 9)
-    foreground_threshold: float = 15.0
-    filled: float = 0.35
-    persistence_s: float = 0.3
-    background_rate: float = 0.5
+    pictures: int = 16
+    components: int = 8
+    large: float = 0.15
+    small: float = 0.09
+    foreground_threshold: float = 7.0
+    sparse: float = 0.15
+    motion_persistence_s: float = 0.3
+    background_persistence_s: float = 0.6
 
 
 class Student(Model, StepModel):
-    """Streaming video anomaly model with three cues.
+    """Streaming video anomaly model with two cues.
 
-    prediction: squared error of the predicted frame, in squared grey levels. motion: speed of the
-    foreground, in pixels a frame. background: squared distance to a slowly adapting background, in squared
-    grey levels. Each is averaged over windows and a short time, and the frame's score is its largest window:
-    small anomalies drown in a frame's mean.
+    motion: how unusual speed, direction and crowding of the foreground are, in spreads of normal footage
+    above what nine normal frames in ten stay below. background: squared distance to the nearest of a few
+    pictures of the scene, in squared grey levels. Both are averaged over windows and a short time, and the
+    frame's score is its largest window: small anomalies drown in a frame's mean.
     """
 
-    card = Card(name="student", summary="streaming predictor with a motion and a background cue, for boards")
+    card = Card(name="student", summary="streaming motion density and gallery of the scene, for boards")
     config_type = StudentConfig
-    follows_footage = True
+    defaults: ClassVar[FitConfig] = FitConfig(epochs=1, batch_size=8, stride=4, learning_rate=1e-4)
 
-    initial_features: Tensor
     initial_previous: Tensor
-    initial_background: Tensor
+    initial_pictures: Tensor
+    initial_moving: Tensor
     initial_maps: Tensor
     gray_weights: Tensor
-    cell_weights: Tensor
+    knees: Tensor
+    spreads: Tensor
 
     def __init__(self, config: StudentConfig) -> None:
         super().__init__()
         self.config = config
-        self.encoder = FrameEncoder(config.channels)
-        self.predictor = FramePredictor(config.channels, config.history)
-        self.matching = BlockMatching(
-            config.radius, config.block, config.sharpness, stride=CELL // MATCHING_SCALE
-        )
+        rows, columns = config.height // CELL, config.width // CELL
+        self.large = _odd(config.large * rows)
+        self.small = _odd(config.small * rows)
+        window = max(_odd(config.large * rows * CELL / HALF / 2), 5)
+        self.flow = GradientFlow(window, CELL // HALF, damping=4.0, fastest=16.0 / HALF)
+        self.density = MixtureDensity(4, config.components)
         shapes: dict[str, tuple[int, ...]] = {
-            "features": (2 * config.channels * config.history, config.height // 8, config.width // 8),
-            "previous": (3, config.height, config.width),
-            "background": (3, config.height, config.width),
-            "maps": (3, config.height // CELL, config.width // CELL),
+            "previous": (1, config.height // HALF, config.width // HALF),
+            "pictures": (config.pictures, 3, rows, columns),
+            "moving": (4, rows, columns),
+            "maps": (3, rows, columns),
         }
         for name, shape in shapes.items():
             self.register_buffer(f"initial_{name}", torch.zeros(shape))
-        self.register_buffer("gray_weights", torch.tensor(GRAY_OF_BGR).view(1, 3, 1, 1))
-        cell = torch.full((1, 3, CELL, CELL), 1 / (3 * CELL * CELL))
-        self.register_buffer("cell_weights", cell, persistent=False)
+        gray = torch.tensor(GRAY_OF_BGR).view(1, 3, 1, 1)
+        self.register_buffer("gray_weights", gray.expand(1, 3, HALF, HALF) / HALF**2, persistent=False)
+        self.register_buffer("knees", torch.zeros(2))
+        self.register_buffer("spreads", torch.ones(2))
         self.spec = StepSpec(
             name="student",
             height=config.height,
             width=config.width,
-            map_height=config.height // CELL,
-            map_width=config.width // CELL,
-            cues=("prediction", "motion", "background"),
+            map_height=rows,
+            map_width=columns,
+            cues=("motion", "background"),
             fps=config.fps,
-            warmup_frames=config.history + 2 * round(config.fps * config.persistence_s),
+            warmup_frames=3 + 2 * round(config.fps * config.motion_persistence_s),
             states=shapes,
+            lasting=frozenset({"pictures"}),
         )
-
-    def prepare(self, frames: Tensor) -> None:
-        """Take the background from a sample of normal frames, uint8 (N, H, W, 3): their median."""
-        median = frames.median(dim=0).values.float().permute(2, 0, 1)
-        self.initial_background.copy_(median)
-        self.initial_previous.copy_(median)
 
     @property
     def clip_length(self) -> int:
-        """The frames seen and three to predict."""
-        return int(self.config.history) + TARGETS
+        """The warm-up and the frame that is learned from."""
+        return int(self.spec.warmup_frames) + 1
 
     def step_module(self) -> StepModel:
         """The student is a step graph itself."""
         return self
 
-    def training_loss(self, batch: Tensor, turn: str) -> dict[str, Tensor]:
-        """Training objective of clips, uint8 (B, T, H, W, 3) with T > history.
+    def prepare(self, frames: Tensor) -> None:
+        """Take the pictures of the scene from a sample of normal frames, uint8 (N, H, W, 3)."""
+        cells = torch.stack([F.avg_pool2d(frame.permute(2, 0, 1).float(), CELL) for frame in frames])
+        pictures = choose_pictures(cells, self.config.pictures)
+        self.initial_pictures.copy_(pictures)
+        picture = F.interpolate(pictures[:1], scale_factor=CELL)
+        self.initial_previous.copy_(self._half_gray(picture)[0])
 
-        "loss" is the squared error of image and the absolute error of its gradient's size, weighted;
-        "mse" the former alone, of images in 0..1.
-        """
-        count, length = batch.shape[:2]
-        image = batch.flatten(0, 1).permute(0, 3, 1, 2).float() / 255.0
-        features = self.encoder(image)
-        features = features.reshape(count, length, *features.shape[1:])
-        image = image.reshape(count, length, *image.shape[1:])
-        history = self.config.history
-        targets = range(history, length)
-        past = torch.cat([features[:, t - history : t].flatten(1, 2) for t in targets])
-        last = torch.cat([image[:, t - 1] for t in targets])
-        target = torch.cat([image[:, t] for t in targets])
-        predicted = self.predictor(past, last)
-        squared = F.mse_loss(predicted, target)
-        return {"loss": 100 * squared + gradient_loss(predicted, target), "mse": squared}
+    @torch.no_grad()
+    def begin(self, phase: str, clips: Iterable[Tensor]) -> None:
+        """Fit the density to what moves in the training clips, and learn how far normal peaks spread."""
+        seen = [self._last_maps(batch) for batch in clips]
+        features = torch.cat([usual for usual, _ in seen])
+        crowded = features[:, 3] > self.config.sparse * 2 / 3
+        samples = features.permute(0, 2, 3, 1)[crowded]
+        generator = torch.Generator().manual_seed(0)
+        self.density.fit(samples[torch.randperm(len(samples), generator=generator)[:SAMPLES]])
+        speeds = torch.cat([speed for _, speed in seen])
+        peaks = torch.stack((self._speed_peak(speeds), peak(self._rarity(features))), dim=1)
+        self.knees.copy_(peaks.quantile(KNEE, dim=0))
+        excess = (peaks - self.knees).clamp(min=0.0)
+        self.spreads.copy_(excess.sum(dim=0) / (excess > 0).sum(dim=0).clamp(min=1) + 1e-3)
+
+    def training_loss(self, batch: Tensor, turn: str) -> dict[str, Tensor]:
+        """Minus the log likelihood of what moves in clips, uint8 (B, T, H, W, 3), under the density."""
+        with torch.no_grad():
+            features, _ = self._last_maps(batch)
+            crowded = (features[:, 3:4] > self.config.sparse * 2 / 3).float()
+        loss = (self.density(features) * crowded).sum() / crowded.sum().clamp(min=1.0)
+        return {"loss": loss}
 
     def advance(
         self, frame: Tensor, weight: Tensor, *state: Tensor
     ) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
-        """Score one frame; see `StepModel.advance`. Maps are in the order of the cues."""
-        features, previous, background, maps = state
+        """Score one frame; see `StepModel.advance`."""
+        previous, pictures, moving, maps = state
+        gray, moving, maps = self._observe(frame, weight.unsqueeze(1), previous, pictures, moving, maps)
+        rarity = self._rarity(self._features(moving))
+        strange = box_mean(maps[:, 2:3], self.large)
+        both = torch.stack((self._speed_peak(maps[:, :2]), peak(rarity)), dim=1)
+        motion = ((both - self.knees) / self.spreads).amax(dim=1)
+        score = torch.stack((motion, peak(strange)), dim=1)
+        # Grey levels of strangeness, times one plus the speed: still sees what does not move.
+        where = box_mean(maps[:, 2:3], self.small).add(1e-6).sqrt() * (1.0 + maps[:, 1:2])
+        return score, where.squeeze(1), (gray, pictures, moving, maps)
+
+    def _observe(
+        self, frame: Tensor, place: Tensor, previous: Tensor, pictures: Tensor, moving: Tensor, maps: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
         pixels = frame.permute(0, 3, 1, 2)
-        place = weight.unsqueeze(1)
+        cells = F.avg_pool2d(pixels, CELL)
+        picture = nearest_picture(cells, pictures)
+        strange = (cells - picture).pow(2).mean(dim=1, keepdim=True) * place
+        apart = (cells - fit_exposure(picture, cells)).abs().mean(dim=1, keepdim=True)
+        ramp = (box_mean(apart, 3) - self.config.foreground_threshold) / 4.0 + 0.5
+        surely = ramp.clamp(0.0, 1.0) * place
 
-        predicted = 255.0 * self.predictor(features, previous / 255.0)
-        unexpected = self._cell_mean((predicted - pixels).pow(2)) * place
-        distance = (pixels - background).abs()
-        strangeness = self._cell_mean(distance.pow(2)) * place
-        speed = self._foreground_speed(previous, pixels, distance) * place
+        gray = self._half_gray(pixels)
+        velocity = HALF * self.flow(previous, gray)
+        speed = velocity.pow(2).sum(dim=1, keepdim=True).add(1e-6).sqrt()
+        fast = speed * surely
+        now = torch.cat((velocity * surely, fast, surely), dim=1)
+        soon = self._follow(self.config.motion_persistence_s)
+        moving = moving + soon * (now - moving)
 
-        windows = torch.cat((unexpected, speed, strangeness), dim=1)
-        follow = 1.0 / (1.0 + self.config.fps * self.config.persistence_s)
-        maps = maps + follow * (windows - maps)
-        score = self._peaks(maps)
-        where = self._suspicion(maps).squeeze(1)
+        large, small = (self._mean_speed(fast, surely, size) for size in (self.large, self.small))
+        late = self._follow(self.config.background_persistence_s)
+        rates = torch.tensor((soon, soon, late)).view(1, 3, 1, 1)
+        maps = maps + rates * (torch.cat((large, small, strange), dim=1) - maps)
+        return gray, moving, maps
 
-        step = self.config.background_rate / self.config.fps
-        background = background + (pixels - background).clamp(-step, step)
-        encoded = self.encoder(pixels / 255.0)
-        features = torch.cat((features[:, encoded.shape[1] :], encoded), dim=1)
-        return score, where, (features, pixels, background, maps)
+    def _features(self, moving: Tensor) -> Tensor:
+        # Velocity, speed and crowding of windows; every second cell is enough.
+        means = box_mean(moving, self.small, stride=2)
+        crowding = means[:, 3:]
+        return torch.cat((means[:, :3] / (crowding + 0.05), crowding), dim=1)
 
-    def _foreground_speed(self, previous: Tensor, pixels: Tensor, distance: Tensor) -> Tensor:
-        before, now, apart = (self._gray(image) for image in (previous, pixels, distance))
-        share = F.avg_pool2d(foreground(apart, self.config.foreground_threshold, softness=4.0), CELL)
-        halved = (F.avg_pool2d(image, MATCHING_SCALE) for image in (before, now))
-        speed = MATCHING_SCALE * self.matching(*halved)
-        return mean_over_foreground(speed, share, self.config.motion_window, self.config.filled)
+    def _rarity(self, features: Tensor) -> Tensor:
+        # Nothing is rare where there is next to nothing; -5 is below what any normal place gets.
+        enough = (features[:, 3:] / (self.config.sparse * 4 / 3)).clamp(max=1.0)
+        rarity: Tensor = (self.density(features) + 5.0).clamp(min=0.0) * enough
+        return box_mean(rarity, 3)
 
-    def _gray(self, image: Tensor) -> Tensor:
-        return F.conv2d(image, self.gray_weights)
+    def _mean_speed(self, fast: Tensor, surely: Tensor, size: int) -> Tensor:
+        speed: Tensor = box_mean(fast, size) / (box_mean(surely, size) + self.config.sparse)
+        return speed
 
-    def _cell_mean(self, image: Tensor) -> Tensor:
-        return F.conv2d(image, self.cell_weights, stride=CELL)
+    def _speed_peak(self, speeds: Tensor) -> Tensor:
+        return speeds.amax(dim=(2, 3)).mean(dim=1)
 
-    def _suspicion(self, maps: Tensor) -> Tensor:
-        # Grey levels of prediction error, times one plus the speed: points at the anomaly more often than
-        # either alone (docs/results.md), and still sees what does not move.
-        unexpected, speed, _ = _by_cue(maps)
-        return box_mean(unexpected, min(self.config.error_windows)).add(1e-6).sqrt() * (1.0 + speed)
+    def _follow(self, persistence_s: float) -> float:
+        return float(1.0 / (1.0 + self.config.fps * persistence_s))
 
-    def _peaks(self, maps: Tensor) -> Tensor:
-        unexpected, speed, strangeness = _by_cue(maps)
-        by_window = [peak(box_mean(unexpected, size)) for size in self.config.error_windows]
-        prediction = torch.stack(by_window).mean(dim=0)
-        background = peak(box_mean(strangeness, self.config.background_window))
-        return torch.stack((prediction, peak(speed), background), dim=1)
+    def _half_gray(self, image: Tensor) -> Tensor:
+        return F.conv2d(image, self.gray_weights, stride=HALF)
+
+    def _last_maps(self, clips: Tensor) -> tuple[Tensor, Tensor]:
+        # Features and speeds of the clips' last frames, as a camera would have them.
+        previous, pictures, moving, maps = self.initial_state(len(clips))
+        place = torch.ones(len(clips), 1, self.spec.map_height, self.spec.map_width, device=clips.device)
+        for frame in clips.unbind(dim=1):
+            previous, moving, maps = self._observe(frame.float(), place, previous, pictures, moving, maps)
+        return self._features(moving), maps[:, :2]
 
 
-def _by_cue(maps: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    return maps[:, 0:1], maps[:, 1:2], maps[:, 2:3]
+def _odd(size: float) -> int:
+    return max(2 * round((size - 1) / 2) + 1, 3)

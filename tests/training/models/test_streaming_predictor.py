@@ -1,0 +1,126 @@
+"""The predictor obeys the step contract, stays inside its budget, and learns."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+from vad_edge.errors import ConfigError
+from vad_edge_training.models.streaming_predictor import StreamingPredictor, StreamingPredictorConfig
+
+TINY = StreamingPredictorConfig(height=32, width=48, channels=8)
+
+
+@pytest.fixture
+def predictor() -> StreamingPredictor:
+    torch.manual_seed(0)
+    predictor = StreamingPredictor(TINY).eval()
+    predictor.prepare(_frames(5, seed=1))
+    return predictor
+
+
+def _frames(count: int, seed: int) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randint(0, 255, (count, 32, 48, 3), generator=generator, dtype=torch.uint8)
+
+
+def _step(
+    predictor: StreamingPredictor,
+    frame: Tensor,
+    state: tuple[Tensor, ...],
+    *,
+    active: bool = True,
+    reset: bool = False,
+) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
+    weight = torch.ones(len(frame), 8, 12)
+    flags = torch.full((len(frame),), active), torch.full((len(frame),), reset)
+    with torch.no_grad():
+        score, error_map, *after = predictor(frame, weight, *flags, *state)
+    return score, error_map, tuple(after)
+
+
+def test_outputs_have_the_shapes_the_spec_promises(predictor: StreamingPredictor) -> None:
+    score, error_map, after = _step(predictor, _frames(2, seed=2), predictor.initial_state(2))
+    assert score.shape == (2, len(predictor.spec.cues))
+    assert error_map.shape == (2, predictor.spec.map_height, predictor.spec.map_width)
+    assert [tuple(t.shape[1:]) for t in after] == list(predictor.spec.states.values())
+
+
+def test_an_inactive_camera_keeps_its_state(predictor: StreamingPredictor) -> None:
+    state = predictor.initial_state(1)
+    _, _, state = _step(predictor, _frames(1, seed=3), state)
+    _, _, after = _step(predictor, _frames(1, seed=4), state, active=False)
+    for before, now in zip(state, after, strict=True):
+        assert torch.equal(before, now)
+
+
+def test_a_reset_camera_scores_as_a_new_one(predictor: StreamingPredictor) -> None:
+    frame = _frames(1, seed=5)
+    fresh, _, _ = _step(predictor, frame, predictor.initial_state(1))
+    _, _, used = _step(predictor, _frames(1, seed=6), predictor.initial_state(1))
+    again, _, _ = _step(predictor, frame, used, reset=True)
+    assert torch.equal(fresh, again)
+
+
+def test_a_place_of_weight_zero_is_ignored_by_every_cue(predictor: StreamingPredictor) -> None:
+    state = predictor.initial_state(1)
+    flags = torch.tensor([True]), torch.tensor([False])
+    with torch.no_grad():
+        for frame in _frames(4, seed=7).split(1):
+            score, error_map, *after = predictor(frame, torch.zeros(1, 8, 12), *flags, *state)
+            state = tuple(after)
+    assert score.abs().max() == 0.0
+    assert error_map.abs().max() < 0.01
+
+
+def test_the_background_starts_as_the_median_of_the_training_frames(predictor: StreamingPredictor) -> None:
+    median = _frames(5, seed=1).median(dim=0).values
+    _, _, after = _step(predictor, median.unsqueeze(0), predictor.initial_state(1))
+    background = dict(zip(predictor.spec.states, after, strict=True))["background"]
+    assert torch.equal(background[0].permute(1, 2, 0), median.float())
+
+
+def test_a_thing_that_appears_raises_the_background_cue(predictor: StreamingPredictor) -> None:
+    median = _frames(5, seed=1).median(dim=0).values.unsqueeze(0)
+    calm, _, state = _step(predictor, median, predictor.initial_state(1))
+    strange = median.clone()
+    strange[:, 8:24, 8:24] = 255 - strange[:, 8:24, 8:24]
+    score, _, _ = _step(predictor, strange, state)
+    column = predictor.spec.cues.index("background")
+    assert score[0, column] > calm[0, column] + 100
+
+
+def test_training_steps_lower_the_loss() -> None:
+    torch.manual_seed(0)
+    predictor = StreamingPredictor(TINY)
+    clip = _frames(1, seed=8).unsqueeze(1).expand(-1, 6, -1, -1, -1)
+    optimizer = torch.optim.Adam(predictor.parameters(), 1e-3)
+    losses = []
+    for _ in range(15):
+        loss = predictor.training_loss(clip, "all")["loss"]
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < losses[0]
+
+
+def test_the_default_student_is_small_and_cheap() -> None:
+    predictor = StreamingPredictor(StreamingPredictorConfig(height=256, width=256)).eval()
+    inputs = (
+        torch.zeros(1, 256, 256, 3, dtype=torch.uint8),
+        torch.ones(1, 64, 64),
+        torch.tensor([True]),
+        torch.tensor([False]),
+    )
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        predictor(*inputs, *predictor.initial_state(1))
+    assert counter.get_total_flops() / 2 < 1e9
+    assert sum(p.numel() for p in predictor.parameters()) < 1_000_000
+
+
+def test_a_size_that_does_not_fold_is_refused() -> None:
+    with pytest.raises(ConfigError, match="100x98: height and width must be multiples of 8; 96x96 is near"):
+        StreamingPredictorConfig(height=100, width=98)
