@@ -9,13 +9,13 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
-_BYTE = r"(25[0-5]|2[0-4]\d|1?\d?\d)"
+_BYTE = r"(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])"
 _IPV4 = rf"{_BYTE}(\.{_BYTE}){{3}}"
-_PORT = r"(:[1-9]\d{0,4})?"
-_STATION = re.compile(rf"^{_IPV4}{_PORT}$")
+_PORT = r"(:(6553[0-5]|655[0-2][0-9]|65[0-4][0-9][0-9]|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3}))?"
+_STATION = re.compile(rf"{_IPV4}{_PORT}")
 
 # An address with its network's length: a broadcast goes nowhere without it.
-_Interface = Annotated[str, StringConstraints(pattern=rf"^{_IPV4}/([89]|[12]\d|30){_PORT}$")]
+_Interface = Annotated[str, StringConstraints(pattern=rf"^{_IPV4}/([89]|[12][0-9]|30){_PORT}$")]
 # Sparkplug ids are topic levels.
 _Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_. -]{0,63}$")]
 _Priority = Annotated[int, Field(ge=0, le=255)]
@@ -53,14 +53,14 @@ class BacnetConfig(_Table):
     @classmethod
     def _stations(cls, recipients: tuple[str, ...]) -> tuple[str, ...]:
         for recipient in recipients:
-            if recipient != "broadcast" and not _STATION.match(recipient):
+            if recipient != "broadcast" and not _STATION.fullmatch(recipient):
                 raise ValueError(f"{recipient!r} is neither an IPv4 address[:port] nor 'broadcast'")
         return recipients
 
     @field_validator("bbmd")
     @classmethod
     def _a_station(cls, bbmd: str | None) -> str | None:
-        if bbmd is not None and not _STATION.match(bbmd):
+        if bbmd is not None and not _STATION.fullmatch(bbmd):
             raise ValueError(f"{bbmd!r} is not an IPv4 address[:port]")
         return bbmd
 

@@ -22,7 +22,7 @@ from tests.support.bacnet import Workstation, free_udp_port, until
 
 from vad_edge.bridges.bacnet.bridge import BacnetBridge
 from vad_edge.config.bridges import BacnetConfig
-from vad_edge.config.site import SiteConfig
+from vad_edge.config.site import CameraConfig, SiteConfig
 from vad_edge.errors import DeviceError
 
 IN_ALARM, RISK, LEVEL = "binary-value,1", "analog-value,1", "multi-state-value,1"
@@ -35,13 +35,13 @@ def meet(mosquitto: Any, speaker: Any, site: SiteConfig, tmp_path: Path) -> Meet
     """A device whose cameras are both online and quiet, and a workstation beside it."""
 
     @asynccontextmanager
-    async def meeting(quiet: bool = True, **options: Any) -> Any:
+    async def meeting(quiet: bool = True, at: SiteConfig = site, **options: Any) -> Any:
         ours, theirs = free_udp_port(), free_udp_port()
         config = BacnetConfig(
             address=f"127.0.0.1/24:{ours}", instance=1234, recipients=(f"127.0.0.1:{theirs}",), **options
         )
         station = Workstation.at(theirs, ours)
-        bridge = BacnetBridge(site, config, mosquitto.broker, tmp_path / "bacnet.json")
+        bridge = BacnetBridge(at, config, mosquitto.broker, tmp_path / "bacnet.json")
         stop = threading.Event()
         if quiet:
             for camera in ("door", "yard"):
@@ -277,6 +277,26 @@ def test_a_restart_announces_no_alarm_twice_and_still_takes_its_acknowledgement(
             assert station.notices == []
             await station.acknowledge(IN_ALARM, "offnormal", stamp)
             await until(lambda: speaker.on("vad-edge/shop/door/command"), "the command")
+
+    _act(story, speaker)
+
+
+def test_many_alarms_are_listed_in_pages(meet: Meet, speaker: Any) -> None:
+    cameras = SiteConfig(site="shop", camera=tuple(CameraConfig(name=f"c{number}") for number in range(30)))
+
+    async def story() -> None:
+        async with meet(quiet=False, at=cameras) as station:  # never heard of: thirty faults
+            await until(lambda: len(station.notices) == 30, "thirty faults")
+            listed: list[str] = []
+            page = await station.event_information()
+            while True:
+                listed += [str(summary.objectIdentifier) for summary in page.listOfEventSummaries]
+                if not page.moreEvents:
+                    break
+                page = await station.event_information(
+                    lastReceivedObjectIdentifier=page.listOfEventSummaries[-1].objectIdentifier
+                )
+            assert listed == [f"binary-value,{number}" for number in range(1, 31)]
 
     _act(story, speaker)
 
