@@ -9,10 +9,13 @@ from vad_edge.fusion.ident import new_id
 
 COMMAND, RESULT = "command", "command/result"
 
+_NAME = 64
+"""The longest name a command may carry."""
+
 
 def acknowledge(incident: str, by: str) -> bytes:
     """The command that acknowledges an incident as seen by somebody, who says nothing about its truth."""
-    command = {"id": new_id(), "command": "acknowledge", "incident": incident, "by": by}
+    command = {"id": new_id(), "command": "acknowledge", "incident": incident, "by": by[:_NAME]}
     return json.dumps(command).encode()
 
 

@@ -23,7 +23,8 @@ class CameraView:
     """The newest that is known of one camera.
 
     availability is ``offline`` as well while we have not heard of the camera, or cannot hear it. since is
-    when the risk first stood at watch; incident and since are None when nothing is going on.
+    when the risk first stood at watch; incident and since are None when nothing is going on. test says that
+    what is going on is a test of the alarm's way.
     """
 
     camera: str
@@ -32,6 +33,8 @@ class CameraView:
     risk: float = 0.0
     incident: str | None = None
     since: datetime | None = None
+    armed: bool = True
+    test: bool = False
 
     def heard(self, leaf: str, payload: bytes) -> CameraView:
         """The view after a message on the topic that ends with `leaf`; as it was where it says nothing new.
@@ -61,6 +64,8 @@ class CameraView:
             risk=self.risk if risk is None else risk,
             incident=incident if isinstance(incident, str) and incident else None,
             since=_time(state.get("since")),
+            armed=state.get("armed") is not False,
+            test=state.get("test") is True,
         )
 
 

@@ -34,7 +34,9 @@ class Speaker:
     def availability(self, camera: str, word: str) -> None:
         self.client.set_retained(f"vad-edge/shop/{camera}/availability", word.encode())
 
-    def state(self, camera: str, level: str, incident: str | None = None, risk: float = 2.5) -> None:
+    def state(
+        self, camera: str, level: str, incident: str | None = None, risk: float = 2.5, **more: bool
+    ) -> None:
         state = {
             "level": level,
             "since": "2026-03-01T12:00:00.000Z" if incident else None,
@@ -42,6 +44,7 @@ class Speaker:
             "risk": risk,
             "armed": True,
             "time": "2026-03-01T12:00:01.000Z",
+            **more,
         }
         self.client.set_retained(f"vad-edge/shop/{camera}/state", json.dumps(state).encode())
 

@@ -13,6 +13,10 @@ def test_an_acknowledgement_names_incident_and_person_and_has_an_id_of_its_own()
     assert first["id"] != second["id"]
 
 
+def test_a_name_that_is_too_long_for_a_command_is_cut() -> None:
+    assert json.loads(acknowledge("i-1", "x" * 500))["by"] == "x" * 64
+
+
 def test_a_good_result_names_the_incident() -> None:
     assert acknowledged_incident(b'{"command": "acknowledge", "ok": true, "incident": "i-1"}') == "i-1"
 

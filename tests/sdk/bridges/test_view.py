@@ -54,6 +54,13 @@ def test_no_payload_ever_raises(leaf: str, payload: bytes) -> None:
     assert CameraView("door").heard(leaf, payload).camera == "door"
 
 
+def test_a_state_tells_whether_a_camera_is_armed_and_whether_it_is_a_test() -> None:
+    view = CameraView("door").heard("state", json.dumps({**STATE, "armed": False, "test": True}).encode())
+    assert (view.armed, view.test) == (False, True)
+    plain = CameraView("door").heard("state", b'{"level": "watch"}')
+    assert (plain.armed, plain.test) == (True, False)
+
+
 def test_a_state_with_an_odd_risk_or_time_still_tells_the_level() -> None:
     view = CameraView("door", risk=1.0).heard("state", b'{"level": "watch", "risk": "x", "since": 7}')
     assert (view.level, view.risk, view.since) == (Level.WATCH, 1.0, None)

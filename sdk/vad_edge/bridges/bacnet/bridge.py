@@ -150,7 +150,8 @@ def _text(view: CameraView, state: EventState) -> str:
     if state is EventState.FAULT:
         return f"{view.camera}: cannot be heard, its alarms would not be"
     incident = f", incident {view.incident}" if view.incident else ""
-    return f"{view.camera}: {view.level}, risk {view.risk:.1f}{incident}"
+    test = "TEST, " if view.test else ""
+    return f"{test}{view.camera}: {view.level}, risk {view.risk:.1f}{incident}"
 
 
 def _application(config: BacnetConfig, objects: list[Any]) -> AlarmApplication:

@@ -129,7 +129,7 @@ class CameraObjects:
         for each, value in zip(self.all, values, strict=True):
             with _status(each):
                 each.reliability = Reliability("communication-failure" if faulty else "no-fault-detected")
-                each.outOfService = view.availability == "stopped"
+                each.outOfService = view.availability == "stopped" or not view.armed
                 each.presentValue = value
 
     def show_alarm(self, alarm: Alarm) -> None:

@@ -40,6 +40,8 @@ def device_metrics(view: CameraView) -> list[Metric]:
         Metric("Level", DataType.STRING, str(view.level)),
         Metric("In Alarm", DataType.BOOLEAN, view.level is Level.ALARM),
         Metric("Risk", DataType.DOUBLE, view.risk),
+        Metric("Armed", DataType.BOOLEAN, view.armed),
+        Metric("Test", DataType.BOOLEAN, view.test),
         Metric("Incident", DataType.STRING, view.incident),
         Metric("Since", DataType.DATE_TIME, since_ms),
     ]

@@ -281,6 +281,29 @@ def test_a_restart_announces_no_alarm_twice_and_still_takes_its_acknowledgement(
     _act(story, speaker)
 
 
+def test_a_disarmed_camera_is_out_of_service_and_its_alarm_is_over(meet: Meet, speaker: Any) -> None:
+    async def story() -> None:
+        async with meet() as station:
+            speaker.state("door", "alarm", "i-7")
+            await until(lambda: station.notices, "the alarm")
+            speaker.state("door", "normal", armed=False)
+            await until(lambda: len(station.notices) == 2, "its end")
+            assert str(station.notices[1].toState) == "normal"
+            assert str(await station.read(LEVEL, "status-flags")) == "out-of-service"
+
+    _act(story, speaker)
+
+
+def test_a_test_alarm_says_that_it_is_one(meet: Meet, speaker: Any) -> None:
+    async def story() -> None:
+        async with meet() as station:
+            speaker.state("door", "alarm", "i-7", test=True)
+            await until(lambda: station.notices, "the alarm")
+            assert station.notices[0].messageText.startswith("TEST, door: alarm")
+
+    _act(story, speaker)
+
+
 def test_many_alarms_are_listed_in_pages(meet: Meet, speaker: Any) -> None:
     cameras = SiteConfig(site="shop", camera=tuple(CameraConfig(name=f"c{number}") for number in range(30)))
 
