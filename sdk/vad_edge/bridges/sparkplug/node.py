@@ -47,6 +47,7 @@ class EdgeNode:
         self._lock = threading.Lock()
         self._bd_seq = 0
         self._seq = 0
+        self._started = False
         self._born = False
         self._rebirth_wanted = False
         old = broker.model_copy(update={"url": f"{broker.url.partition('?')[0]}?version=3.1.1"})
@@ -55,6 +56,7 @@ class EdgeNode:
 
     def start(self) -> None:
         """Begin to connect."""
+        self._started = True
         self.client.subscribe(self._topic("NCMD"))
         self.client.start()
 
@@ -90,7 +92,8 @@ class EdgeNode:
     def _next_death(self) -> Will:
         with self._lock:
             self._born = False
-            self._bd_seq = self._births.next()
+            if self._started:  # a client that is only made has not connected
+                self._bd_seq = self._births.next()
         return self._death()
 
     def _death(self) -> Will:
