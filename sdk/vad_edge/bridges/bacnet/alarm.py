@@ -47,17 +47,20 @@ class Alarm:
         return self.state is EventState.NORMAL and all(self.acked)
 
 
-def transitions(state: EventState, *, active: bool, fault: bool) -> list[EventState]:
+def transitions(state: EventState, *, active: bool, fault: bool, renewed: bool = False) -> list[EventState]:
     """The states an object passes through now; none where it may stay.
 
-    A fault hides the value, so an object leaves it by way of normal, as the standard has it.
+    A fault hides the value, so an object leaves it by way of normal, as the standard has it; and so does one
+    whose alarm is renewed: another incident's, of which the end of the one before was not heard.
     """
     if fault:
         return [] if state is EventState.FAULT else [EventState.FAULT]
     target = EventState.OFFNORMAL if active else EventState.NORMAL
     if state is EventState.FAULT:
         return [EventState.NORMAL] if not active else [EventState.NORMAL, target]
-    return [] if state is target else [target]
+    if state is target:
+        return [EventState.NORMAL, target] if active and renewed else []
+    return [target]
 
 
 def entered(alarm: Alarm, state: EventState, time: datetime, text: str, incident: str | None) -> Alarm:

@@ -12,26 +12,28 @@ from pathlib import Path
 from typing import Any
 
 from bacpypes3.basetypes import HostNPort, IPMode
-from bacpypes3.local.networkport import NetworkPortObject
 from bacpypes3.pdu import Address
 
 from vad_edge import __version__
 from vad_edge.bridges.bacnet.alarm import Alarm, EventState, acknowledged, entered, transitions
 from vad_edge.bridges.bacnet.memory import recall, remember
 from vad_edge.bridges.bacnet.notify import Notifier, destinations
-from vad_edge.bridges.bacnet.objects import CameraObjects, Device, notification_class
+from vad_edge.bridges.bacnet.objects import CameraObjects, Device, Port, notification_class
 from vad_edge.bridges.bacnet.services import AlarmApplication
 from vad_edge.bridges.command import COMMAND, RESULT, acknowledge, acknowledged_incident
 from vad_edge.bridges.feed import CameraFeed, camera_names
 from vad_edge.bridges.view import LEAVES, CameraView
 from vad_edge.config.bridges import BacnetConfig
 from vad_edge.config.site import BrokerConfig, SiteConfig
-from vad_edge.errors import DeviceError
+from vad_edge.errors import ConfigError
 
 _log = logging.getLogger(__name__)
 
 _TICK_S = 0.25
 _FIRST_WORDS_S = 3.0
+_LOST_S = 5.0
+"""A broker that is gone for less is no fault of the cameras yet."""
+
 _SETTLE_S = 0.5
 """A camera that comes back says so before it says how it is; nothing is concluded from the first alone."""
 
@@ -39,7 +41,7 @@ _SETTLE_S = 0.5
 class BacnetBridge:
     """Shows a site's cameras as a BACnet device; lives inside one event loop.
 
-    The alarms are remembered in `memory`, a file. Raises DeviceError if the address cannot be listened on.
+    The alarms are remembered in `memory`, a file. Raises ConfigError if the address cannot be listened on.
     """
 
     def __init__(self, site: SiteConfig, config: BacnetConfig, broker: BrokerConfig, memory: Path) -> None:
@@ -54,6 +56,7 @@ class BacnetBridge:
         }
         self.by_object = {each.in_alarm.objectIdentifier: camera for camera, each in self._objects.items()}
         self._held: dict[str, float] = dict.fromkeys(self._views, math.inf)
+        self._heard_s = self._loop.time()
         self._unsent: list[tuple[str, bytes]] = []
         self._application = _application(config, [each for one in self._objects.values() for each in one.all])
         self._application.desk = self
@@ -85,13 +88,16 @@ class BacnetBridge:
         self._acknowledged(camera, state, by)
 
     def _tick(self) -> None:
-        if not self._feed.client.connected:
+        now_s = self._loop.time()
+        if self._feed.client.connected:
+            self._heard_s = now_s
+        elif now_s >= self._heard_s + _LOST_S:
             for camera, view in self._views.items():
                 if view.availability != "offline":
                     self._views[camera] = view.lost()
                     self._update(camera)
         for camera, due_s in list(self._held.items()):
-            if self._loop.time() >= due_s:
+            if now_s >= due_s:
                 del self._held[camera]
                 self._update(camera)
         self._send_commands()
@@ -117,8 +123,12 @@ class BacnetBridge:
         objects.show_view(view)
         if view.availability == "stopped":  # nobody watches: what was, stays until somebody does
             return
+        known = self.alarms[camera].incident
         states = transitions(
-            self.alarms[camera].state, active=objects.is_active(view), fault=view.availability == "offline"
+            self.alarms[camera].state,
+            active=objects.is_active(view),
+            fault=view.availability == "offline",
+            renewed=known is not None and view.incident not in (None, known),
         )
         for state in states:
             before, time = self.alarms[camera].state, datetime.now(timezone.utc)
@@ -157,7 +167,7 @@ def _text(view: CameraView, state: EventState) -> str:
 def _application(config: BacnetConfig, objects: list[Any]) -> AlarmApplication:
     address = Address(config.address)
     _refuse_taken(address)
-    port = NetworkPortObject(config.address, objectIdentifier=("network-port", 1), objectName="BACnet/IP")
+    port = Port(config.address, objectIdentifier=("network-port", 1), objectName="BACnet/IP")
     if config.bbmd is not None:
         port.bacnetIPMode = IPMode.foreign
         port.fdBBMDAddress = HostNPort(config.bbmd)
@@ -182,7 +192,7 @@ def _refuse_taken(address: Any) -> None:
         try:
             probe.bind(address.addrTuple)
         except OSError as error:
-            raise DeviceError(
+            raise ConfigError(
                 f"cannot listen on {address.addrTuple[0]}:{address.addrTuple[1]}: {error.strerror}",
                 where="bacnet.address",
                 fix="give an address of this machine, and a port nobody else has",

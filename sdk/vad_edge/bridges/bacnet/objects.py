@@ -14,6 +14,7 @@ from bacpypes3.local.binary import BinaryValueObject
 from bacpypes3.local.cov import GenericCriteria
 from bacpypes3.local.device import DeviceObject
 from bacpypes3.local.multistate import MultiStateValueObject
+from bacpypes3.local.networkport import NetworkPortObject
 from bacpypes3.object import NotificationClassObject
 
 from vad_edge.bridges.bacnet.alarm import ACK_REQUIRED, Alarm
@@ -46,6 +47,10 @@ class Device(ReadOnly, DeviceObject):  # type: ignore[misc]
     @protocolObjectTypesSupported.setter
     def protocolObjectTypesSupported(self, value: Any) -> None:  # noqa: N802
         """Ignored: bacpypes3 sets every property once."""
+
+
+class Port(ReadOnly, NetworkPortObject):  # type: ignore[misc]
+    """Where the device listens."""
 
 
 class NotificationClass(ReadOnly, NotificationClassObject):  # type: ignore[misc]

@@ -46,6 +46,11 @@ def test_after_its_transitions_an_object_has_nothing_left_to_do(
         assert transitions(state, active=active, fault=fault) == []
 
 
+def test_an_alarm_of_another_incident_is_a_new_one() -> None:
+    assert transitions(OFFNORMAL, active=True, fault=False, renewed=True) == [NORMAL, OFFNORMAL]
+    assert transitions(NORMAL, active=False, fault=False, renewed=True) == []
+
+
 def test_an_alarm_waits_for_its_acknowledgement_and_a_return_to_normal_does_not() -> None:
     alarm = entered(Alarm(), OFFNORMAL, NOW, "alarm", "i-1")
     assert (alarm.acked, alarm.settled) == ((False, True, True), False)

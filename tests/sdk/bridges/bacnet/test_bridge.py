@@ -23,7 +23,7 @@ from tests.support.bacnet import Workstation, free_udp_port, until
 from vad_edge.bridges.bacnet.bridge import BacnetBridge
 from vad_edge.config.bridges import BacnetConfig
 from vad_edge.config.site import CameraConfig, SiteConfig
-from vad_edge.errors import DeviceError
+from vad_edge.errors import ConfigError
 
 IN_ALARM, RISK, LEVEL = "binary-value,1", "analog-value,1", "multi-state-value,1"
 
@@ -113,6 +113,7 @@ def test_nothing_can_be_written_from_the_network(meet: Meet, speaker: Any) -> No
                 (IN_ALARM, "out-of-service", True),
                 ("notification-class,1", "priority", [0, 0, 0]),
                 ("device,1234", "object-name", "mine"),
+                ("network-port,1", "bacnet-ip-udp-port", 1),
             ):
                 with pytest.raises(ErrorRejectAbortNack, match="write-access-denied"):
                     await station.write_property(station.device, number, name, value)
@@ -262,6 +263,35 @@ def test_a_broker_that_is_gone_makes_every_camera_a_fault_and_back_it_heals(
     _act(story, speaker)
 
 
+def test_a_broker_that_is_gone_for_a_moment_is_no_fault(meet: Meet, speaker: Any, mosquitto: Any) -> None:
+    async def story() -> None:
+        async with meet() as station:
+            mosquitto.kill()
+            await asyncio.to_thread(mosquitto.start)
+            await until(lambda: speaker.client.connected, "the speaker to be back")
+            await asyncio.sleep(2.0)
+            speaker.state("door", "watch", "i-1")
+            await until(lambda: _is(station, LEVEL, "present-value", "2"), "the level")
+            assert station.notices == []
+
+    _act(story, speaker)
+
+
+def test_the_next_incident_is_announced_though_the_end_of_the_last_was_not_heard(
+    meet: Meet, speaker: Any
+) -> None:
+    async def story() -> None:
+        async with meet() as station:
+            speaker.state("door", "alarm", "i-1")
+            await until(lambda: station.notices, "the first")
+            speaker.state("door", "alarm", "i-2")
+            await until(lambda: len(station.notices) == 3, "the second")
+            assert [str(notice.toState) for notice in station.notices] == ["offnormal", "normal", "offnormal"]
+            assert station.notices[2].messageText.endswith("incident i-2")
+
+    _act(story, speaker)
+
+
 def test_a_restart_announces_no_alarm_twice_and_still_takes_its_acknowledgement(
     meet: Meet, speaker: Any
 ) -> None:
@@ -363,7 +393,7 @@ def test_an_address_that_is_taken_is_said_at_once(site: SiteConfig, mosquitto: A
         port = free_udp_port()
         station = Workstation.at(port, port)
         await asyncio.sleep(0.1)
-        with pytest.raises(DeviceError, match=f"cannot listen on 127.0.0.1:{port}: Address already in use"):
+        with pytest.raises(ConfigError, match=f"cannot listen on 127.0.0.1:{port}: Address already in use"):
             BacnetBridge(
                 site,
                 BacnetConfig(address=f"127.0.0.1/24:{port}", instance=1),
