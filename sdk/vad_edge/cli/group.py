@@ -24,6 +24,7 @@ COMMANDS = {
     "parity": "parity",
     "benchmark": "benchmark",
     "sensors": "sensors",
+    "bridge": "bridge",
     "bundle": "bundle",
     "scene": "scene",
     "doctor": "doctor",
@@ -38,6 +39,8 @@ EXTRAS = {
     "sklearn": "train",
     "onnx": "export",
     "onnxscript": "export",
+    "bacpypes3": "bacnet",
+    "google": "sparkplug",
 }
 """Which extra brings a package that a command did not find."""
 

@@ -8,9 +8,14 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 from typing_extensions import Self
 
+from vad_edge.config.bridges import BacnetConfig, SparkplugConfig, WebhookConfig
+
 # A name becomes an MQTT topic level and part of file names.
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
 Topic = Annotated[str, StringConstraints(min_length=1, max_length=512)]
+
+SENSORS_ONLY = "site"
+"""The name under which a site without cameras fuses its sensors."""
 
 
 class _Table(BaseModel):
@@ -126,6 +131,9 @@ class SiteConfig(_Table):
     camera: tuple[CameraConfig, ...] = ()
     sensor: tuple[SensorConfig, ...] = ()
     broker: BrokerConfig = BrokerConfig()
+    bacnet: BacnetConfig | None = None
+    webhook: WebhookConfig | None = None
+    sparkplug: SparkplugConfig = SparkplugConfig()
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:

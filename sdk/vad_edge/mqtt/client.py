@@ -14,6 +14,7 @@ from typing import Any
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
@@ -31,21 +32,25 @@ _KEEPALIVE_S = 20
 _CONNACK_S = 5.0
 _QUEUE_MESSAGES = 1000
 _FAREWELL_S = 2.0
+_SESSION_S = 7 * 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
 class Will:
-    """What the broker publishes, retained, when we vanish without a word."""
+    """What the broker publishes when we vanish without a word."""
 
     topic: str
     payload: bytes
+    retain: bool = True
 
 
 class MqttClient:
     """One connection to a broker: MQTT 5, or 3.1.1 where the broker knows no better.
 
     Nothing here raises once constructed: an unreachable broker shows in `connected` and `last_error`, and
-    is tried again, with random delays, until `stop`. on_message is called on the network thread.
+    is tried again, with random delays, until `stop`. on_message is called on the network thread; a QoS 1
+    message is acknowledged when it returns. A will that is a function is asked before every connect. With
+    keep_session the broker keeps what we miss for a week, under client_id, which must then stay the same.
     Raises ConfigError for a bad URL, an unreadable password or CA file.
     """
 
@@ -54,8 +59,9 @@ class MqttClient:
         broker: BrokerConfig,
         *,
         client_id: str,
-        will: Will | None = None,
+        will: Will | Callable[[], Will] | None = None,
         on_message: MessageHandler | None = None,
+        keep_session: bool = False,
         reconnect_s: tuple[float, float] = (1.0, 60.0),
     ) -> None:
         self.address: BrokerAddress = parse_broker(broker.url)
@@ -63,6 +69,7 @@ class MqttClient:
         self._broker = broker
         self._client_id = client_id
         self._will = will
+        self._keep_session = keep_session
         self.on_message = on_message
         self._delays_s = (reconnect_s[0] * random.uniform(0.5, 1.5), reconnect_s[1] * random.uniform(0.5, 1))
         self._subscriptions: dict[str, int] = {}
@@ -94,7 +101,12 @@ class MqttClient:
 
     def start(self) -> None:
         """Begin to connect, in the background."""
-        self._paho.connect_async(self.address.host, self.address.port, keepalive=_KEEPALIVE_S)
+        session: dict[str, Any] = {}
+        if self._keep_session and self.protocol == MQTTProtocolVersion.MQTTv5:
+            kept = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+            kept.SessionExpiryInterval = _SESSION_S
+            session = {"clean_start": False, "properties": kept}
+        self._paho.connect_async(self.address.host, self.address.port, keepalive=_KEEPALIVE_S, **session)
         self._paho.loop_start()
 
     def wait_connected(self, timeout_s: float) -> bool:
@@ -157,10 +169,14 @@ class MqttClient:
         self._online.clear()
 
     def _new_paho(self, protocol: MQTTProtocolVersion) -> paho.Client:
-        client = paho.Client(CallbackAPIVersion.VERSION2, client_id=self._client_id, protocol=protocol)
+        client = paho.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=self._client_id,
+            clean_session=None if protocol == MQTTProtocolVersion.MQTTv5 else not self._keep_session,
+            protocol=protocol,
+        )
         secure(client, self._broker, self.address)
-        if self._will is not None:
-            client.will_set(self._will.topic, self._will.payload, qos=1, retain=True)
+        client.on_pre_connect = self._leave_will
         client.max_queued_messages_set(_QUEUE_MESSAGES)
         client.reconnect_delay_set(*self._delays_s)  # type: ignore[arg-type]  # floats do
         client.on_connect = self._connack
@@ -171,6 +187,11 @@ class MqttClient:
         client.on_publish = self._published
         client.on_subscribe = self._subscribed
         return client
+
+    def _leave_will(self, client: paho.Client, userdata: Any) -> None:
+        will = self._will() if callable(self._will) else self._will
+        if will is not None:
+            client.will_set(will.topic, will.payload, qos=1, retain=will.retain)
 
     def _socket_opened(self, client: paho.Client, userdata: Any, sock: Any) -> None:
         self._connack_came = False
