@@ -108,7 +108,8 @@ def train_model(
     fitted, held_out = split_clips(names, frames, net.clip_length)
     origin = _origin(folder, fit, [name for name, _ in fitted], [name for name, _ in held_out], fold)
     origin["doubts"] = doubts
-    net.prepare(_sample([clip for _, clip in fitted], PREPARE_FRAMES))
+    seconds = sum(len(clip) for _, clip in fitted) / settings.fps
+    net.prepare(_sample([clip for _, clip in fitted], PREPARE_FRAMES), seconds)
 
     facts = {"model": model, "config": asdict(settings), "data": origin}
     output.mkdir(parents=True, exist_ok=True)

@@ -17,7 +17,7 @@ TINY = StreamingPredictorConfig(height=32, width=48, channels=8)
 def predictor() -> StreamingPredictor:
     torch.manual_seed(0)
     predictor = StreamingPredictor(TINY).eval()
-    predictor.prepare(_frames(5, seed=1))
+    predictor.prepare(_frames(5, seed=1), seconds=0.5)
     return predictor
 
 

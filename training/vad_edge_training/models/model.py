@@ -87,8 +87,11 @@ class Model(nn.Module, ABC):
         """The training schedule; one phase that moves everything unless a subclass says otherwise."""
         return JOINT
 
-    def prepare(self, frames: Tensor) -> None:
-        """Take what the model needs from a sample of normal frames, uint8 (N, H, W, 3) BGR, before a fit."""
+    def prepare(self, frames: Tensor, seconds: float) -> None:
+        """Take what the model needs from a sample of normal frames, uint8 (N, H, W, 3) BGR, before a fit.
+
+        seconds is how much footage the frames are spread over.
+        """
 
     def begin(self, phase: str, clips: Iterable[Tensor]) -> None:
         """Set up a phase from the training batches, for instance cluster centres; called at its start."""

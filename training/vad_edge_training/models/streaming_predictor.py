@@ -100,7 +100,7 @@ class StreamingPredictor(Model, StepModel):
             states=shapes,
         )
 
-    def prepare(self, frames: Tensor) -> None:
+    def prepare(self, frames: Tensor, seconds: float) -> None:
         """Take the background from a sample of normal frames, uint8 (N, H, W, 3): their median."""
         median = frames.median(dim=0).values.float().permute(2, 0, 1)
         self.initial_background.copy_(median)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
@@ -23,8 +24,20 @@ HALF = 2
 
 GRAY_OF_BGR = (0.114, 0.587, 0.299)
 
+PICTURE_S = 300.0
+"""Footage behind each picture of the scene: medians of less show who passed by."""
+
+EXAMPLES = 2_000
+"""Clips that the density is fitted to, and normal peaks are taken from."""
+
 SAMPLES = 15_000
 """Places of normal footage that the density is fitted to."""
+
+STILL = 100
+"""Places that are made up beside them: where nothing ever moved, next to no motion is what is normal."""
+
+STILL_SPREAD = (0.3, 0.3, 0.3, 0.1)
+"""Velocity and speed in pixels a frame, and crowding, of those places."""
 
 KNEE = 0.9
 """Share of normal frames below the point from which a score counts as unusual."""
@@ -62,7 +75,7 @@ class Student(Model, StepModel):
 
     card = Card(name="student", summary="streaming motion density and gallery of the scene, for boards")
     config_type = StudentConfig
-    defaults: ClassVar[FitConfig] = FitConfig(epochs=1, batch_size=8, stride=4, learning_rate=1e-4)
+    defaults: ClassVar[FitConfig] = FitConfig(epochs=1, batch_size=8, stride=8, learning_rate=1e-4)
 
     initial_previous: Tensor
     initial_pictures: Tensor
@@ -115,10 +128,11 @@ class Student(Model, StepModel):
         """The student is a step graph itself."""
         return self
 
-    def prepare(self, frames: Tensor) -> None:
+    def prepare(self, frames: Tensor, seconds: float) -> None:
         """Take the pictures of the scene from a sample of normal frames, uint8 (N, H, W, 3)."""
         cells = torch.stack([F.avg_pool2d(frame.permute(2, 0, 1).float(), CELL) for frame in frames])
-        pictures = choose_pictures(cells, self.config.pictures)
+        count = min(math.ceil(seconds / PICTURE_S), self.config.pictures)
+        pictures = choose_pictures(cells, count)[torch.arange(self.config.pictures) % count]
         self.initial_pictures.copy_(pictures)
         picture = F.interpolate(pictures[:1], scale_factor=CELL)
         self.initial_previous.copy_(self._half_gray(picture)[0])
@@ -126,14 +140,22 @@ class Student(Model, StepModel):
     @torch.no_grad()
     def begin(self, phase: str, clips: Iterable[Tensor]) -> None:
         """Fit the density to what moves in the training clips, and learn how far normal peaks spread."""
-        seen = [self._last_maps(batch) for batch in clips]
-        features = torch.cat([usual for usual, _ in seen])
+        usual, fastest, count = [], [], 0
+        for batch in clips:
+            features, speeds = self._last_maps(batch)
+            usual.append(features)
+            fastest.append(self._speed_peak(speeds))
+            count += len(batch)
+            if count >= EXAMPLES:
+                break
+        features = torch.cat(usual)
         crowded = features[:, 3] > self.config.sparse * 2 / 3
-        samples = features.permute(0, 2, 3, 1)[crowded]
+        samples = features.permute(0, 2, 3, 1)[crowded].cpu()
         generator = torch.Generator().manual_seed(0)
-        self.density.fit(samples[torch.randperm(len(samples), generator=generator)[:SAMPLES]])
-        speeds = torch.cat([speed for _, speed in seen])
-        peaks = torch.stack((self._speed_peak(speeds), peak(self._rarity(features))), dim=1)
+        chosen = torch.randperm(len(samples), generator=generator)[:SAMPLES]
+        still = torch.randn(STILL, 4, generator=generator) * torch.tensor(STILL_SPREAD)
+        self.density.fit(torch.cat((samples[chosen], still)))
+        peaks = torch.stack((torch.cat(fastest), peak(self._rarity(features))), dim=1)
         self.knees.copy_(peaks.quantile(KNEE, dim=0))
         excess = (peaks - self.knees).clamp(min=0.0)
         self.spreads.copy_(excess.sum(dim=0) / (excess > 0).sum(dim=0).clamp(min=1) + 1e-3)
