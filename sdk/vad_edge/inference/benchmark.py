@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -14,10 +11,13 @@ from typing import Any, Final
 
 import numpy as np
 import psutil
+from numpy.typing import NDArray
 
 from vad_edge.bundle.archive import read_bundle
 from vad_edge.bundle.manifest import Precision
 from vad_edge.errors import EngineError
+from vad_edge.inference.engine import Engine
+from vad_edge.inference.process import answer_job, ask_process
 
 WARMUP_STEPS: Final = 5
 _WORKER: Final = (sys.executable, "-m", "vad_edge.inference.benchmark")
@@ -81,12 +81,11 @@ def benchmark(
 
 
 def _in_a_process(bundle: Path, case: Case, steps: int) -> Row:
-    job = json.dumps({"bundle": str(bundle), "steps": steps, "case": asdict(case)})
-    ended = subprocess.run(_WORKER, input=job, capture_output=True, text=True, check=False)  # noqa: S603
-    answer = _last_json(ended.stdout)
-    if answer is None:
-        last = ended.stderr.strip().rpartition("\n")[2] or f"it ended with code {ended.returncode}"
-        raise EngineError(f"the measuring process failed: {last}", where=_name(case))
+    job = {"bundle": str(bundle), "steps": steps, "case": asdict(case)}
+    try:
+        answer = ask_process(_WORKER, job)
+    except EngineError as error:
+        raise EngineError(f"it cannot be measured: {error.what}", where=_name(case)) from error
     if "error" in answer:
         raise EngineError(answer["error"], where=_name(case))
     return Row(**answer)
@@ -94,14 +93,6 @@ def _in_a_process(bundle: Path, case: Case, steps: int) -> Row:
 
 def _name(case: Case) -> str:
     return f"{case.engine} {case.precision or 'fastest'}, {case.cameras} cameras"
-
-
-def _last_json(text: str) -> dict[str, Any] | None:
-    try:
-        answer = json.loads(text.strip().rpartition("\n")[2])
-    except ValueError:
-        return None
-    return answer if isinstance(answer, dict) else None
 
 
 def measure(bundle: Path, case: Case, steps: int) -> Row:
@@ -116,21 +107,9 @@ def measure(bundle: Path, case: Case, steps: int) -> Row:
         precision=case.precision,
         threads=case.threads,
     )
-    noise = np.random.default_rng(0)
-    frames = noise.integers(0, 256, (4, *engine.inputs.frame.shape), np.uint8)
-    engine.inputs.frame[:] = frames[0]
     engine.step()
     cold_s = time.time() - psutil.Process().create_time()
-    for _ in range(WARMUP_STEPS):
-        engine.step()
-    taken = np.empty(steps)
-    cpu_began = time.process_time()
-    for step in range(steps):
-        engine.inputs.frame[:] = frames[step % len(frames)]
-        began = time.perf_counter()
-        engine.step()
-        taken[step] = time.perf_counter() - began
-    cpu_s = time.process_time() - cpu_began
+    taken, cpu_s = time_steps(engine, steps)
     name, precision = engine.name, engine.graph.precision
     engine.close()
     began = time.perf_counter()
@@ -157,20 +136,37 @@ def measure(bundle: Path, case: Case, steps: int) -> Row:
     )
 
 
+def time_steps(engine: Engine, steps: int) -> tuple[NDArray[np.float64], float]:
+    """Seconds of each step on frames of noise, after a few that do not count, and those of all processors.
+
+    Raises EngineError.
+    """
+    noise = np.random.default_rng(0)
+    frames = noise.integers(0, 256, (4, *engine.inputs.frame.shape), np.uint8)
+    for _ in range(WARMUP_STEPS):
+        engine.step()
+    taken = np.empty(steps)
+    cpu_began = time.process_time()
+    for step in range(steps):
+        engine.inputs.frame[:] = frames[step % len(frames)]
+        began = time.perf_counter()
+        engine.step()
+        taken[step] = time.perf_counter() - began
+    return taken, time.process_time() - cpu_began
+
+
 def _peak_rss_bytes() -> int:
     import resource
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-def _work() -> None:
-    job = json.load(sys.stdin)
+def _work(job: dict[str, Any]) -> dict[str, Any]:
     try:
-        answer = measure(Path(job["bundle"]), Case(**job["case"]), job["steps"]).to_dict()
+        return measure(Path(job["bundle"]), Case(**job["case"]), job["steps"]).to_dict()
     except EngineError as error:
-        answer = {"error": str(error)}
-    sys.stdout.write(json.dumps(answer) + os.linesep)
+        return {"error": str(error)}
 
 
 if __name__ == "__main__":
-    _work()
+    answer_job(_work)

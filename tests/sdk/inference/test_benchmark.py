@@ -51,7 +51,7 @@ def test_a_measuring_process_that_dies_is_told_with_its_last_words(
 ) -> None:
     dying = (sys.executable, "-c", "import sys; sys.exit('no room left')")
     monkeypatch.setattr(module, "_WORKER", dying)
-    with pytest.raises(EngineError, match="the measuring process failed: no room left"):
+    with pytest.raises(EngineError, match="cannot be measured: the process ended with code 1: no room left"):
         benchmark(bundle.path, [Case("auto", None, 1)], steps=10)
 
 

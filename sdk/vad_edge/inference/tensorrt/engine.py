@@ -97,6 +97,11 @@ class TensorRtEngine:
             self.close()
             raise
 
+    @property
+    def recorded(self) -> bool:
+        """Whether a step is one launch of a CUDA graph."""
+        return any(direction.graph is not None for direction in self._directions)
+
     def step(self) -> StepOutputs:
         """Run the graph once over `inputs` and keep the new state. Raises EngineError."""
         self._check_open()
