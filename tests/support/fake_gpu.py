@@ -110,7 +110,8 @@ class FakeCuda:
 
 
 class FakeTensorRt:
-    """A TensorRT module. `refuses` names the calls that answer None or False, `says` what the log gets.
+    """A TensorRT module. `refuses` names the calls that answer None or False, `refuses_once` those that
+    do so the next time only; `says` is what the log gets.
 
     A refusal of ``capture`` is one of execute_async_v3 while a graph is recorded. `loads` is every engine
     it was asked to load.
@@ -121,6 +122,7 @@ class FakeTensorRt:
 
     def __init__(self, cuda: FakeCuda, *, batch: int = -1, says: str = "out of luck") -> None:
         self.refuses: set[str] = set()
+        self.refuses_once: set[str] = set()
         self.says = says
         self.loads: list[bytes] = []
         fake, self.cuda, self.batch = self, cuda, batch
@@ -142,9 +144,11 @@ class FakeTensorRt:
         self.NetworkDefinitionCreationFlag = enum.IntEnum("Flags", ["STRONGLY_TYPED"], start=0)
 
     def refused(self, call: str) -> bool:
-        if call in self.refuses:
+        refused = call in self.refuses | self.refuses_once
+        self.refuses_once.discard(call)
+        if refused:
             self.logger.log(Severity.ERROR, self.says)
-        return call in self.refuses
+        return refused
 
     def flavour(self) -> Flavour:
         return Flavour("tensorrt", "10.3.0", self)

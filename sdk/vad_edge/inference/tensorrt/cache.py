@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import logging
@@ -47,6 +48,33 @@ class EngineCache:
                 write_engine(self.path(key), key, engine)
             return engine
 
+    def set_aside(self, key: EngineKey, sha256: str) -> bool:
+        """Take an engine that TensorRT refused out of the way, to have it compiled again.
+
+        False where that was done before and did not help: see `forget_refused`. An engine of another sha256
+        than the refused one stays: another process has replaced it. Raises EngineError where the folder
+        cannot be written to.
+        """
+        path, refused = self.path(key), self._refused_path(key)
+        with self._locked(key):
+            try:
+                if not path.exists() or read_engine(path).sha256 != sha256:
+                    return True
+                if refused.exists():
+                    return False
+                path.replace(refused)
+            except OSError as error:
+                raise cannot_write(refused, error) from error
+            return True
+
+    def forget_refused(self, key: EngineKey) -> None:
+        """Delete what was set aside, once the new one is loaded."""
+        with contextlib.suppress(OSError):
+            self._refused_path(key).unlink()
+
+    def _refused_path(self, key: EngineKey) -> Path:
+        return self.path(key).with_suffix(".refused")
+
     def timing_cache(self, flavour: str, version: str, device: str) -> bytes:
         """What earlier builds of this TensorRT learned about this device; empty if there is nothing whole."""
         path = self._timing_path(flavour, version, device)
@@ -90,7 +118,8 @@ class EngineCache:
             if verdict.ok:
                 return stored.engine
             _log.warning("%s: %s; it is thrown away and compiled again", path, verdict.reason)
-        path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # the new one is written over it
+            path.unlink()
         return None
 
     @contextmanager

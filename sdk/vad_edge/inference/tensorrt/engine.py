@@ -39,6 +39,10 @@ _log = logging.getLogger(__name__)
 _DTYPES: Final[Mapping[str, str]] = {"FLOAT": "float32", "HALF": "float16", "UINT8": "uint8", "BOOL": "bool"}
 
 
+class EngineRefusedError(EngineError):
+    """TensorRT does not load an engine that is whole: compiled by another, or a device it is not for."""
+
+
 class _Context(Protocol):
     """What is asked of an execution context; each call but the shape answers false where it is refused."""
 
@@ -159,9 +163,11 @@ class TensorRtEngine:
         where = f"{bundle.path}: {self.graph.member}"
         self._runtime = self._made(lambda: trt.Runtime(self._logger), "TensorRT has no runtime here")
         # engine_host_code_allowed stays off: a plan that brings code of its own is not one of ours.
-        self._engine = self._made(
-            lambda: self._runtime.deserialize_cuda_engine(engine_bytes), "TensorRT does not take the engine"
-        )
+        try:
+            load = self._runtime.deserialize_cuda_engine
+            self._engine = self._made(lambda: load(engine_bytes), "TensorRT does not take the engine")
+        except EngineError as error:
+            raise EngineRefusedError(error.what, fix=error.fix) from error
         contexts = [self._context(batch) for _ in range(2)]
         inputs, outputs = self._tensors(contexts[0], batch)
         check_graph(manifest, inputs, outputs, where)

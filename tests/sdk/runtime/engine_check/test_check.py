@@ -15,7 +15,7 @@ from vad_edge.bundle.archive import Bundle
 from vad_edge.bundle.manifest import Graph, Precision
 from vad_edge.cli import main
 from vad_edge.errors import BundleError, ConfigError, EngineError
-from vad_edge.inference.tensorrt import backend, prepare
+from vad_edge.inference.tensorrt import loader, prepare
 from vad_edge.inference.tensorrt.compiler import Compiled
 from vad_edge.inference.tensorrt.device import DeviceFacts
 from vad_edge.inference.tensorrt.flavour import Flavour
@@ -58,10 +58,11 @@ def board(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
             raise EngineError("there is no TensorRT here")
         return trt.flavour()
 
-    for module in (backend, prepare, gpu_checks):
+    for module in (loader, prepare, gpu_checks):
         monkeypatch.setattr(module, "load_flavour", load_flavour)
+    for module in (prepare, gpu_checks):
         monkeypatch.setattr(module, "local_device", lambda: ORIN)
-    for module in (backend, gpu_checks):
+    for module in (loader, gpu_checks):
         monkeypatch.setattr(module, "open_cuda", open_cuda)
     monkeypatch.setattr(prepare, "build_engine", build_engine)
     monkeypatch.setattr(gpu_checks, "has_nvidia_gpu", lambda: True)
