@@ -16,10 +16,13 @@ from numpy.typing import NDArray
 from vad_edge.bundle.archive import read_bundle
 from vad_edge.bundle.manifest import Precision
 from vad_edge.errors import EngineError
+from vad_edge.health.power import Energy, EnergyMeter, Source, find_source
 from vad_edge.inference.engine import Engine
 from vad_edge.inference.process import answer_job, ask_process
 
 WARMUP_STEPS: Final = 5
+ENERGY_S: Final = 2.0
+"""Long enough for monitors that average over tenths of a second."""
 _WORKER: Final = (sys.executable, "-m", "vad_edge.inference.benchmark")
 
 
@@ -40,6 +43,9 @@ class Row:
     A step scores one frame of every camera; fps counts the frames of all of them. Milliseconds are a step's,
     cpu_ms the processor time of all threads. rss_mb is the process's peak. cold_start_s is from starting the
     process to the first score, warm_start_s from opening the engine once more.
+
+    power_w and energy_mj_per_frame are of what power_source names (``VDD_IN`` is a whole board, ``package-0``
+    a CPU), all that it draws at full speed; None where the machine does not tell.
     """
 
     engine: str
@@ -54,6 +60,9 @@ class Row:
     rss_mb: float
     cold_start_s: float
     warm_start_s: float
+    power_w: float | None = None
+    energy_mj_per_frame: float | None = None
+    power_source: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -110,6 +119,8 @@ def measure(bundle: Path, case: Case, steps: int) -> Row:
     engine.step()
     cold_s = time.time() - psutil.Process().create_time()
     taken, cpu_s = time_steps(engine, steps)
+    source = find_source()
+    energy, drawing_steps = energy_of_steps(engine, source) if source is not None else (None, 0)
     name, precision = engine.name, engine.graph.precision
     engine.close()
     began = time.perf_counter()
@@ -133,6 +144,9 @@ def measure(bundle: Path, case: Case, steps: int) -> Row:
         rss_mb=_peak_rss_bytes() / 1e6,
         cold_start_s=cold_s,
         warm_start_s=warm_s,
+        power_w=energy.watts if energy else None,
+        energy_mj_per_frame=1000.0 * energy.joules / (drawing_steps * case.cameras) if energy else None,
+        power_source=energy.source if energy else None,
     )
 
 
@@ -153,6 +167,19 @@ def time_steps(engine: Engine, steps: int) -> tuple[NDArray[np.float64], float]:
         engine.step()
         taken[step] = time.perf_counter() - began
     return taken, time.process_time() - cpu_began
+
+
+def energy_of_steps(engine: Engine, source: Source, seconds: float = ENERGY_S) -> tuple[Energy | None, int]:
+    """What is drawn over so many seconds of steps, and how many they were. Raises EngineError.
+
+    These steps are not those that are timed: reading a power monitor takes time.
+    """
+    steps, end = 0, time.monotonic() + seconds
+    with EnergyMeter(source) as meter:
+        while time.monotonic() < end:
+            engine.step()
+            steps += 1
+    return meter.energy, steps
 
 
 def _peak_rss_bytes() -> int:
