@@ -77,28 +77,22 @@ class EngineCache:
 
     def timing_cache(self, flavour: str, version: str, device: str) -> bytes:
         """What earlier builds of this TensorRT learned about this device; empty if there is nothing whole."""
-        path = self._timing_path(flavour, version, device)
-        try:
-            data = path.read_bytes()
-        except FileNotFoundError:
-            return b""
-        except OSError as error:
-            _log.warning("%s cannot be read: %s; the build is slower without", path, error)
-            return b""
-        digest, timings = data[:_DIGEST_BYTES], data[_DIGEST_BYTES:]
-        if hashlib.sha256(timings).digest() != digest:
-            _log.warning("%s is damaged; the build is slower without", path)
-            return b""
-        return timings
+        return _read_sealed(self._timing_path(flavour, version, device), "the build is slower without")
 
     def keep_timing_cache(self, flavour: str, version: str, device: str, timings: bytes) -> None:
         """Keep what a build learned; nothing is lost but time where that fails, so it only warns."""
-        path = self._timing_path(flavour, version, device)
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            write_atomically(path, hashlib.sha256(timings).digest() + timings)
-        except OSError as error:
-            _log.warning("%s cannot be written: %s; the next build is slower", path, error)
+        _write_sealed(self._timing_path(flavour, version, device), timings, "the next build is slower")
+
+    def kernels(self, key: EngineKey) -> bytes:
+        """What an earlier start of this engine compiled; empty if there is nothing whole."""
+        return _read_sealed(self._kernels_path(key), "the start is slower without")
+
+    def keep_kernels(self, key: EngineKey, kernels: bytes) -> None:
+        """Keep what a start compiled; nothing is lost but time where that fails, so it only warns."""
+        _write_sealed(self._kernels_path(key), kernels, "the next start is slower")
+
+    def _kernels_path(self, key: EngineKey) -> Path:
+        return self.path(key).with_suffix(".kernels")
 
     def _timing_path(self, flavour: str, version: str, device: str) -> Path:
         parts = "|".join((flavour, version, device))
@@ -138,3 +132,27 @@ class EngineCache:
                 _log.info("another process compiles this engine; waiting for it")
                 fcntl.flock(file, fcntl.LOCK_EX)
             yield
+
+
+def _read_sealed(path: Path, loss: str) -> bytes:
+    """What `_write_sealed` wrote, if it is untouched; else nothing, and a warning of what that costs."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return b""
+    except OSError as error:
+        _log.warning("%s cannot be read: %s; %s", path, error, loss)
+        return b""
+    digest, content = data[:_DIGEST_BYTES], data[_DIGEST_BYTES:]
+    if hashlib.sha256(content).digest() != digest:
+        _log.warning("%s is damaged; %s", path, loss)
+        return b""
+    return content
+
+
+def _write_sealed(path: Path, content: bytes, loss: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, hashlib.sha256(content).digest() + content)
+    except OSError as error:
+        _log.warning("%s cannot be written: %s; %s", path, error, loss)

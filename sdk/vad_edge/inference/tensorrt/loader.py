@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-from pathlib import Path
 
 from vad_edge.bundle.archive import Bundle
 from vad_edge.bundle.manifest import Graph, Precision
@@ -36,13 +35,13 @@ def load_engine(
     cached = _prepare(bundle, precision, options, cache)
     sha256 = read_engine(cache.path(key)).sha256
     try:
-        return _load(bundle, graph, options, cache.path(key))
+        return _load(bundle, graph, options, cache, key)
     except EngineRefusedError as error:
         if not cached or not cache.set_aside(key, sha256):
             raise
         _log.warning("the engine is set aside and compiled again, which takes minutes: %s", error.what)
     _prepare(bundle, precision, options, cache)
-    engine = _load(bundle, graph, options, cache.path(key))
+    engine = _load(bundle, graph, options, cache, key)
     cache.forget_refused(key)
     return engine
 
@@ -58,9 +57,14 @@ def _prepare(bundle: Bundle, precision: Precision, options: CompileOptions, cach
     return prepare_engine(bundle, options, _progress(precision), precision=precision, cache=cache).cached
 
 
-def _load(bundle: Bundle, graph: Graph, options: CompileOptions, path: Path) -> TensorRtEngine:
-    stored = read_engine(path)
-    return TensorRtEngine(bundle, graph, options.batch, stored.engine, load_flavour(), open_cuda())
+def _load(
+    bundle: Bundle, graph: Graph, options: CompileOptions, cache: EngineCache, key: EngineKey
+) -> TensorRtEngine:
+    stored, kernels = read_engine(cache.path(key)), cache.kernels(key)
+    engine = TensorRtEngine(bundle, graph, options.batch, stored.engine, load_flavour(), open_cuda(), kernels)
+    if engine.kernels not in (b"", kernels):
+        cache.keep_kernels(key, engine.kernels)
+    return engine
 
 
 def _progress(precision: Precision) -> Report:

@@ -118,6 +118,23 @@ def test_a_damaged_engine_is_compiled_again_and_never_loaded(board: Board, bundl
     assert len(board.built) == 2
 
 
+def test_what_a_start_compiled_is_kept_beside_the_engine_and_verified(
+    board: Board, bundle: Bundle, caplog: pytest.LogCaptureFixture
+) -> None:
+    board.trt.compile_kernels_at_start()
+    for _ in range(2):
+        open_tensorrt(bundle, None, 1, None, cache=board.cache).close()
+    assert board.trt.compiled == 1
+    (path,) = board.cache.folder.glob("*.kernels")
+    assert path.with_suffix(".engine").exists()
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+    open_tensorrt(bundle, None, 1, None, cache=board.cache).close()
+    assert board.trt.compiled == 2
+    assert f"{path} is damaged; the start is slower without" in caplog.text
+    open_tensorrt(bundle, None, 1, None, cache=board.cache).close()
+    assert board.trt.compiled == 2
+
+
 def test_an_engine_that_tensorrt_refuses_is_compiled_again_once_and_the_run_goes_on(
     board: Board, bundle: Bundle, caplog: pytest.LogCaptureFixture
 ) -> None:
