@@ -60,15 +60,20 @@ def command(
 
 
 def _check_engines(bundle: Path | None, output: Path, as_json: bool) -> None:
+    from rich.console import Console
+    from rich.progress import Progress
+
     import vad_edge.demo
-    from vad_edge.cli.progress import progress_bars
     from vad_edge.runtime.engine_check.check import check_engines
 
-    with progress_bars() as show:
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        bar = progress.add_task("")
         report = check_engines(
             bundle or Path(vad_edge.demo.__file__).parent / "scene.vadb",
             output,
-            on_begin=lambda step, done, steps: show("checking", done, steps),
+            on_begin=lambda step, done, steps: progress.update(
+                bar, description=step.title, completed=done, total=steps
+            ),
         )
     if as_json:
         click.echo(json.dumps(report))

@@ -34,7 +34,9 @@ def make_report(
         "summary": {state: states[state] for state in ("ok", "failed", "skipped")},
         "machine": {**figures.get("machine", {}), "gpu": figures.get("find the GPU") or None},
         "bundle": _model(bundle),
-        "steps": [result.to_dict() for result in results if result.step.check != "machine"],
+        "steps": [
+            result.to_dict() for result in results if result.step.check != "machine" or result.state != "ok"
+        ],
     }
     scrubbed: dict[str, Any] = _scrub_all(report, sorted(private, key=len, reverse=True))
     return scrubbed

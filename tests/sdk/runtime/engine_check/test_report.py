@@ -56,6 +56,13 @@ def test_the_report_says_what_the_machine_and_the_model_are_and_hides_whose(bund
     assert str(bundle.path.parent) not in told
 
 
+def test_a_machine_that_could_not_be_looked_at_is_a_failed_step(bundle: Bundle) -> None:
+    results = [Result(Step("machine"), "failed", "the process was ended by SIGSEGV")]
+    report = make_report(bundle, results, day=DAY, complete=False)
+    assert (report["machine"], report["summary"]["failed"]) == ({"gpu": None}, 1)
+    assert [step["check"] for step in report["steps"]] == ["machine"]
+
+
 def test_without_a_gpu_the_report_says_none(bundle: Bundle) -> None:
     results = [Result(Step("find the GPU"), "skipped", "this machine has no NVIDIA GPU")]
     assert make_report(bundle, results, day=DAY, complete=False)["machine"] == {"gpu": None}
