@@ -64,9 +64,10 @@ def _check_engines(bundle: Path | None, output: Path, as_json: bool) -> None:
     from rich.progress import Progress
 
     import vad_edge.demo
+    from vad_edge.cli.ending import exit_on_signals
     from vad_edge.runtime.engine_check.check import check_engines
 
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    with exit_on_signals(), Progress(console=Console(stderr=True), transient=True) as progress:
         bar = progress.add_task("")
         report = check_engines(
             bundle or Path(vad_edge.demo.__file__).parent / "scene.vadb",

@@ -1,12 +1,17 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import psutil
 import pytest
 from click.testing import CliRunner
 from tests.support.fake_gpu import FakeCuda, FakeTensorRt
@@ -22,6 +27,7 @@ from vad_edge.inference.tensorrt.flavour import Flavour
 from vad_edge.runtime.engine_check import check, engine_checks, gpu_checks, worker
 from vad_edge.runtime.engine_check.check import check_engines
 from vad_edge.runtime.engine_check.checks import do_step
+from vad_edge.runtime.engine_check.engine_checks import timed_steps
 from vad_edge.runtime.engine_check.job import Job
 from vad_edge.runtime.engine_check.steps import Result, Step
 from vad_edge.runtime.engine_check.worker import do_step_apart
@@ -67,7 +73,7 @@ def board(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     monkeypatch.setattr(prepare, "build_engine", build_engine)
     monkeypatch.setattr(gpu_checks, "has_nvidia_gpu", lambda: True)
     monkeypatch.setattr(gpu_checks, "dla_cores", lambda flavour: board.dla)
-    monkeypatch.setattr(engine_checks, "TIMED_STEPS", 10)
+    monkeypatch.setattr(engine_checks, "MOST_STEPS", 10)
     return board
 
 
@@ -238,6 +244,32 @@ def test_a_report_that_cannot_be_written_is_said_before_anything_is_tried(
         check_engines(bundle.path, tmp_path / "none" / "report.json", execute=never)
     with pytest.raises(BundleError, match="cannot be read"):
         check_engines(tmp_path / "none.vadb", tmp_path / "report.json", execute=never)
+
+
+@pytest.mark.parametrize(("seconds", "steps"), [(0.001, 300), (0.1, 200), (10.0, 30)])
+def test_a_slow_machine_is_timed_over_fewer_steps(seconds: float, steps: int) -> None:
+    assert timed_steps(seconds) == steps
+
+
+def test_a_check_that_is_told_to_end_takes_its_process_with_it(bundle: Bundle, tmp_path: Path) -> None:
+    output = tmp_path / "report.json"
+    command = [sys.executable, "-m", "vad_edge", "doctor", "--engine"]
+    environment = {**os.environ, "TMPDIR": str(tmp_path / "scratch")}
+    (tmp_path / "scratch").mkdir()
+    with subprocess.Popen(
+        [*command, f"--bundle={bundle.path}", f"--report={output}"],
+        env=environment,
+        stderr=subprocess.DEVNULL,
+    ) as checking:
+        deadline = time.monotonic() + 60
+        while not (children := psutil.Process(checking.pid).children()):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        checking.terminate()
+        assert checking.wait(timeout=60) == 128 + signal.SIGTERM
+    assert not any(child.is_running() for child in children)
+    assert not list((tmp_path / "scratch").iterdir())
+    assert not json.loads(output.read_text())["complete"]
 
 
 @pytest.mark.slow

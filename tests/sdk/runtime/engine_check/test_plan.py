@@ -27,6 +27,11 @@ def test_each_engine_is_tried_whole_in_each_precision(engine: str, precision: st
     assert ("compile" in tried) is (engine == "tensorrt")
 
 
-def test_several_cameras_are_tried_on_the_gpu_in_what_is_fast() -> None:
-    many = {(step.engine, step.precision) for step in PLAN if step.cameras == 4}
-    assert many == {("tensorrt", "fp16"), ("tensorrt", "int8")}
+@pytest.mark.parametrize(
+    ("engine", "precisions"),
+    [("tensorrt", {"fp16", "int8"}), ("another", {"fp16", "int8"}), ("onnxruntime", set())],
+)
+def test_several_cameras_are_tried_in_what_is_fast_and_not_with_the_reference(
+    engine: str, precisions: set[str]
+) -> None:
+    assert {step.precision for step in PLAN if (step.engine, step.cameras) == (engine, 4)} == precisions
