@@ -28,10 +28,12 @@ def l4t_release(root: Path = Path("/")) -> str:
 
 
 def driver_version(root: Path = Path("/")) -> str:
-    """The GPU driver: the kernel module's version and the Jetson Linux release, whichever are told."""
+    """The GPU driver: the release of Jetson Linux that brings it, else the kernel module's version.
+
+    Empty where neither is told. A Jetson's module is that of its display, and may be loaded or not.
+    """
     release = l4t_release(root)
-    parts = (_read(root / _MODULE).strip(), f"L4T {release}" if release else "")
-    return ", ".join(part for part in parts if part)
+    return f"L4T {release}" if release else _read(root / _MODULE).strip()
 
 
 def has_nvidia_gpu(root: Path = Path("/")) -> bool:

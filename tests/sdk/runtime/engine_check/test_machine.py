@@ -67,13 +67,13 @@ def test_a_gpu_is_told_with_its_driver_and_cudas_versions(monkeypatch: pytest.Mo
     for name in ("cuda", "cuda.bindings"):
         monkeypatch.setitem(sys.modules, name, SimpleNamespace())  # type: ignore[arg-type]
     monkeypatch.setitem(sys.modules, "cuda.bindings.runtime", runtime)  # type: ignore[arg-type]
-    monkeypatch.setattr(machine, "driver_version", lambda: "540.4.0, L4T 36.4.3")
+    monkeypatch.setattr(machine, "driver_version", lambda: "570.86.15")
     assert gpu_facts(ORIN, "CudaPython") == {
         "name": "Orin",
         "capability": "8.7",
         "multiprocessors": 8,
         "memory_mb": 16_000,
-        "driver": "540.4.0, L4T 36.4.3",
+        "driver": "570.86.15",
         "cuda_package": "CudaPython",
         "cuda_driver": "12.6",
         "cuda_runtime": "13.2",
