@@ -110,19 +110,27 @@ class FakeCuda:
 
 
 class FakeTensorRt:
-    """A TensorRT module. `refuses` names the calls that answer None or False, `says` what the log gets.
+    """A TensorRT module. `refuses` names the calls that answer None or False, `refuses_once` those that
+    do so the next time only; `says` is what the log gets.
 
     A refusal of ``capture`` is one of execute_async_v3 while a graph is recorded. `loads` is every engine
-    it was asked to load.
+    it was asked to load, `configs` what its contexts were made with, `compiled` how often kernels were.
     """
 
     ILogger: Any
     Runtime: Any
+    IRuntimeCache: Any
+    IRuntimeConfig: Any
+    ICudaEngine: Any
+    DynamicShapesKernelSpecializationStrategy: Any
 
     def __init__(self, cuda: FakeCuda, *, batch: int = -1, says: str = "out of luck") -> None:
         self.refuses: set[str] = set()
+        self.refuses_once: set[str] = set()
         self.says = says
         self.loads: list[bytes] = []
+        self.configs: list[RuntimeConfig] = []
+        self.compiled = 0
         fake, self.cuda, self.batch = self, cuda, batch
 
         class ILogger:
@@ -142,9 +150,17 @@ class FakeTensorRt:
         self.NetworkDefinitionCreationFlag = enum.IntEnum("Flags", ["STRONGLY_TYPED"], start=0)
 
     def refused(self, call: str) -> bool:
-        if call in self.refuses:
+        refused = call in self.refuses | self.refuses_once
+        self.refuses_once.discard(call)
+        if refused:
             self.logger.log(Severity.ERROR, self.says)
-        return call in self.refuses
+        return refused
+
+    def compile_kernels_at_start(self) -> None:
+        """Be a TensorRT for RTX: an engine compiles a kernel for each of its contexts, or finds it kept."""
+        self.IRuntimeCache = RuntimeCache
+        self.IRuntimeConfig, self.ICudaEngine = RuntimeConfig, Engine
+        self.DynamicShapesKernelSpecializationStrategy = enum.Enum("Strategy", ["LAZY", "EAGER", "NONE"])
 
     def flavour(self) -> Flavour:
         return Flavour("tensorrt", "10.3.0", self)
@@ -173,8 +189,51 @@ class Engine:
     def get_tensor_dtype(self, name: str) -> Any:
         return DataType[DTYPES[self._nodes[name].type]]
 
-    def create_execution_context(self) -> Any:
+    def create_execution_context(self, runtime_config: Any = None) -> Any:
+        if runtime_config is not None:
+            self._fake.configs.append(runtime_config)
+            runtime_config.cache.compile(self._fake)
         return None if self._fake.refused("create_execution_context") else Context(self._fake, self)
+
+    def create_runtime_config(self) -> Any:
+        return None if self._fake.refused("create_runtime_config") else RuntimeConfig(self._fake)
+
+
+class RuntimeConfig:
+    dynamic_shapes_kernel_specialization_strategy: Any = None
+
+    def __init__(self, fake: FakeTensorRt) -> None:
+        self._fake = fake
+        self.cache: Any = None
+
+    def create_runtime_cache(self) -> Any:
+        return RuntimeCache(self._fake)
+
+    def set_runtime_cache(self, cache: Any) -> bool:
+        self.cache = cache
+        return not self._fake.refused("set_runtime_cache")
+
+
+class RuntimeCache:
+    def __init__(self, fake: FakeTensorRt) -> None:
+        self._fake = fake
+        self._kernels = b""
+
+    def compile(self, fake: FakeTensorRt) -> None:
+        if not self._kernels:
+            fake.compiled += 1
+            self._kernels = b"kernels"
+
+    def deserialize(self, blob: bytes) -> bool:
+        if self._fake.refused("deserialize"):
+            return False
+        self._kernels = blob
+        return True
+
+    def serialize(self) -> Any:
+        if self._fake.refused("serialize"):
+            raise RuntimeError("no kernels to give")
+        return memoryview(self._kernels)
 
 
 class Context:

@@ -51,7 +51,8 @@ def command(
 ) -> None:
     """Time a bundle's engines here, alone and with several cameras in one call.
 
-    Each is measured in a process of its own on frames of noise, without cameras, decoding and sensors.
+    Each is measured in a process of its own on frames of noise, without cameras, decoding and sensors. Power
+    and energy are told where the machine tells them: a Jetson's power monitors, a PC's counters of its CPU.
 
     \b
     vad-edge benchmark --bundle my.vadb
@@ -83,12 +84,23 @@ def _show(rows: Sequence[Row]) -> None:
     from rich.console import Console
     from rich.table import Column, Table
 
-    figures = ("cameras", "frames/s", "p50 ms", "p99 ms", "CPU ms", "MB", "start s")
-    table = Table(
-        Column("engine", no_wrap=True), *(Column(figure, justify="right") for figure in figures), box=None
-    )
+    figures = ["cameras", "frames /s", "p50 ms", "p90 ms", "p99 ms", "CPU ms", "MB", "cold s", "warm s"]
+    source = next((row.power_source for row in rows if row.power_source), None)
+    if source is not None:
+        figures += ["W", "mJ /frame"]
+    table = Table(Column("engine", no_wrap=True), box=None, padding=(0, 1, 0, 0))
+    for figure in figures:
+        # A narrow terminal breaks a figure rather than to hide the end of it.
+        table.add_column(figure.replace(" ", "\n"), justify="right", overflow="fold")
     for row in rows:
-        values = (row.fps, row.p50_ms, row.p99_ms, row.cpu_ms)
-        ends = (f"{row.rss_mb:.0f}", f"{row.cold_start_s:.2f}")
-        table.add_row(row.engine, str(row.cameras), *(f"{value:.1f}" for value in values), *ends)
-    Console().print(table)
+        values = (row.fps, row.p50_ms, row.p90_ms, row.p99_ms, row.cpu_ms)
+        cells = [f"{value:.1f}" for value in values]
+        cells += [f"{row.rss_mb:.0f}", f"{row.cold_start_s:.2f}", f"{row.warm_start_s:.2f}"]
+        if source is not None:
+            drawn = (row.power_w, row.energy_mj_per_frame)
+            cells += ["-" if value is None else f"{value:.1f}" for value in drawn]
+        table.add_row(row.engine, str(row.cameras), *cells)
+    console = Console()
+    console.print(table)
+    if source is not None:
+        console.print(f"Power and energy are those of {source}, at full speed.", highlight=False)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -12,14 +14,36 @@ import click
 @click.command(name="doctor")
 @click.option("--bundle", type=click.Path(path_type=Path), help="Also check this model.")
 @click.option("--broker", metavar="URL", help="Also check this broker.")
+@click.option("--engine", is_flag=True, help="Try every engine, and write a report to send back.")
+@click.option(
+    "--report",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Where --engine writes it; vad-edge-engine-report.json by default.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
-def command(bundle: Path | None, broker: str | None, as_json: bool) -> None:
+def command(
+    bundle: Path | None, broker: str | None, engine: bool, report: Path | None, as_json: bool
+) -> None:
     """Check what this machine has and what is missing; exit code 1 if something needed is.
+
+    With --engine: compile, load, run and time the model with every engine there is, beside full precision on
+    synthetic frames. That takes minutes on a board. What fails ends nothing. The report says what the machine
+    is, and nothing of whose it is: no names, serial numbers or paths. Without a bundle the demo's is used.
 
     \b
     vad-edge doctor
     vad-edge doctor --bundle my.vadb --broker mqtt://localhost
+    vad-edge doctor --engine
+    vad-edge doctor --engine --bundle my.vadb --report report.json
     """
+    if engine:
+        if broker is not None:
+            raise click.UsageError("--engine checks no broker; give them one after the other")
+        _check_engines(bundle, report or Path("vad-edge-engine-report.json"), as_json)
+        return
+    if report is not None:
+        raise click.UsageError("--report is for --engine")
     from vad_edge.runtime.doctor import examine
 
     findings = examine(bundle=bundle, broker=broker)
@@ -33,3 +57,57 @@ def command(bundle: Path | None, broker: str | None, as_json: bool) -> None:
             click.echo(f"{mark} {finding.subject}: {finding.text}{fix}")
     if any(finding.state == "fail" for finding in findings):
         sys.exit(1)
+
+
+def _check_engines(bundle: Path | None, output: Path, as_json: bool) -> None:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    import vad_edge.demo
+    from vad_edge.cli.ending import exit_on_signals
+    from vad_edge.runtime.engine_check.check import check_engines
+
+    with exit_on_signals(), Progress(console=Console(stderr=True), transient=True) as progress:
+        bar = progress.add_task("")
+        report = check_engines(
+            bundle or Path(vad_edge.demo.__file__).parent / "scene.vadb",
+            output,
+            on_begin=lambda step, done, steps: progress.update(
+                bar, description=step.title, completed=done, total=steps
+            ),
+        )
+    if as_json:
+        click.echo(json.dumps(report))
+    else:
+        _show(report)
+        click.echo(f"{output} can be sent back: it has what is above, and nothing that tells whose it is.")
+    if report["summary"]["failed"]:
+        sys.exit(1)
+
+
+def _show(report: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Column, Table
+    from rich.text import Text
+
+    colours = {"ok": "green", "failed": "red"}
+    table = Table("", Column("step"), Column("seconds", justify="right"), Column("found"), box=None)
+    skipped = Counter(step["text"] for step in report["steps"] if step["state"] == "skipped")
+    for step in report["steps"]:
+        if step["state"] == "skipped":
+            continue
+        which = f"{step['engine']} {step['precision']}".strip()
+        cameras = f", {step['cameras']} cameras" if step["cameras"] > 1 else ""
+        title = f"{which}{cameras}: {step['check']}" if which else step["check"]
+        found = step["text"] + (f"; {step['fix']}" if step["fix"] else "")
+        mark = Text(step["state"], style=colours[step["state"]])
+        table.add_row(mark, Text(title), f"{step['seconds']:.1f}", Text(found))
+    machine = report["machine"]
+    console = Console()
+    # A step that failed found nothing out, and that of the machine may have failed, too.
+    facts = (machine.get("board") or machine.get("system"), machine.get("architecture"))
+    console.print(", ".join(filter(None, facts)) or "an unknown machine", highlight=False)
+    console.print(table)
+    for reason, count in skipped.items():
+        console.print(f"skipped, {count} of them: {reason}", style="yellow", highlight=False)
+    console.print(", ".join(f"{count} {state}" for state, count in report["summary"].items()))

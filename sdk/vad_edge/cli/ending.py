@@ -34,6 +34,21 @@ def stop_on_signals() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
+@contextmanager
+def exit_on_signals() -> Iterator[None]:
+    """End as Ctrl-C does, cleaning up, where the program is told to end or its connection is lost."""
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        sys.exit(128 + number)
+
+    before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def exit_after(summary: RunSummary) -> None:
     """Say in one line what happened, and end with 1 if something outside failed on the way."""
     click.echo(summary_line(summary), err=True)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -14,12 +11,18 @@ from typing import Any, Final
 
 import numpy as np
 import psutil
+from numpy.typing import NDArray
 
 from vad_edge.bundle.archive import read_bundle
 from vad_edge.bundle.manifest import Precision
 from vad_edge.errors import EngineError
+from vad_edge.health.power import Energy, EnergyMeter, Source, find_source
+from vad_edge.inference.engine import Engine
+from vad_edge.inference.process import answer_job, ask_process
 
 WARMUP_STEPS: Final = 5
+ENERGY_S: Final = 2.0
+"""Long enough for monitors that average over tenths of a second."""
 _WORKER: Final = (sys.executable, "-m", "vad_edge.inference.benchmark")
 
 
@@ -40,6 +43,9 @@ class Row:
     A step scores one frame of every camera; fps counts the frames of all of them. Milliseconds are a step's,
     cpu_ms the processor time of all threads. rss_mb is the process's peak. cold_start_s is from starting the
     process to the first score, warm_start_s from opening the engine once more.
+
+    power_w and energy_mj_per_frame are of what power_source names (``VDD_IN`` is a whole board, ``package-0``
+    a CPU), all that it draws at full speed; None where the machine does not tell.
     """
 
     engine: str
@@ -54,6 +60,9 @@ class Row:
     rss_mb: float
     cold_start_s: float
     warm_start_s: float
+    power_w: float | None = None
+    energy_mj_per_frame: float | None = None
+    power_source: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -81,12 +90,11 @@ def benchmark(
 
 
 def _in_a_process(bundle: Path, case: Case, steps: int) -> Row:
-    job = json.dumps({"bundle": str(bundle), "steps": steps, "case": asdict(case)})
-    ended = subprocess.run(_WORKER, input=job, capture_output=True, text=True, check=False)  # noqa: S603
-    answer = _last_json(ended.stdout)
-    if answer is None:
-        last = ended.stderr.strip().rpartition("\n")[2] or f"it ended with code {ended.returncode}"
-        raise EngineError(f"the measuring process failed: {last}", where=_name(case))
+    job = {"bundle": str(bundle), "steps": steps, "case": asdict(case)}
+    try:
+        answer = ask_process(_WORKER, job)
+    except EngineError as error:
+        raise EngineError(f"it cannot be measured: {error.what}", where=_name(case)) from error
     if "error" in answer:
         raise EngineError(answer["error"], where=_name(case))
     return Row(**answer)
@@ -94,14 +102,6 @@ def _in_a_process(bundle: Path, case: Case, steps: int) -> Row:
 
 def _name(case: Case) -> str:
     return f"{case.engine} {case.precision or 'fastest'}, {case.cameras} cameras"
-
-
-def _last_json(text: str) -> dict[str, Any] | None:
-    try:
-        answer = json.loads(text.strip().rpartition("\n")[2])
-    except ValueError:
-        return None
-    return answer if isinstance(answer, dict) else None
 
 
 def measure(bundle: Path, case: Case, steps: int) -> Row:
@@ -116,21 +116,11 @@ def measure(bundle: Path, case: Case, steps: int) -> Row:
         precision=case.precision,
         threads=case.threads,
     )
-    noise = np.random.default_rng(0)
-    frames = noise.integers(0, 256, (4, *engine.inputs.frame.shape), np.uint8)
-    engine.inputs.frame[:] = frames[0]
     engine.step()
     cold_s = time.time() - psutil.Process().create_time()
-    for _ in range(WARMUP_STEPS):
-        engine.step()
-    taken = np.empty(steps)
-    cpu_began = time.process_time()
-    for step in range(steps):
-        engine.inputs.frame[:] = frames[step % len(frames)]
-        began = time.perf_counter()
-        engine.step()
-        taken[step] = time.perf_counter() - began
-    cpu_s = time.process_time() - cpu_began
+    taken, cpu_s = time_steps(engine, steps)
+    source = find_source()
+    energy, drawing_steps = energy_of_steps(engine, source) if source is not None else (None, 0)
     name, precision = engine.name, engine.graph.precision
     engine.close()
     began = time.perf_counter()
@@ -154,7 +144,42 @@ def measure(bundle: Path, case: Case, steps: int) -> Row:
         rss_mb=_peak_rss_bytes() / 1e6,
         cold_start_s=cold_s,
         warm_start_s=warm_s,
+        power_w=energy.watts if energy else None,
+        energy_mj_per_frame=1000.0 * energy.joules / (drawing_steps * case.cameras) if energy else None,
+        power_source=energy.source if energy else None,
     )
+
+
+def time_steps(engine: Engine, steps: int) -> tuple[NDArray[np.float64], float]:
+    """Seconds of each step on frames of noise, after a few that do not count, and those of all processors.
+
+    Raises EngineError.
+    """
+    noise = np.random.default_rng(0)
+    frames = noise.integers(0, 256, (4, *engine.inputs.frame.shape), np.uint8)
+    for _ in range(WARMUP_STEPS):
+        engine.step()
+    taken = np.empty(steps)
+    cpu_began = time.process_time()
+    for step in range(steps):
+        engine.inputs.frame[:] = frames[step % len(frames)]
+        began = time.perf_counter()
+        engine.step()
+        taken[step] = time.perf_counter() - began
+    return taken, time.process_time() - cpu_began
+
+
+def energy_of_steps(engine: Engine, source: Source, seconds: float = ENERGY_S) -> tuple[Energy | None, int]:
+    """What is drawn over so many seconds of steps, and how many they were. Raises EngineError.
+
+    These steps are not those that are timed: reading a power monitor takes time.
+    """
+    steps, end = 0, time.monotonic() + seconds
+    with EnergyMeter(source) as meter:
+        while time.monotonic() < end:
+            engine.step()
+            steps += 1
+    return meter.energy, steps
 
 
 def _peak_rss_bytes() -> int:
@@ -163,14 +188,12 @@ def _peak_rss_bytes() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-def _work() -> None:
-    job = json.load(sys.stdin)
+def _work(job: dict[str, Any]) -> dict[str, Any]:
     try:
-        answer = measure(Path(job["bundle"]), Case(**job["case"]), job["steps"]).to_dict()
+        return measure(Path(job["bundle"]), Case(**job["case"]), job["steps"]).to_dict()
     except EngineError as error:
-        answer = {"error": str(error)}
-    sys.stdout.write(json.dumps(answer) + os.linesep)
+        return {"error": str(error)}
 
 
 if __name__ == "__main__":
-    _work()
+    answer_job(_work)

@@ -15,10 +15,10 @@ import psutil
 
 from vad_edge.bundle.verdict import Verdict
 from vad_edge.errors import VadEdgeError
+from vad_edge.inference.tensorrt.host import board_model
 
 State = Literal["ok", "warn", "fail"]
 
-MODEL_FILE = Path("/proc/device-tree/model")
 LOW_MEMORY_BYTES = 500_000_000
 LOW_DISK_BYTES = 2_000_000_000
 BROKER_WAIT_S = 5.0
@@ -49,8 +49,7 @@ def examine(*, bundle: Path | None = None, broker: str | None = None) -> list[Fi
 
 
 def _machine() -> Iterator[Finding]:
-    board = MODEL_FILE.read_text(errors="replace").strip("\0\n") if MODEL_FILE.exists() else ""
-    what = board or f"{platform.system()} {platform.machine()}"
+    what = board_model() or f"{platform.system()} {platform.machine()}"
     yield Finding("machine", "ok", f"{what}, {os.cpu_count()} cores, Python {platform.python_version()}")
 
 

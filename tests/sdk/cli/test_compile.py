@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import onnx
 import pytest
 from click.testing import CliRunner
 from tests.support.tensorrt_rtx import tensorrt
@@ -54,6 +56,35 @@ def test_an_unknown_target_is_the_users_mistake(bundle: Bundle) -> None:
     code, _, error = run(bundle, "--target", "rtx-sm99")
     assert code == 2
     assert "there is no target 'rtx-sm99'; give local, rtx-sm75" in error
+
+
+def test_an_operator_tensorrt_does_not_take_is_named_with_its_layer(
+    make_bundle: Callable[..., Bundle], step_graph: bytes, cache: Path
+) -> None:
+    tensorrt()
+    model = onnx.load_from_string(step_graph)
+    (place,) = [at for at, node in enumerate(model.graph.node) if "highest" in node.output]
+    # The peak of each map is replaced by the determinant of its first four columns: no TensorRT has one.
+    model.graph.node[place].CopyFrom(
+        onnx.helper.make_node("Det", ["squares"], ["highest"], name="head/odd_determinant")
+    )
+    squares = onnx.helper.make_node("Slice", ["error_map", "from", "to", "axis"], ["squares"])
+    model.graph.node.insert(place, squares)
+    for name, value in (("from", 0), ("to", 4), ("axis", 2)):
+        model.graph.initializer.append(onnx.helper.make_tensor(name, onnx.TensorProto.INT64, [1], [value]))
+    onnx.checker.check_model(model, full_check=True)
+    code, _, error = run(make_bundle(graph=model.SerializeToString()), "--target", "rtx-sm86")
+    assert code == 1
+    assert "Det at node" in error
+    assert "'head/odd_determinant'" in error
+    assert not list(cache.glob("*.engine"))
+
+
+def test_a_bundle_without_int8_is_the_users_mistake(bundle: Bundle) -> None:
+    tensorrt()
+    code, _, error = run(bundle, "--target", "rtx-sm86", "--precision", "int8")
+    assert code == 2
+    assert "it has no int8 graph for tensorrt, only fp32 for any" in error
 
 
 @pytest.mark.parametrize("arguments", [["--batch", "0"], ["--workspace", "1"], ["--precision", "int4"]])

@@ -11,7 +11,9 @@ import vad_edge.inference.benchmark as module
 from vad_edge.bundle.archive import Bundle
 from vad_edge.cli import main
 from vad_edge.errors import BundleError, EngineError
-from vad_edge.inference.benchmark import Case, benchmark
+from vad_edge.health.power import Energy, Rails
+from vad_edge.inference.benchmark import Case, Row, benchmark, energy_of_steps, measure
+from vad_edge.inference.select import open_engine
 
 
 def test_each_case_is_measured_in_a_process_of_its_own(bundle: Bundle) -> None:
@@ -34,6 +36,7 @@ def test_each_case_is_measured_in_a_process_of_its_own(bundle: Bundle) -> None:
         assert row.rss_mb > 10
         assert row.cold_start_s > 0
         assert row.warm_start_s > 0
+        assert (row.power_w is None) is (row.energy_mj_per_frame is None) is (row.power_source is None)
 
 
 def test_a_precision_the_bundle_has_not_got_is_refused_with_the_case(bundle: Bundle) -> None:
@@ -51,7 +54,7 @@ def test_a_measuring_process_that_dies_is_told_with_its_last_words(
 ) -> None:
     dying = (sys.executable, "-c", "import sys; sys.exit('no room left')")
     monkeypatch.setattr(module, "_WORKER", dying)
-    with pytest.raises(EngineError, match="the measuring process failed: no room left"):
+    with pytest.raises(EngineError, match="cannot be measured: the process ended with code 1: no room left"):
         benchmark(bundle.path, [Case("auto", None, 1)], steps=10)
 
 
@@ -65,3 +68,35 @@ def test_the_command_prints_rows_and_draws_them(bundle: Bundle, tmp_path: Path) 
     assert {"engine", "fps", "p50_ms", "p99_ms", "rss_mb"} <= rows[0].keys()
     assert plot.read_bytes().startswith(b"\x89PNG")
     assert "onnxruntime-cpu fp32" in CliRunner().invoke(main, arguments).stdout
+
+
+def test_energy_is_counted_over_steps_of_its_own(bundle: Bundle) -> None:
+    engine = open_engine(bundle, batch=2)
+    energy, steps = energy_of_steps(engine, Rails("VDD_IN", [lambda: 12.0]), seconds=0.2)
+    assert steps > 1
+    assert energy is not None
+    assert (energy.source, energy.watts) == ("VDD_IN", pytest.approx(12.0, rel=0.05))
+
+
+def test_a_row_has_the_energy_of_a_frame_of_one_camera(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "find_source", lambda: Rails("VDD_IN", [lambda: 12.0]))
+    drawn = Energy(24.0, 2.0, "VDD_IN"), 50
+    monkeypatch.setattr(module, "energy_of_steps", lambda engine, source: drawn)
+    row = measure(bundle.path, Case("onnxruntime", "fp32", 2), 10)
+    assert (row.power_w, row.energy_mj_per_frame, row.power_source) == (12.0, 240.0, "VDD_IN")
+
+
+@pytest.mark.parametrize("source", [None, "VDD_IN"])
+def test_energy_is_shown_where_there_is_a_figure(
+    source: str | None, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    power = {"power_w": 12.25, "energy_mj_per_frame": 61.5, "power_source": source} if source else {}
+    row = Row("tensorrt fp16", "fp16", 1, 200, 199.0, 5.0, 5.5, 6.0, 1.0, 300.0, 2.0, 0.75, **power)
+    monkeypatch.setattr(module, "benchmark", lambda *arguments, **options: [row])
+    monkeypatch.setenv("COLUMNS", "120")
+    shown = CliRunner().invoke(main, ["benchmark", f"--bundle={bundle.path}"]).stdout
+    words = shown.split()
+    assert {"5.0", "5.5", "6.0", "2.00", "0.75"} <= set(words)
+    assert ("/frame" in words) is ("61.5" in words) is ("12.2" in words) is (source is not None)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import logging
-import math
 import statistics
 import time
 from collections.abc import Mapping
@@ -21,14 +20,11 @@ from vad_edge.inference.engine import Engine
 from vad_edge.inference.tensorrt.cache import EngineCache
 from vad_edge.inference.tensorrt.capabilities import capabilities_of
 from vad_edge.inference.tensorrt.compiler import CompileOptions
-from vad_edge.inference.tensorrt.cuda import INSTALL, PACKAGES, open_cuda
+from vad_edge.inference.tensorrt.cuda import INSTALL, PACKAGES
 from vad_edge.inference.tensorrt.device import local_device
-from vad_edge.inference.tensorrt.engine import TensorRtEngine
-from vad_edge.inference.tensorrt.engine_file import read_engine
 from vad_edge.inference.tensorrt.flavour import load_flavour
 from vad_edge.inference.tensorrt.key import EngineKey
-from vad_edge.inference.tensorrt.phases import Report
-from vad_edge.inference.tensorrt.prepare import engine_key, prepare_engine
+from vad_edge.inference.tensorrt.loader import graph_key, load_engine
 from vad_edge.inference.tensorrt.target import LOCAL, parse_target, target_fits
 
 _log = logging.getLogger(__name__)
@@ -82,14 +78,14 @@ def open_tensorrt(
     cache = cache or EngineCache()
     options = CompileOptions(parse_target(LOCAL), batch=batch)
     if precision is not None:
-        return _open(bundle, precision, options, cache)
+        return load_engine(bundle, precision, options, cache)
     graphs = [found for wanted in CONTENDERS if (found := _graph(bundle, wanted)) is not None]
     if len(graphs) < len(CONTENDERS):
-        return _open(bundle, bundle.graph(None, "tensorrt").precision, options, cache)
-    path = cache.folder / choice_name([_key(bundle, graph, options) for graph in graphs])
+        return load_engine(bundle, bundle.graph(None, "tensorrt").precision, options, cache)
+    path = cache.folder / choice_name([graph_key(bundle, graph, options) for graph in graphs])
     known = _read_choice(path)
     if known is not None:
-        return _open(bundle, known, options, cache)
+        return load_engine(bundle, known, options, cache)
     return _open_fastest(bundle, options, cache, path)
 
 
@@ -126,7 +122,7 @@ def _open_fastest(bundle: Bundle, options: CompileOptions, cache: EngineCache, p
     try:
         for precision in CONTENDERS:
             try:
-                engines[precision] = _open(bundle, precision, options, cache)
+                engines[precision] = load_engine(bundle, precision, options, cache)
                 seconds[precision] = seconds_per_step(engines[precision])
             except EngineError as error:
                 _log.warning("TensorRT cannot run the %s graph: %s", precision, error)
@@ -144,41 +140,11 @@ def _open_fastest(bundle: Bundle, options: CompileOptions, cache: EngineCache, p
             engine.close()
 
 
-def _open(bundle: Bundle, precision: Precision, options: CompileOptions, cache: EngineCache) -> Engine:
-    """Have the engine compiled if it is not there, read it back verified, and load it."""
-    graph = bundle.graph(precision, "tensorrt")
-    path = cache.path(_key(bundle, graph, options))
-    if not path.exists():
-        _log.warning("TensorRT compiles the %s graph for this GPU; that takes minutes, once", precision)
-    prepare_engine(bundle, options, _progress(precision), precision=precision, cache=cache)
-    stored = read_engine(path)
-    return TensorRtEngine(bundle, graph, options.batch, stored.engine, load_flavour(), open_cuda())
-
-
 def _graph(bundle: Bundle, precision: Precision) -> Graph | None:
     try:
         return bundle.graph(precision, "tensorrt")
     except BundleError:
         return None
-
-
-def _key(bundle: Bundle, graph: Graph, options: CompileOptions) -> EngineKey:
-    sha256 = bundle.manifest.members[graph.member]
-    return engine_key(sha256, graph.precision, load_flavour(options.target.flavour), options)
-
-
-def _progress(precision: Precision) -> Report:
-    """Tells the log of every tenth of a build."""
-    told = 0
-
-    def report(phase: str, share: float) -> None:
-        nonlocal told
-        tenths = math.floor(share * 10)
-        if tenths > told:
-            told = tenths
-            _log.info("compiling the %s graph: %d %%", precision, tenths * 10)
-
-    return report
 
 
 def _read_choice(path: Path) -> Precision | None:

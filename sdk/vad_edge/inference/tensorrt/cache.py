@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import logging
@@ -47,30 +48,51 @@ class EngineCache:
                 write_engine(self.path(key), key, engine)
             return engine
 
+    def set_aside(self, key: EngineKey, sha256: str) -> bool:
+        """Take an engine that TensorRT refused out of the way, to have it compiled again.
+
+        False where that was done before and did not help: see `forget_refused`. An engine of another sha256
+        than the refused one stays: another process has replaced it. Raises EngineError where the folder
+        cannot be written to.
+        """
+        path, refused = self.path(key), self._refused_path(key)
+        with self._locked(key):
+            try:
+                if not path.exists() or read_engine(path).sha256 != sha256:
+                    return True
+                if refused.exists():
+                    return False
+                path.replace(refused)
+            except OSError as error:
+                raise cannot_write(refused, error) from error
+            return True
+
+    def forget_refused(self, key: EngineKey) -> None:
+        """Delete what was set aside, once the new one is loaded."""
+        with contextlib.suppress(OSError):
+            self._refused_path(key).unlink()
+
+    def _refused_path(self, key: EngineKey) -> Path:
+        return self.path(key).with_suffix(".refused")
+
     def timing_cache(self, flavour: str, version: str, device: str) -> bytes:
         """What earlier builds of this TensorRT learned about this device; empty if there is nothing whole."""
-        path = self._timing_path(flavour, version, device)
-        try:
-            data = path.read_bytes()
-        except FileNotFoundError:
-            return b""
-        except OSError as error:
-            _log.warning("%s cannot be read: %s; the build is slower without", path, error)
-            return b""
-        digest, timings = data[:_DIGEST_BYTES], data[_DIGEST_BYTES:]
-        if hashlib.sha256(timings).digest() != digest:
-            _log.warning("%s is damaged; the build is slower without", path)
-            return b""
-        return timings
+        return _read_sealed(self._timing_path(flavour, version, device), "the build is slower without")
 
     def keep_timing_cache(self, flavour: str, version: str, device: str, timings: bytes) -> None:
         """Keep what a build learned; nothing is lost but time where that fails, so it only warns."""
-        path = self._timing_path(flavour, version, device)
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            write_atomically(path, hashlib.sha256(timings).digest() + timings)
-        except OSError as error:
-            _log.warning("%s cannot be written: %s; the next build is slower", path, error)
+        _write_sealed(self._timing_path(flavour, version, device), timings, "the next build is slower")
+
+    def kernels(self, key: EngineKey) -> bytes:
+        """What an earlier start of this engine compiled; empty if there is nothing whole."""
+        return _read_sealed(self._kernels_path(key), "the start is slower without")
+
+    def keep_kernels(self, key: EngineKey, kernels: bytes) -> None:
+        """Keep what a start compiled; nothing is lost but time where that fails, so it only warns."""
+        _write_sealed(self._kernels_path(key), kernels, "the next start is slower")
+
+    def _kernels_path(self, key: EngineKey) -> Path:
+        return self.path(key).with_suffix(".kernels")
 
     def _timing_path(self, flavour: str, version: str, device: str) -> Path:
         parts = "|".join((flavour, version, device))
@@ -90,7 +112,8 @@ class EngineCache:
             if verdict.ok:
                 return stored.engine
             _log.warning("%s: %s; it is thrown away and compiled again", path, verdict.reason)
-        path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # the new one is written over it
+            path.unlink()
         return None
 
     @contextmanager
@@ -109,3 +132,27 @@ class EngineCache:
                 _log.info("another process compiles this engine; waiting for it")
                 fcntl.flock(file, fcntl.LOCK_EX)
             yield
+
+
+def _read_sealed(path: Path, loss: str) -> bytes:
+    """What `_write_sealed` wrote, if it is untouched; else nothing, and a warning of what that costs."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return b""
+    except OSError as error:
+        _log.warning("%s cannot be read: %s; %s", path, error, loss)
+        return b""
+    digest, content = data[:_DIGEST_BYTES], data[_DIGEST_BYTES:]
+    if hashlib.sha256(content).digest() != digest:
+        _log.warning("%s is damaged; %s", path, loss)
+        return b""
+    return content
+
+
+def _write_sealed(path: Path, content: bytes, loss: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, hashlib.sha256(content).digest() + content)
+    except OSError as error:
+        _log.warning("%s cannot be written: %s; %s", path, error, loss)

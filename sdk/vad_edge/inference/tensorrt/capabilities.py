@@ -13,6 +13,7 @@ class Capabilities:
     strong_types: whether a network takes its types from the graph when a flag is given, always, or never.
     compute_capabilities: the GPUs it can compile for ahead of time, as TensorRT names them (``SM86``).
     current_gpu: it must be told to compile for this machine's GPU.
+    runtime_cache: it compiles kernels at every start, and can keep them.
     """
 
     strong_types: Literal["flag", "always", "never"]
@@ -20,6 +21,7 @@ class Capabilities:
     current_gpu: bool
     workspace_limit: bool
     timing_cache: bool
+    runtime_cache: bool
     progress_monitor: bool
     dla: bool
 
@@ -36,6 +38,10 @@ def capabilities_of(module: Any) -> Capabilities:
         and "WORKSPACE" in _members(module, "MemoryPoolType"),
         # TensorRT for RTX has a runtime cache in its place and keeps this one as a deprecated no-op.
         timing_cache=hasattr(config, "create_timing_cache") and not hasattr(module, "IRuntimeCache"),
+        # TensorRT 10.13 and later have the configuration, and no cache in it.
+        runtime_cache=hasattr(module, "IRuntimeCache")
+        and hasattr(getattr(module, "IRuntimeConfig", None), "create_runtime_cache")
+        and hasattr(getattr(module, "ICudaEngine", None), "create_runtime_config"),
         progress_monitor=hasattr(module, "IProgressMonitor") and hasattr(config, "progress_monitor"),
         dla=hasattr(getattr(module, "Builder", None), "num_DLA_cores")
         and hasattr(config, "DLA_core")

@@ -84,6 +84,16 @@ def compile_graph(flavour: Flavour, graph: bytes, options: CompileOptions, repor
     return Compiled(bytes(engine), bytes(learned.serialize()) if learned is not None else b"")
 
 
+def dla_cores(flavour: Flavour) -> int:
+    """How many deep learning accelerators TensorRT finds here. Raises EngineError where it cannot start."""
+    if not capabilities_of(flavour.module).dla:
+        return 0
+    messages = Messages()
+    logger = logger_for(flavour.module, messages)
+    builder: Builder = _make(lambda: flavour.module.Builder(logger), "cannot start", messages)
+    return int(builder.num_DLA_cores)
+
+
 def _fail(what: str, messages: Messages, fix: str) -> NoReturn:
     raise EngineError(f"{what}: {messages.told}", fix=fix)
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from vad_edge.errors import EngineError
+from vad_edge.inference.tensorrt.host import board_model
 
-_BOARD_FILE: Final = Path("/proc/device-tree/model")
 _FIX: Final = "compile on the machine that runs it, or ahead of time with --target rtx-sm86 or another"
 
 
@@ -21,6 +20,7 @@ class DeviceFacts:
     capability: str
     multiprocessors: int
     board: str = ""
+    memory_bytes: int = 0
 
     @property
     def label(self) -> str:
@@ -39,37 +39,39 @@ def local_device() -> DeviceFacts:
             reasons.append(f"{module_name}: {str(error) or type(error).__name__}")
             continue
         try:
-            name, major, minor, multiprocessors = ask(module)
+            facts = ask(module)
         except Exception as error:  # both packages raise their own types
             what = f"{module_name} finds no GPU on this machine: {error}"
             raise EngineError(what, fix=_FIX) from error
-        return DeviceFacts(name, f"{major}.{minor}", multiprocessors, _board())
+        return replace(facts, board=board_model())
     raise EngineError(
         f"nothing here can tell which GPU this machine has ({'; '.join(reasons)})",
         fix=f"pip install cuda-python in the version of its CUDA; {_FIX}",
     )
 
 
-def _ask_runtime(runtime: Any) -> tuple[str, int, int, int]:
+def _ask_runtime(runtime: Any) -> DeviceFacts:
     error, count = runtime.cudaGetDeviceCount()
     if int(error) != 0 or not count:
         raise RuntimeError(str(getattr(error, "name", error)) if int(error) else "it counts 0 of them")
     error, facts = runtime.cudaGetDeviceProperties(0)
     if int(error) != 0:
         raise RuntimeError(str(getattr(error, "name", error)))
-    name = facts.name.rstrip(b"\0").decode(errors="replace")
-    return name, facts.major, facts.minor, facts.multiProcessorCount
+    return DeviceFacts(
+        name=facts.name.rstrip(b"\0").decode(errors="replace"),
+        capability=f"{facts.major}.{facts.minor}",
+        multiprocessors=facts.multiProcessorCount,
+        memory_bytes=facts.totalGlobalMem,
+    )
 
 
-def _ask_pycuda(driver: Any) -> tuple[str, int, int, int]:
+def _ask_pycuda(driver: Any) -> DeviceFacts:
     driver.init()
     device = driver.Device(0)
     major, minor = device.compute_capability()
-    return device.name(), major, minor, device.get_attribute(driver.device_attribute.MULTIPROCESSOR_COUNT)
-
-
-def _board() -> str:
-    try:
-        return _BOARD_FILE.read_text(errors="replace").strip("\0\n ")
-    except OSError:
-        return ""
+    return DeviceFacts(
+        name=device.name(),
+        capability=f"{major}.{minor}",
+        multiprocessors=device.get_attribute(driver.device_attribute.MULTIPROCESSOR_COUNT),
+        memory_bytes=device.total_memory(),
+    )

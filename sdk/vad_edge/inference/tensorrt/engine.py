@@ -6,12 +6,10 @@ RTX 1.7 refuses to load an engine where there is no GPU.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +19,9 @@ from vad_edge.bundle.manifest import Graph
 from vad_edge.errors import EngineError
 from vad_edge.inference.engine import StepInputs, StepOutputs
 from vad_edge.inference.tensorrt.cuda import Cuda
+from vad_edge.inference.tensorrt.direction import Context, Direction
 from vad_edge.inference.tensorrt.flavour import Flavour
+from vad_edge.inference.tensorrt.kernels import Kernels
 from vad_edge.inference.tensorrt.messages import Messages, logger_for
 from vad_edge.inference.tensors import (
     NEXT,
@@ -39,25 +39,8 @@ _log = logging.getLogger(__name__)
 _DTYPES: Final[Mapping[str, str]] = {"FLOAT": "float32", "HALF": "float16", "UINT8": "uint8", "BOOL": "bool"}
 
 
-class _Context(Protocol):
-    """What is asked of an execution context; each call but the shape answers false where it is refused."""
-
-    def set_input_shape(self, name: str, shape: tuple[int, ...], /) -> bool: ...
-
-    def get_tensor_shape(self, name: str, /) -> Any: ...
-
-    def set_tensor_address(self, name: str, address: int, /) -> bool: ...
-
-    def execute_async_v3(self, stream: int, /) -> bool: ...
-
-
-@dataclass(slots=True)
-class _Direction:
-    """One of the two ways a step goes: reads its `state`, writes that of the other."""
-
-    context: _Context
-    state: dict[str, int]
-    graph: Any = None
+class EngineRefusedError(EngineError):
+    """TensorRT does not load an engine that is whole: compiled by another, or a device it is not for."""
 
 
 class TensorRtEngine:
@@ -72,40 +55,52 @@ class TensorRtEngine:
     """
 
     def __init__(
-        self, bundle: Bundle, graph: Graph, batch: int, engine_bytes: bytes, flavour: Flavour, cuda: Cuda
+        self,
+        bundle: Bundle,
+        graph: Graph,
+        batch: int,
+        engine_bytes: bytes,
+        flavour: Flavour,
+        cuda: Cuda,
+        kernels: bytes = b"",
     ) -> None:
         """Load an engine compiled from `graph`, for `batch` cameras, and own `cuda` from now on.
 
-        engine_bytes are executable content: only what was verified by `engine_file`. Raises EngineError,
-        with TensorRT's own words, where it cannot be loaded or is not what the manifest says.
+        engine_bytes, and the kernels that `kernels` gave at an earlier start, are executable content: only
+        what was verified. Raises EngineError, with TensorRT's own words, where it cannot be loaded or is not
+        what the manifest says.
         """
         self.name = f"{flavour.name} {flavour.version} {graph.precision}"
         self.graph = graph
         self._cuda = cuda
         self._messages = Messages()
-        self._directions: list[_Direction] = []
+        self._directions: list[Direction] = []
         self._closed = False
-        # TensorRT keeps bare pointers: the logger and the runtime live as long as the engine.
+        self.kernels = b""
+        """What to give at the next start, to save TensorRT for RTX the compiling of its kernels."""
+        # TensorRT keeps bare pointers: logger, runtime and kernels live as long as the engine.
         self._logger = logger_for(flavour.module, self._messages)
         self._runtime: Any = None
         self._engine: Any = None
+        self._kernels: Any = None
         try:
             if batch < 1:
                 raise EngineError(f"a batch of {batch} cameras", fix="give 1 or more")
-            self._load(bundle, batch, engine_bytes, flavour.module)
+            self._load(bundle, batch, engine_bytes, kernels, flavour.module)
         except BaseException:
             self.close()
             raise
 
+    @property
+    def recorded(self) -> bool:
+        """Whether a step is one launch of a CUDA graph."""
+        return not self._closed and all(direction.recorded for direction in self._directions)
+
     def step(self) -> StepOutputs:
         """Run the graph once over `inputs` and keep the new state. Raises EngineError."""
         self._check_open()
-        direction = self._directions[0]
         try:
-            if direction.graph is not None:
-                self._cuda.launch(direction.graph)
-            else:
-                self._enqueue(direction)
+            self._directions[0].begin()
             self._cuda.synchronize()
         except EngineError as error:
             raise EngineError(f"{self.name} cannot run a step: {error.what}", fix=error.fix) from error
@@ -142,6 +137,7 @@ class TensorRtEngine:
             self._closed = True
             self._cuda.close()
             self._directions.clear()
+            self._kernels = None
             self._engine = None
             self._runtime = None
 
@@ -149,14 +145,17 @@ class TensorRtEngine:
         if self._closed:
             raise EngineError("the engine is closed")
 
-    def _load(self, bundle: Bundle, batch: int, engine_bytes: bytes, trt: Any) -> None:
+    def _load(self, bundle: Bundle, batch: int, engine_bytes: bytes, stored: bytes, trt: Any) -> None:
         manifest = bundle.manifest
         where = f"{bundle.path}: {self.graph.member}"
         self._runtime = self._made(lambda: trt.Runtime(self._logger), "TensorRT has no runtime here")
         # engine_host_code_allowed stays off: a plan that brings code of its own is not one of ours.
-        self._engine = self._made(
-            lambda: self._runtime.deserialize_cuda_engine(engine_bytes), "TensorRT does not take the engine"
-        )
+        try:
+            load = self._runtime.deserialize_cuda_engine
+            self._engine = self._made(lambda: load(engine_bytes), "TensorRT does not take the engine")
+        except EngineError as error:
+            raise EngineRefusedError(error.what, fix=error.fix) from error
+        self._kernels = Kernels(trt, self._engine, stored)
         contexts = [self._context(batch) for _ in range(2)]
         inputs, outputs = self._tensors(contexts[0], batch)
         check_graph(manifest, inputs, outputs, where)
@@ -168,28 +167,27 @@ class TensorRtEngine:
         sent["active"][:] = True
         self.inputs, self._outputs = StepInputs(**sent), StepOutputs(**got)
         addresses = {name: self._cuda.allocate(array.nbytes) for name, array in (sent | got).items()}
-        self._sent = [(addresses[name], array) for name, array in sent.items()]
-        self._got = [(array, addresses[name]) for name, array in got.items()]
+        uploads = [(addresses[name], array) for name, array in sent.items()]
+        downloads = [(addresses[name], array) for name, array in got.items()]
         sets = [self._allocate_state() for _ in range(2)]
         for context, state, new_state in zip(contexts, sets, reversed(sets), strict=True):
             nexts = {name + NEXT: address for name, address in new_state.items()}
             for name, address in (addresses | state | nexts).items():
                 self._ask(context.set_tensor_address(name, address), f"an address for {name!r}")
-            self._directions.append(_Direction(context, state))
+            self._directions.append(Direction(self._cuda, context, self._messages, state, uploads, downloads))
         self._warm_up()
+        self.kernels = self._kernels.learned()
         types = self._state_types.items()
         self.restore({name: np.broadcast_to(bundle.initial_state(name), shape) for name, (shape, _) in types})
 
-    def _context(self, batch: int) -> _Context:
-        context: _Context = self._made(
-            self._engine.create_execution_context, "TensorRT gives no execution context"
-        )
+    def _context(self, batch: int) -> Context:
+        context: Context = self._made(self._kernels.context, "TensorRT gives no execution context")
         for name in self._names("INPUT"):
             shape = tuple(batch if size < 0 else size for size in self._engine.get_tensor_shape(name))
             self._ask(context.set_input_shape(name, shape), f"shape {list(shape)} for {name!r}")
         return context
 
-    def _tensors(self, context: _Context, batch: int) -> tuple[Tensors, Tensors]:
+    def _tensors(self, context: Context, batch: int) -> tuple[Tensors, Tensors]:
         """Inputs and outputs as the loaded engine has them, at this batch."""
 
         def tensor(name: str) -> TensorType:
@@ -213,33 +211,13 @@ class TensorRtEngine:
     def _warm_up(self) -> None:
         """Run both ways once, which spends the state, then record them where that can be done."""
         for direction in self._directions:
-            self._enqueue(direction)
+            direction.begin()
         self._cuda.synchronize()
         try:
-            graphs = [self._capture(direction) for direction in self._directions]
+            for direction in self._directions:
+                direction.record()
         except EngineError as error:
             _log.warning("%s: no CUDA graph, steps are a little slower: %s", self.name, error)
-            return
-        for direction, graph in zip(self._directions, graphs, strict=True):
-            direction.graph = graph
-
-    def _capture(self, direction: _Direction) -> Any:
-        self._cuda.begin_capture()
-        try:
-            self._enqueue(direction)
-        except EngineError:
-            # The stream does nothing more until the recording is ended.
-            with contextlib.suppress(EngineError):
-                self._cuda.end_capture()
-            raise
-        return self._cuda.end_capture()
-
-    def _enqueue(self, direction: _Direction) -> None:
-        for address, array in self._sent:
-            self._cuda.upload(address, array)
-        self._ask(direction.context.execute_async_v3(self._cuda.stream), "to run it")
-        for array, address in self._got:
-            self._cuda.download(array, address)
 
     def _ask(self, answer: bool, what: str) -> None:
         if not answer:

@@ -17,6 +17,7 @@ _WORDS: Final[Mapping[str, str]] = {
     "flavour_version": "it was built by version {found}, here is version {wanted}",
     "device": "it was built for {found}, this is {wanted}",
     "capability": "it was built for compute capability {found}, this is {wanted}",
+    "driver": "it was built under driver {found}, here is {wanted}",
     "batch": "it was built for a batch of {found}, asked for is {wanted}",
     "workspace_mb": "it was built with {found} MB of workspace, asked for are {wanted} MB",
     "dla": "it was built with DLA {found}, asked for is {wanted}",
@@ -28,7 +29,7 @@ class EngineKey:
     """The parts that decide what an engine is.
 
     device is the name of the GPU with its board, or the ahead-of-time target; capability is such as
-    ``8.7``.
+    ``8.7``; driver is empty where it cannot be read, and ahead of time.
     """
 
     graph_sha256: str
@@ -37,6 +38,7 @@ class EngineKey:
     flavour_version: str
     device: str
     capability: str
+    driver: str
     batch: int
     workspace_mb: int
     dla: bool
@@ -75,4 +77,4 @@ def engine_fits(found: EngineKey, wanted: EngineKey) -> Verdict:
 
 
 def _plain(value: object) -> str:
-    return {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value)
+    return {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value) or "unknown"

@@ -18,6 +18,7 @@ from vad_edge.inference.tensorrt.compiler import CompileOptions
 from vad_edge.inference.tensorrt.device import local_device
 from vad_edge.inference.tensorrt.engine_file import write_engine
 from vad_edge.inference.tensorrt.flavour import Flavour, load_flavour
+from vad_edge.inference.tensorrt.host import driver_version
 from vad_edge.inference.tensorrt.key import EngineKey
 from vad_edge.inference.tensorrt.phases import Report
 from vad_edge.inference.tensorrt.target import target_fits
@@ -108,10 +109,10 @@ def engine_key(
     """The key of an engine compiled so. Raises EngineError where the target is local and no GPU is here."""
     target = options.target
     if target.ahead_of_time:
-        device, capability = target.name, target.capability
+        device, capability, driver = target.name, target.capability, ""
     else:
         facts = local_device()
-        device, capability = facts.label, facts.capability
+        device, capability, driver = facts.label, facts.capability, driver_version()
     return EngineKey(
         graph_sha256=graph_sha256,
         precision=precision,
@@ -119,6 +120,7 @@ def engine_key(
         flavour_version=flavour.version,
         device=device,
         capability=capability,
+        driver=driver,
         batch=options.batch,
         workspace_mb=options.workspace_mb,
         dla=options.dla,

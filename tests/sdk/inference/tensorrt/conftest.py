@@ -161,6 +161,7 @@ def key() -> EngineKey:
         flavour_version="10.3.0",
         device="NVIDIA Jetson Orin NX (Orin, 8 SMs)",
         capability="8.7",
+        driver="L4T 36.4.3",
         batch=1,
         workspace_mb=512,
         dla=False,

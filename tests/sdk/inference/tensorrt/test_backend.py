@@ -16,12 +16,12 @@ from vad_edge.bundle.manifest import Graph, Precision
 from vad_edge.bundle.verdict import Verdict
 from vad_edge.errors import BundleError, EngineError
 from vad_edge.inference.engine import Engine
-from vad_edge.inference.tensorrt import backend, prepare
+from vad_edge.inference.tensorrt import backend, loader, prepare
 from vad_edge.inference.tensorrt.backend import fastest, open_tensorrt, seconds_per_step, tensorrt_fits
 from vad_edge.inference.tensorrt.cache import EngineCache
 from vad_edge.inference.tensorrt.compiler import Compiled, CompileOptions
 from vad_edge.inference.tensorrt.device import DeviceFacts
-from vad_edge.inference.tensorrt.engine import TensorRtEngine
+from vad_edge.inference.tensorrt.engine import EngineRefusedError, TensorRtEngine
 from vad_edge.inference.tensorrt.flavour import Flavour
 
 MakeBundle = Callable[..., Bundle]
@@ -38,6 +38,7 @@ class Board(SimpleNamespace):
     unbuildable: set[int]
     seconds: dict[Precision, float]
     timed: list[Precision]
+    trt: FakeTensorRt
 
 
 @pytest.fixture
@@ -68,13 +69,13 @@ def board(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Board:
         board.timed.append(engine.graph.precision)
         return board.seconds[engine.graph.precision]
 
-    trt = FakeTensorRt(FakeCuda())
-    for module in (backend, prepare):
+    board.trt = trt = FakeTensorRt(FakeCuda())
+    for module in (backend, loader, prepare):
         monkeypatch.setattr(module, "load_flavour", lambda name="auto": trt.flavour())
     for module in (backend, prepare):
         monkeypatch.setattr(module, "local_device", lambda: ORIN)
     monkeypatch.setattr(prepare, "build_engine", build_engine)
-    monkeypatch.setattr(backend, "open_cuda", open_cuda)
+    monkeypatch.setattr(loader, "open_cuda", open_cuda)
     monkeypatch.setattr(backend, "seconds_per_step", timing)
     return board
 
@@ -115,6 +116,65 @@ def test_a_damaged_engine_is_compiled_again_and_never_loaded(board: Board, bundl
     path.write_bytes(path.read_bytes()[:-1] + b"?")
     open_tensorrt(bundle, None, 1, None, cache=board.cache).close()
     assert len(board.built) == 2
+
+
+def test_what_a_start_compiled_is_kept_beside_the_engine_and_verified(
+    board: Board, bundle: Bundle, caplog: pytest.LogCaptureFixture
+) -> None:
+    board.trt.compile_kernels_at_start()
+    for _ in range(2):
+        open_tensorrt(bundle, None, 1, None, cache=board.cache).close()
+    assert board.trt.compiled == 1
+    (path,) = board.cache.folder.glob("*.kernels")
+    assert path.with_suffix(".engine").exists()
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+    open_tensorrt(bundle, None, 1, None, cache=board.cache).close()
+    assert board.trt.compiled == 2
+    assert f"{path} is damaged; the start is slower without" in caplog.text
+    open_tensorrt(bundle, None, 1, None, cache=board.cache).close()
+    assert board.trt.compiled == 2
+
+
+def test_an_engine_that_tensorrt_refuses_is_compiled_again_once_and_the_run_goes_on(
+    board: Board, bundle: Bundle, caplog: pytest.LogCaptureFixture
+) -> None:
+    open_tensorrt(bundle, None, 1, None, cache=board.cache).close()
+    board.trt.refuses_once = {"deserialize_cuda_engine"}
+    engine = open_tensorrt(bundle, None, 1, None, cache=board.cache)
+    assert engine.step().score.shape == (1, 2)
+    engine.close()
+    assert len(board.built) == 2
+    assert "set aside and compiled again" in caplog.text
+    assert "TensorRT does not take the engine: out of luck" in caplog.text
+    assert [cuda.closed for cuda in board.cudas] == [1, 1, 1]
+    open_tensorrt(bundle, None, 1, None, cache=board.cache).close()
+    assert len(board.built) == 2
+
+
+def test_an_engine_that_is_refused_again_is_not_compiled_at_every_start(board: Board, bundle: Bundle) -> None:
+    open_tensorrt(bundle, None, 1, None, cache=board.cache).close()
+    board.trt.refuses = {"deserialize_cuda_engine"}
+    for _ in range(3):
+        with pytest.raises(EngineRefusedError, match="does not take the engine"):
+            open_tensorrt(bundle, None, 1, None, cache=board.cache)
+    assert len(board.built) == 2
+
+
+def test_an_engine_that_is_refused_right_after_its_build_is_not_built_twice(
+    board: Board, bundle: Bundle
+) -> None:
+    board.trt.refuses = {"deserialize_cuda_engine"}
+    with pytest.raises(EngineRefusedError):
+        open_tensorrt(bundle, None, 1, None, cache=board.cache)
+    assert len(board.built) == 1
+
+
+def test_an_engine_that_is_taken_but_cannot_run_is_not_compiled_again(board: Board, bundle: Bundle) -> None:
+    open_tensorrt(bundle, None, 1, None, cache=board.cache).close()
+    board.trt.refuses = {"create_execution_context"}
+    with pytest.raises(EngineError, match="no execution context"):
+        open_tensorrt(bundle, None, 1, None, cache=board.cache)
+    assert len(board.built) == 1
 
 
 @pytest.mark.parametrize(("int8", "fp16", "winner"), [(0.002, 0.001, "fp16"), (0.001, 0.002, "int8")])

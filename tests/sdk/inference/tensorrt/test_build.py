@@ -146,3 +146,20 @@ def test_a_full_disk_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(EngineError, match="the disk is full"):
         build_engine("auto", b"graph", OPTIONS, silent)
+
+
+def test_a_disk_that_fills_up_in_the_middle_of_a_build_is_said(
+    rtx: Flavour, step_graph: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={len(step_graph) + 16384}", "none", str(disk)]
+    if subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("a file system can be mounted by root only")
+    try:
+        monkeypatch.setattr("tempfile.tempdir", str(disk))
+        with pytest.raises(EngineError, match="the disk is full; free some space and compile again"):
+            build_engine(rtx.name, step_graph, OPTIONS, silent)
+        assert not list(disk.iterdir())
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import errno
+import json
 import logging
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import pytest
 from vad_edge.errors import EngineError
 from vad_edge.inference.tensorrt import engine_file
 from vad_edge.inference.tensorrt.cache import EngineCache
-from vad_edge.inference.tensorrt.engine_file import write_engine
+from vad_edge.inference.tensorrt.engine_file import read_engine, write_engine
 from vad_edge.inference.tensorrt.key import EngineKey
 
 # Says when it builds, and builds until there is a file "go".
@@ -33,7 +34,7 @@ def build():
         time.sleep(0.01)
     return name.encode()
 
-key = EngineKey("ab", "int8", "tensorrt", "10.3", "Orin", "8.7", 1, 64, False)
+key = EngineKey("ab", "int8", "tensorrt", "10.3", "Orin", "8.7", "", 1, 64, False)
 print(EngineCache(folder / "cache").get_or_build(key, build).decode())
 """
 
@@ -162,3 +163,78 @@ def test_timings_that_cannot_be_kept_only_warn(tmp_path: Path, caplog: pytest.Lo
     with caplog.at_level(logging.WARNING):
         EngineCache(tmp_path / "file").keep_timing_cache("tensorrt", "10.3.0", "Orin", b"timings")
     assert "the next build is slower" in caplog.text
+
+
+def stored_sha256(cache: EngineCache, key: EngineKey) -> str:
+    return read_engine(cache.path(key)).sha256
+
+
+def test_a_refused_engine_is_set_aside_once(cache: EngineCache, key: EngineKey) -> None:
+    cache.get_or_build(key, lambda: b"refused")
+    assert cache.set_aside(key, stored_sha256(cache, key))
+    assert not cache.path(key).exists()
+    cache.get_or_build(key, lambda: b"refused again")
+    assert not cache.set_aside(key, stored_sha256(cache, key))
+    assert cache.get_or_build(key, never) == b"refused again"
+
+
+def test_once_the_new_one_is_loaded_another_refusal_may_set_it_aside(
+    cache: EngineCache, key: EngineKey
+) -> None:
+    cache.get_or_build(key, lambda: b"refused")
+    cache.set_aside(key, stored_sha256(cache, key))
+    cache.get_or_build(key, lambda: b"taken")
+    cache.forget_refused(key)
+    assert cache.set_aside(key, stored_sha256(cache, key))
+
+
+def test_an_engine_that_another_process_replaced_meanwhile_stays(cache: EngineCache, key: EngineKey) -> None:
+    cache.get_or_build(key, lambda: b"new")
+    assert cache.set_aside(key, "00" * 32)
+    assert cache.get_or_build(key, never) == b"new"
+    assert cache.set_aside(replace(key, batch=9), "00" * 32)
+
+
+def test_an_engine_with_an_older_key_is_thrown_away(
+    cache: EngineCache, key: EngineKey, caplog: pytest.LogCaptureFixture
+) -> None:
+    cache.get_or_build(key, lambda: b"first")
+    magic, header, engine = cache.path(key).read_bytes().split(b"\n", 2)
+    old = json.loads(header)
+    del old["key"]["driver"]
+    cache.path(key).write_bytes(b"\n".join([magic, json.dumps(old).encode(), engine]))
+    assert cache.get_or_build(key, lambda: b"second") == b"second"
+    assert "its header is damaged" in caplog.text
+
+
+def test_what_cannot_be_an_engine_does_not_keep_one_from_being_asked_for(
+    cache: EngineCache, key: EngineKey
+) -> None:
+    cache.path(key).mkdir(parents=True)
+    with pytest.raises(EngineError, match="cannot be written"):
+        cache.get_or_build(key, lambda: b"engine")
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 64 KiB; only root may mount one."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(folder)]
+    if subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("a file system can be mounted by root only")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_disk_that_fills_up_is_said_and_leaves_the_other_engines_whole(
+    small_disk: Path, key: EngineKey
+) -> None:
+    cache = EngineCache(small_disk / "engines")
+    other = replace(key, batch=2)
+    cache.get_or_build(other, lambda: b"other" * 1000)
+    with pytest.raises(EngineError, match="the disk is full; free some space and compile again"):
+        cache.get_or_build(key, lambda: b"large" * 100_000)
+    assert {path.suffix for path in cache.folder.iterdir()} == {".engine", ".lock"}
+    assert cache.get_or_build(other, never) == b"other" * 1000
+    assert cache.get_or_build(key, lambda: b"small") == b"small"

@@ -16,6 +16,7 @@ TEN_AND_ELEVEN = {
     "current_gpu": False,
     "workspace_limit": True,
     "timing_cache": True,
+    "runtime_cache": False,
     "progress_monitor": True,
     "dla": True,
 }
@@ -46,6 +47,14 @@ def test_rtx_compiles_ahead_of_time_and_keeps_no_timings(rtx: Flavour) -> None:
     assert found.workspace_limit
     assert found.progress_monitor
     assert not found.timing_cache
+    assert found.runtime_cache
+
+
+def test_a_configuration_without_a_cache_in_it_keeps_no_kernels(fake_tensorrt: Callable[..., Any]) -> None:
+    later = fake_tensorrt("10.16")
+    later.IRuntimeConfig = SimpleNamespace(set_execution_context_allocation_strategy=None)
+    later.ICudaEngine = SimpleNamespace(create_runtime_config=None)
+    assert not capabilities_of(later).runtime_cache
 
 
 def test_an_empty_module_can_do_nothing() -> None:

@@ -9,7 +9,7 @@ import onnx.parser
 import pytest
 
 from vad_edge.errors import EngineError
-from vad_edge.inference.tensorrt.compiler import Compiled, CompileOptions, compile_graph
+from vad_edge.inference.tensorrt.compiler import Compiled, CompileOptions, compile_graph, dla_cores
 from vad_edge.inference.tensorrt.flavour import Flavour
 from vad_edge.inference.tensorrt.target import parse_target
 
@@ -114,6 +114,15 @@ def test_a_dla_is_used_where_there_is_one_and_takes_no_range(fake_tensorrt: Make
     assert (fake.config.default_device_type.name, fake.config.DLA_core) == ("DLA", 0)
     assert ("flag", "GPU_FALLBACK") in fake.asked
     assert ("set_shape", "frame", (4, 4, 6), (4, 4, 6), (4, 4, 6)) in fake.asked
+
+
+@pytest.mark.parametrize("cores", [0, 2])
+def test_accelerators_are_counted_by_tensorrt(cores: int, fake_tensorrt: MakeFake) -> None:
+    assert dla_cores(Flavour("tensorrt", "10.3", fake_tensorrt("10.3", dla_cores=cores))) == cores
+
+
+def test_a_tensorrt_that_serves_no_accelerator_has_none_and_is_not_asked(rtx: Flavour) -> None:
+    assert dla_cores(rtx) == 0
 
 
 def test_single_precision_stays_single(fake_tensorrt: MakeFake) -> None:

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -12,7 +11,9 @@ from vad_edge.errors import EngineError
 from vad_edge.inference.tensorrt import device
 from vad_edge.inference.tensorrt.device import DeviceFacts, local_device
 
-ORIN = SimpleNamespace(name=b"Orin" + b"\0" * 252, major=8, minor=7, multiProcessorCount=8)
+ORIN = SimpleNamespace(
+    name=b"Orin" + b"\0" * 252, major=8, minor=7, multiProcessorCount=8, totalGlobalMem=16 << 30
+)
 
 
 class Status(int):
@@ -24,7 +25,7 @@ def runtime(count: tuple[Any, Any] = (0, 1), facts: tuple[Any, Any] = (0, ORIN))
 
 
 @pytest.fixture
-def modules(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., None]:
+def modules(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Have these in the place of cuda-python and pycuda, and a board of this name."""
 
     def have(runtime: Any = None, pycuda: Any = None, board: str = "") -> None:
@@ -32,24 +33,24 @@ def modules(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., No
             monkeypatch.setitem(sys.modules, name, ModuleType(name))
         monkeypatch.setitem(sys.modules, "cuda.bindings.runtime", runtime)
         monkeypatch.setitem(sys.modules, "pycuda.driver", pycuda)
-        path = tmp_path / "model"
-        if board:
-            path.write_text(board)
-        monkeypatch.setattr(device, "_BOARD_FILE", path)
+        monkeypatch.setattr(device, "board_model", lambda: board)
 
     return have
 
 
 def test_a_jetson_is_known_by_its_board(modules: Callable[..., None]) -> None:
-    modules(runtime(), board="NVIDIA Jetson Orin NX\0")
+    modules(runtime(), board="NVIDIA Jetson Orin NX")
     found = local_device()
-    assert found == DeviceFacts("Orin", "8.7", 8, "NVIDIA Jetson Orin NX")
+    assert found == DeviceFacts("Orin", "8.7", 8, "NVIDIA Jetson Orin NX", 16 << 30)
     assert found.label == "NVIDIA Jetson Orin NX (Orin, 8 SMs)"
 
 
 def test_pycuda_does_where_cuda_python_is_missing(modules: Callable[..., None]) -> None:
     gpu = SimpleNamespace(
-        name=lambda: "NVIDIA RTX A2000", compute_capability=lambda: (8, 6), get_attribute=lambda attribute: 26
+        name=lambda: "NVIDIA RTX A2000",
+        compute_capability=lambda: (8, 6),
+        get_attribute=lambda attribute: 26,
+        total_memory=lambda: 6 << 30,
     )
     driver = SimpleNamespace(
         init=lambda: None,
@@ -57,6 +58,7 @@ def test_pycuda_does_where_cuda_python_is_missing(modules: Callable[..., None]) 
         device_attribute=SimpleNamespace(MULTIPROCESSOR_COUNT="count"),
     )
     modules(None, driver)
+    assert local_device() == DeviceFacts("NVIDIA RTX A2000", "8.6", 26, memory_bytes=6 << 30)
     assert local_device().label == "NVIDIA RTX A2000, 26 SMs"
 
 

@@ -44,6 +44,7 @@ def jetson(monkeypatch: pytest.MonkeyPatch, fake_tensorrt: Callable[..., Any]) -
     module = fake_tensorrt("10.3")
     monkeypatch.setattr(prepare, "load_flavour", lambda name: Flavour("tensorrt", "10.3", module))
     monkeypatch.setattr(prepare, "local_device", lambda: DeviceFacts("Orin", "8.7", 8, "Orin NX"))
+    monkeypatch.setattr(prepare, "driver_version", lambda: "L4T 36.4.3")
     monkeypatch.setattr(prepare, "build_engine", build_engine)
     return given
 
@@ -56,6 +57,7 @@ def test_the_second_time_the_engine_is_in_the_cache(rtx: Flavour, bundle: Bundle
     stored = read_engine(Path(second.output))
     assert (stored.sha256, len(stored.engine)) == (second.sha256, second.bytes)
     assert (stored.key.device, stored.key.capability, stored.key.batch) == ("rtx-sm86", "8.6", 2)
+    assert stored.key.driver == ""
     assert stored.key.graph_sha256 == bundle.manifest.members["model.onnx"]
 
 
@@ -79,7 +81,16 @@ def test_an_engine_for_here_carries_this_machines_name(
 ) -> None:
     made = prepare_engine(bundle, LOCAL, silent, cache=cache)
     key = read_engine(Path(made.output)).key
-    assert (key.device, key.capability) == ("Orin NX (Orin, 8 SMs)", "8.7")
+    assert (key.device, key.capability, key.driver) == ("Orin NX (Orin, 8 SMs)", "8.7", "L4T 36.4.3")
+
+
+def test_another_driver_has_an_engine_of_its_own(
+    jetson: list[bytes], bundle: Bundle, cache: EngineCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare_engine(bundle, LOCAL, silent, cache=cache)
+    monkeypatch.setattr(prepare, "driver_version", lambda: "L4T 36.5.0")
+    assert not prepare_engine(bundle, LOCAL, silent, cache=cache).cached
+    assert prepare_engine(bundle, LOCAL, silent, cache=cache).cached
 
 
 def test_a_build_gets_the_timings_of_the_one_before(

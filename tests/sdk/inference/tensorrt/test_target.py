@@ -9,7 +9,7 @@ from vad_edge.inference.tensorrt.capabilities import Capabilities, capabilities_
 from vad_edge.inference.tensorrt.flavour import Flavour
 from vad_edge.inference.tensorrt.target import KNOWN, parse_target, target_fits
 
-JETSON = Capabilities("flag", frozenset(), False, True, True, True, True)
+JETSON = Capabilities("flag", frozenset(), False, True, True, False, True, True)
 RTX = replace(JETSON, compute_capabilities=frozenset({"SM86", "SM89"}), current_gpu=True)
 
 

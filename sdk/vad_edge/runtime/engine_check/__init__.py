@@ -1,0 +1,1 @@
+"""Checking everything an engine does on this machine, for a report that its owner can send back."""
