@@ -8,6 +8,7 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
+from vad_edge_export.compact import drop_unused_constants
 from vad_edge_export.region import network_region
 
 _FLOAT = onnx.TensorProto.FLOAT
@@ -38,7 +39,7 @@ def to_half(graph: bytes, layers: Collection[str]) -> bytes:
                 node.input[place] = renamed[name]
         nodes.append(node)
     _cast_back(proto, nodes, inside, halved)
-    _drop_unused_constants(proto)
+    drop_unused_constants(proto)
     del proto.value_info[:]
     onnx.checker.check_model(model, full_check=True)
     data: bytes = model.SerializeToString()
@@ -82,7 +83,7 @@ def emulate_half(graph: bytes, layers: Collection[str]) -> bytes:
             nodes += _rounding(f"{name}_exact", name)
     proto.ClearField("node")
     proto.node.extend(nodes)
-    _drop_unused_constants(proto)
+    drop_unused_constants(proto)
     onnx.checker.check_model(model, full_check=True)
     data: bytes = model.SerializeToString()
     return data
@@ -119,13 +120,6 @@ def _cast_back(
     for node in graph.node:
         if node.name in inside:
             node.input[:] = [f"{name}_half" if name in wanted else name for name in node.input]
-
-
-def _drop_unused_constants(graph: onnx.GraphProto) -> None:
-    used = {name for node in graph.node for name in node.input}
-    for constant in list(graph.initializer):
-        if constant.name not in used:
-            graph.initializer.remove(constant)
 
 
 def _cast(name: str, output: str, to: int) -> onnx.NodeProto:

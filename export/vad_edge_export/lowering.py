@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Final
 
 import onnx
 
@@ -15,17 +15,17 @@ from vad_edge.bundle.calibration import Calibration
 from vad_edge.bundle.manifest import Graph
 from vad_edge.errors import DataError, EngineError
 from vad_edge_export.confirm import Lowered
+from vad_edge_export.emulate import emulate_int8
 from vad_edge_export.gate import Cost, Judge
 from vad_edge_export.half import emulate_half, to_half
-from vad_edge_export.int8 import Ranges, to_int8
+from vad_edge_export.int8 import Backend, Ranges, to_int8
 from vad_edge_export.material import Material
 from vad_edge_export.observe import activation_ranges
 from vad_edge_export.package import Progress, calibrate
 from vad_edge_export.reach import LARGEST_HALF, beyond_half
 from vad_edge_export.region import learned_layers
 
-Backend = Literal["onnxruntime", "tensorrt"]
-BACKENDS: tuple[Backend, ...] = ("onnxruntime", "tensorrt")
+BACKENDS: Final[tuple[Backend, ...]] = ("onnxruntime", "tensorrt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,8 @@ class Lowering:
         graph = Graph(member=f"model.int8.{backend}.onnx", precision="int8", backend=backend)
         self._report(stage, 1.0)
         kept = tuple(layer for layer in self.layers if layer not in layers)
-        return Made(Lowered("int8", backend, len(contents), cost, kept), graph, contents, contents)
+        lowered = Lowered("int8", backend, len(contents), cost, kept)
+        return Made(lowered, graph, contents, _judged(contents, backend))
 
     def sensitivity(self) -> dict[str, Cost]:
         """What each layer costs alone in INT8."""
@@ -154,7 +155,7 @@ class Lowering:
 
     def _int8_cost(self, layers: Sequence[str], backend: Backend) -> tuple[Cost, bytes]:
         contents = to_int8(self.fp32, layers, self.ranges, backend)
-        return self._cost(Graph(member="draft.onnx", precision="int8"), contents), contents
+        return self._cost(Graph(member="draft.onnx", precision="int8"), _judged(contents, backend)), contents
 
     def _cost(self, graph: Graph, contents: bytes) -> Cost:
         draft = self._draft(graph, contents)
@@ -179,3 +180,8 @@ class Lowering:
             f"{what} loses {cost.auc_drop:.4f} of the AUC {self.judge.baseline:.4f} on held-out footage with"
             f" synthetic anomalies, more than {self._max_auc_drop:g}"
         )
+
+
+def _judged(contents: bytes, backend: Backend) -> bytes:
+    """What an INT8 graph is judged by: itself where it is for this machine, else what it rounds."""
+    return emulate_int8(contents) if backend == "tensorrt" else contents
