@@ -70,8 +70,9 @@ def export_bundle(
     footage = unseen_footage(clips.training, origin.get("fitted_clips"))
 
     report("graph", 0.0)
+    notes = [*footage.notes, *([f"fine-tuned {origin['fine_tuned']}"] if "fine_tuned" in origin else [])]
     manifest, members = lower(
-        model, name=name or output.stem, provenance=_provenance(facts["model"], origin, footage.notes, terms)
+        model, name=name or output.stem, provenance=_provenance(facts["model"], origin, notes, terms)
     )
     report("graph", 1.0)
     with tempfile.TemporaryDirectory() as folder:
@@ -87,7 +88,7 @@ def export_bundle(
     graphs = tuple(graph.model_copy(update={"calibration": calibration}) for graph in manifest.graphs)
     final = manifest.model_copy(update={"graphs": graphs, "provenance": provenance})
     write_bundle(output, final, members)
-    notes = [*footage.notes, *_calibration_notes(calibration)]
+    notes += _calibration_notes(calibration)
     return ExportReport(output, output.stat().st_size, parity, calibration.seconds, tuple(notes))
 
 

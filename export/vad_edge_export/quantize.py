@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -10,7 +11,9 @@ from typing import Any, Final
 
 from vad_edge.bundle.archive import read_bundle, write_bundle
 from vad_edge.bundle.manifest import Manifest
+from vad_edge.errors import ConfigError
 from vad_edge_export.confirm import Lowered, confirm, has_labelled_clips
+from vad_edge_export.fine_tune import EPOCHS, FineTuning, check_checkpoint, fine_tuned
 from vad_edge_export.gate import Cost
 from vad_edge_export.lowering import BACKENDS, Lowering, Made
 from vad_edge_export.material import gather
@@ -26,7 +29,8 @@ class QuantizeReport:
 
     trial_auc is the fp32 graph's on held-out normal footage with synthetic anomalies, tested its AUC by
     protocol on the labelled clips, None where there are none. sensitivity is each layer's own AUC drop and
-    score correlation in INT8, empty where nobody needed to know.
+    score correlation in INT8, empty where nobody needed to know. fine_tuning is None where it was not asked
+    for; checkpoint is that of the fine-tuned weights where the bundle is of these.
     """
 
     path: Path
@@ -34,10 +38,13 @@ class QuantizeReport:
     tested: dict[str, float] | None
     graphs: tuple[Lowered, ...]
     sensitivity: dict[str, Cost]
+    fine_tuning: FineTuning | None = None
+    checkpoint: Path | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
-        return {**asdict(self), "path": str(self.path)}
+        checkpoint = None if self.checkpoint is None else str(self.checkpoint)
+        return {**asdict(self), "path": str(self.path), "checkpoint": checkpoint}
 
 
 def quantize_bundle(
@@ -47,6 +54,9 @@ def quantize_bundle(
     data: Path,
     max_auc_drop: float = MAX_AUC_DROP,
     sensitivity: bool = False,
+    fine_tune: Path | None = None,
+    epochs: int = EPOCHS,
+    cache: Path | None = None,
     on_progress: Progress | None = None,
 ) -> QuantizeReport:
     """Write `path`'s bundle with an fp16 graph and INT8 graphs for ONNX Runtime and TensorRT to `output`.
@@ -55,30 +65,74 @@ def quantize_bundle(
     judged on held-out normal clips with synthetic anomalies; layers that hurt stay in fp32, worst first,
     until no more than `max_auc_drop` of the fused score's online AUC is lost, and the labelled clips, where
     there are any, must confirm it. An only clip serves for both, so that its judgement is a kind one. Every
-    graph gets a score calibration of its own. Raises DataError for footage that will not do, EngineError
-    where the loss stays above the gate; nothing is written then.
+    graph gets a score calibration of its own.
+
+    fine_tune is the checkpoint that the bundle was made from: where INT8 loses too much, it is first fitted
+    on for some epochs in INT8's steps, and where that helps the bundle, fp32 graph included, is of the new
+    weights, whose checkpoint is left beside it. cache is where decoded clips are kept. Raises DataError for
+    footage or a checkpoint that will not do, EngineError where the loss stays above the gate; nothing is
+    written then.
     """
     report = on_progress or (lambda stage, share: None)
     bundle = read_bundle(path)
     dataset = open_dataset(data)
-    lowering = Lowering(bundle, gather(bundle, dataset), max_auc_drop, report)
-    made = [lowering.half(), *(lowering.int8(backend) for backend in BACKENDS)]
-    manifest, members = _lowered_bundle(lowering, made, report)
-    tested = [each.lowered for each in made]
-    original = None
+    beside = output.with_suffix(".ckpt")
+    if fine_tune is not None:
+        _check_place(fine_tune, beside)
+        check_checkpoint(fine_tune, bundle, data)
+    material = gather(bundle, dataset)
+    lowering = Lowering(bundle, material, max_auc_drop, report)
+    tuning = None
     with tempfile.TemporaryDirectory() as folder:
-        candidate = Path(folder) / output.name
-        write_bundle(candidate, manifest, members)
+        work = Path(folder)
+        if fine_tune is not None:
+            tuning, lowering, weights = fine_tuned(
+                fine_tune,
+                lowering,
+                material,
+                work,
+                data=data,
+                epochs=epochs,
+                max_auc_drop=max_auc_drop,
+                report=report,
+                cache=cache,
+            )
+        made = [lowering.half(), *(lowering.int8(backend) for backend in BACKENDS)]
+        manifest, members = _lowered_bundle(lowering, made, report)
+        tested = [each.lowered for each in made]
+        full = None
+        anew = tuning is not None and tuning.kept
         if has_labelled_clips(dataset):
-            original, tested = confirm(candidate, data, tested, max_auc_drop, report)
-    measured = [original or {}, *(lowered.measured() for lowered in tested)]
-    told = tuple(
-        graph.model_copy(update={"measured": values})
-        for graph, values in zip(manifest.graphs, measured, strict=True)
+            candidate = work / output.name
+            write_bundle(candidate, manifest, members)
+            origin = path if anew else None
+            full, tested = confirm(candidate, data, tested, max_auc_drop, report, fine_tuned_from=origin)
+        measured = [full or {}, *(lowered.measured() for lowered in tested)]
+        told = tuple(
+            graph.model_copy(update={"measured": values})
+            for graph, values in zip(manifest.graphs, measured, strict=True)
+        )
+        write_bundle(output, manifest.model_copy(update={"graphs": told}), members)
+        if anew:
+            shutil.copyfile(weights, beside)
+    return QuantizeReport(
+        output,
+        lowering.judge.auc,
+        full,
+        tuple(tested),
+        lowering.sensitivity() if sensitivity else lowering.known_sensitivity,
+        tuning,
+        beside if anew else None,
     )
-    write_bundle(output, manifest.model_copy(update={"graphs": told}), members)
-    found = lowering.sensitivity() if sensitivity else lowering.known_sensitivity
-    return QuantizeReport(output, lowering.judge.auc, original, tuple(tested), found)
+
+
+def _check_place(checkpoint: Path, beside: Path) -> None:
+    if checkpoint.resolve() == beside.resolve():
+        raise ConfigError(
+            "the fine-tuned checkpoint would be written over the one that was given",
+            where=str(beside),
+            fix="give --output another name",
+        )
 
 
 def _lowered_bundle(
