@@ -35,6 +35,14 @@ def compact_constants(model: onnx.ModelProto, keep: frozenset[str] = frozenset()
             _store_as_half(graph, constant, value)
 
 
+def drop_unused_constants(graph: onnx.GraphProto) -> None:
+    """Take out of `graph` in place what no node reads."""
+    used = {name for node in graph.node for name in node.input}
+    for constant in list(graph.initializer):
+        if constant.name not in used:
+            graph.initializer.remove(constant)
+
+
 def _share_equals(graph: onnx.GraphProto) -> None:
     first: dict[tuple[int, tuple[int, ...], bytes], str] = {}
     for constant in list(graph.initializer):

@@ -42,15 +42,27 @@ def has_labelled_clips(dataset: Dataset) -> bool:
 
 
 def confirm(
-    candidate: Path, data: Path, graphs: Sequence[Lowered], max_auc_drop: float, report: Progress
+    candidate: Path,
+    data: Path,
+    graphs: Sequence[Lowered],
+    max_auc_drop: float,
+    report: Progress,
+    *,
+    fine_tuned_from: Path | None = None,
 ) -> tuple[dict[str, float], list[Lowered]]:
     """AUC by protocol on the labelled clips of fp32, and `graphs` with that of those made for this machine.
 
-    candidate is a bundle of fp32 and `graphs`. Raises EngineError for one that loses more than it may.
+    candidate is a bundle of fp32 and `graphs`; losses are counted from its fp32 graph, or from that of the
+    bundle it was fine-tuned from. Raises EngineError for one that loses more than it may.
     """
     report("confirming", 0.0)
-    original = evaluate_bundle(candidate, data, engine="onnxruntime", precision="fp32").auc.to_dict()
+    full = evaluate_bundle(candidate, data, engine="onnxruntime", precision="fp32").auc.to_dict()
+    original = full
     report("confirming", 0.5)
+    if fine_tuned_from is not None:
+        before = evaluate_bundle(fine_tuned_from, data, engine="onnxruntime", precision="fp32")
+        original = before.auc.to_dict()
+        _check("fine-tuned fp32", original, full, max_auc_drop)
     confirmed = []
     for lowered in graphs:
         if lowered.backend != "onnxruntime":
@@ -58,13 +70,17 @@ def confirm(
             continue
         evaluation = evaluate_bundle(candidate, data, engine="onnxruntime", precision=lowered.precision)
         found = evaluation.auc.to_dict()
-        lost = original["micro_online"] - found["micro_online"]
-        if lost > max_auc_drop:
-            raise EngineError(
-                f"{lowered.precision} loses {lost:.4f} of the online AUC {original['micro_online']:.4f} on"
-                f" the labelled clips, more than {max_auc_drop:g}",
-                fix="give more quantization data, or raise --max-auc-drop",
-            )
+        _check(lowered.precision, original, found, max_auc_drop)
         confirmed.append(replace(lowered, tested=found))
     report("confirming", 1.0)
-    return original, confirmed
+    return full, confirmed
+
+
+def _check(what: str, original: dict[str, float], found: dict[str, float], max_auc_drop: float) -> None:
+    lost = original["micro_online"] - found["micro_online"]
+    if lost > max_auc_drop:
+        raise EngineError(
+            f"{what} loses {lost:.4f} of the online AUC {original['micro_online']:.4f} on the labelled clips,"
+            f" more than {max_auc_drop:g}",
+            fix="give more quantization data, or raise --max-auc-drop",
+        )

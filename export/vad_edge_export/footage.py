@@ -81,10 +81,11 @@ def read_sequences(
 
     Each is uint8 (T, H, W, 3) BGR; size is H and W. They come from `most` clips, spread evenly over all: day
     and night are both in. Clips that are too short are passed over. Raises SourceError for a clip that cannot
-    be read, DataError where all are too short.
+    be read, DataError where all are too short and where their frames differ in size.
     """
     chosen = [clips[place] for place in np.unique(np.linspace(0, len(clips) - 1, most).round().astype(int))]
     sequences = []
+    first: tuple[str, tuple[int, ...]] | None = None
     for clip in chosen:
         gate = FrameRateGate(clock.fps, clock.max_gap_s)
         frames = np.empty((longest, *size, 3), np.uint8)
@@ -92,6 +93,8 @@ def read_sequences(
         source = open_source(str(clip), MediaClock(), fps=fps)
         try:
             while taken < longest and (frame := source.read()) is not None:
+                first = first or (clip.name, frame.image.shape[:2])
+                _check_size(clip, frame.image.shape[:2], *first)
                 if gate.admit(frame.time_s).take:
                     resize_into(frame.image, frames[taken])
                     taken += 1
@@ -106,6 +109,16 @@ def read_sequences(
             fix="give longer clips of the scene's normal life",
         )
     return sequences
+
+
+def _check_size(clip: Path, size: tuple[int, ...], other: str, expected: tuple[int, ...]) -> None:
+    if size != expected:
+        here, there = ("x".join(str(side) for side in sides) for sides in (size, expected))
+        raise DataError(
+            f"its frames are {here}, those of {other} {there}",
+            where=str(clip),
+            fix="a model learns one camera: leave out the clips of one size",
+        )
 
 
 def fingerprint(clip: Path) -> str:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from vad_edge.bundle.archive import Bundle
 from vad_edge.bundle.manifest import Graph
+from vad_edge.errors import EngineError
 from vad_edge.inference.onnxruntime_engine import OnnxRuntimeEngine
 from vad_edge.scoring.calibrate import fit_calibration
 from vad_edge.scoring.tail import tail_surprise
@@ -32,7 +33,7 @@ class Trial:
 class Cost:
     """A lowered graph beside its fp32 original, on the same frames.
 
-    auc is the fused score's, online; auc_drop how much lower than the original's it is, at least 0.
+    auc is the fused score's, online; auc_drop how much lower than the judge's baseline it is, at least 0.
     score_correlation is the lowest of the cues' Pearson correlations, max_abs_diff the largest difference
     of a score.
     """
@@ -50,16 +51,23 @@ def make_trial(normal: Sequence[Frames]) -> Trial:
 
 
 class Judge:
-    """Runs graphs of one bundle on a trial; the fp32 graph's answers are kept."""
+    """Runs graphs of one bundle on a trial; the fp32 graph's answers are kept.
 
-    def __init__(self, bundle: Bundle, trial: Trial) -> None:
+    baseline is the AUC that drops are counted from, the fp32 graph's own where None.
+    """
+
+    def __init__(self, bundle: Bundle, trial: Trial, baseline: float | None = None) -> None:
         self._bundle = bundle
         self._trial = trial
         original = bundle.graph("fp32")
         self._scores, self.auc = self._judge(bundle, original)
+        self.baseline = self.auc if baseline is None else baseline
 
     def cost(self, bundle: Bundle, graph: Graph) -> Cost:
-        """What `graph` of `bundle`, made from the original, costs."""
+        """What `graph` of `bundle`, made from the original, costs.
+
+        Raises EngineError for scores that are no numbers.
+        """
         scores, auc = self._judge(bundle, graph)
         original = self._scores
         correlations = [
@@ -69,7 +77,7 @@ class Judge:
         ]
         return Cost(
             auc=auc,
-            auc_drop=max(self.auc - auc, 0.0),
+            auc_drop=max(self.baseline - auc, 0.0),
             score_correlation=min(correlations, default=1.0),
             max_abs_diff=float(np.abs(original - scores).max()),
         )
@@ -91,7 +99,10 @@ class Judge:
 
 
 def scores_of(bundle: Bundle, graph: Graph, frames: Frames) -> FloatArray:
-    """The raw scores of one sequence from the initial state: (T, H, W, 3) -> (T, K)."""
+    """The raw scores of one sequence from the initial state: (T, H, W, 3) -> (T, K).
+
+    Raises EngineError for one that is no number.
+    """
     engine = OnnxRuntimeEngine(bundle, graph, batch=1)
     try:
         rows = []
@@ -99,6 +110,14 @@ def scores_of(bundle: Bundle, graph: Graph, frames: Frames) -> FloatArray:
             engine.inputs.frame[0] = frame
             engine.inputs.reset[0] = number == 0
             rows.append(engine.step().score[0].astype(np.float64))
-        return np.array(rows)
     finally:
         engine.close()
+    scores = np.array(rows)
+    if not np.isfinite(scores).all():
+        first = int(np.flatnonzero(~np.isfinite(scores).all(axis=1))[0])
+        raise EngineError(
+            f"{graph.precision} gives a score of {scores[first]} at frame {first}: a value inside went out of"
+            " range",
+            fix="give more quantization data, so that its ranges show where",
+        )
+    return scores

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from vad_edge_export.region import learned_layers, network_region
+from vad_edge_export.compact import drop_unused_constants
+from vad_edge_export.region import network_region
 
 _FLOAT = onnx.TensorProto.FLOAT
 _HALF = onnx.TensorProto.FLOAT16
 
 
-def to_half(graph: bytes) -> bytes:
-    """The graph with fp16 weights and activations inside its network; all else, and its edge, stays fp32."""
+def to_half(graph: bytes, layers: Collection[str]) -> bytes:
+    """The graph with `layers`, and what stands between them, in fp16; all else, and the edge, stays fp32."""
     model = onnx.shape_inference.infer_shapes(onnx.load_model_from_string(graph))
-    inside = set(network_region(model, learned_layers(model)))
+    inside = set(network_region(model, layers))
     proto = model.graph
     floats = _float_tensors(proto)
     constants = {constant.name: constant for constant in proto.initializer}
@@ -36,11 +39,58 @@ def to_half(graph: bytes) -> bytes:
                 node.input[place] = renamed[name]
         nodes.append(node)
     _cast_back(proto, nodes, inside, halved)
-    _drop_unused_constants(proto)
+    drop_unused_constants(proto)
     del proto.value_info[:]
     onnx.checker.check_model(model, full_check=True)
     data: bytes = model.SerializeToString()
     return data
+
+
+def emulate_half(graph: bytes, layers: Collection[str]) -> bytes:
+    """The graph of `to_half` in fp32, every value of its network rounded to fp16 and back.
+
+    An engine without half precision computes an fp16 graph in fp32, so that only its weights are rounded.
+    This one shows everywhere what an engine gives that rounds each layer's result.
+    """
+    model = onnx.shape_inference.infer_shapes(onnx.load_model_from_string(graph))
+    inside = set(network_region(model, layers))
+    proto = model.graph
+    floats = _float_tensors(proto)
+    constants = {constant.name: constant for constant in proto.initializer}
+    made_inside = {output for node in proto.node if node.name in inside for output in node.output}
+    rounded: set[str] = set()
+    nodes: list[onnx.NodeProto] = []
+    for node in proto.node:
+        if node.name not in inside:
+            nodes.append(node)
+            continue
+        for place, name in enumerate(node.input):
+            if name not in floats or name in made_inside:
+                continue
+            node.input[place] = f"{name}_rounded"
+            if name in rounded:
+                continue
+            rounded.add(name)
+            if name in constants:
+                value = numpy_helper.to_array(constants[name]).astype(np.float16).astype(np.float32)
+                proto.initializer.append(numpy_helper.from_array(value, f"{name}_rounded"))
+            else:
+                nodes += _rounding(name, f"{name}_rounded")
+        results = list(node.output)
+        node.output[:] = [f"{name}_exact" if name in floats else name for name in results]
+        nodes.append(node)
+        for name in floats.intersection(results):
+            nodes += _rounding(f"{name}_exact", name)
+    proto.ClearField("node")
+    proto.node.extend(nodes)
+    drop_unused_constants(proto)
+    onnx.checker.check_model(model, full_check=True)
+    data: bytes = model.SerializeToString()
+    return data
+
+
+def _rounding(name: str, output: str) -> list[onnx.NodeProto]:
+    return [_cast(name, f"{output}_half", _HALF), _cast(f"{output}_half", output, _FLOAT)]
 
 
 def _float_tensors(graph: onnx.GraphProto) -> set[str]:
@@ -70,13 +120,6 @@ def _cast_back(
     for node in graph.node:
         if node.name in inside:
             node.input[:] = [f"{name}_half" if name in wanted else name for name in node.input]
-
-
-def _drop_unused_constants(graph: onnx.GraphProto) -> None:
-    used = {name for node in graph.node for name in node.input}
-    for constant in list(graph.initializer):
-        if constant.name not in used:
-            graph.initializer.remove(constant)
 
 
 def _cast(name: str, output: str, to: int) -> onnx.NodeProto:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from itertools import pairwise
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +13,11 @@ from vad_edge.bundle.archive import Bundle
 from vad_edge.errors import DataError
 from vad_edge.inference.onnxruntime_session import open_session
 from vad_edge.inference.tensors import NEXT
+from vad_edge.video.validity import BLACK_LEVEL
 from vad_edge_export.int8 import Ranges, activations, widened, with_outputs
+
+LIVING_FRAMES: Final = 10
+"""Frames that must differ from the one before: fewer are a still, or a stream that hangs."""
 
 
 def activation_ranges(
@@ -23,13 +29,9 @@ def activation_ranges(
     """Smallest and largest value of each activation of `layers` in the fp32 graph, with headroom.
 
     sequences: uint8 (T, H, W, 3) each, of normal footage; the state is rolled forward along each, as on a
-    camera. Raises DataError where every frame is the same.
+    camera. Raises DataError for footage that `check_life` refuses.
     """
-    if _is_still(sequences):
-        raise DataError(
-            "every frame is the same: scales cannot be taken from it",
-            fix="give footage of the scene's normal life, not a still",
-        )
+    check_life(sequences)
     member = bundle.graph("fp32").member
     names = activations(bundle.member(member), layers)
     session = open_session(
@@ -58,6 +60,20 @@ def activation_ranges(
     return {name: widened(lows[name], highs[name]) for name in names}
 
 
-def _is_still(sequences: Sequence[NDArray[np.uint8]]) -> bool:
-    first = sequences[0][0]
-    return all(bool((frame == first).all()) for frames in sequences for frame in frames)
+def check_life(sequences: Sequence[NDArray[np.uint8]]) -> None:
+    """Raise DataError for footage that shows nothing: frozen, or black throughout."""
+    living = sum(_changes(frames) for frames in sequences)
+    enough = f"give clips of the scene's normal life in which at least {LIVING_FRAMES} frames differ"
+    if living < LIVING_FRAMES:
+        what = "every frame is the same" if not living else f"only {living} frames differ from the one before"
+        raise DataError(f"{what}: scales cannot be taken from it", fix=enough)
+    brightest = max(float(np.percentile(frames[:, ::8, ::8], 99)) for frames in sequences)
+    if brightest < BLACK_LEVEL:
+        raise DataError(
+            f"every frame is black, 99 % of it below {BLACK_LEVEL:.0f}: no scales are in it",
+            fix=f"{enough}, with light on it or by infra-red",
+        )
+
+
+def _changes(frames: NDArray[np.uint8]) -> int:
+    return sum(not np.array_equal(one, next_) for one, next_ in pairwise(frames))

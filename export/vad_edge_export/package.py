@@ -68,7 +68,8 @@ def export_bundle(
     origin = facts["data"]
     clips = open_dataset(data)
     footage = unseen_footage(clips.training, origin.get("fitted_clips"))
-    notes = (*origin.get("doubts", ()), *footage.notes)
+    tuned = [f"fine-tuned {origin['fine_tuned']}"] if "fine_tuned" in origin else []
+    notes = (*origin.get("doubts", ()), *footage.notes, *tuned)
 
     report("graph", 0.0)
     manifest, members = lower(

@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
-import onnx
-
-from vad_edge.bundle.archive import Bundle, read_bundle, write_bundle
-from vad_edge.bundle.manifest import Graph
-from vad_edge.errors import DataError, EngineError
-from vad_edge_export.anomalies import MIN_FRAMES
+from vad_edge.bundle.archive import read_bundle, write_bundle
+from vad_edge.bundle.manifest import Manifest
+from vad_edge.errors import ConfigError
 from vad_edge_export.confirm import Lowered, confirm, has_labelled_clips
-from vad_edge_export.footage import fingerprint, read_sequences
-from vad_edge_export.gate import Cost, Judge, make_trial
-from vad_edge_export.half import to_half
-from vad_edge_export.int8 import Ranges, to_int8
-from vad_edge_export.observe import activation_ranges
-from vad_edge_export.package import Progress, calibrate
-from vad_edge_export.region import learned_layers
+from vad_edge_export.fine_tune import EPOCHS, FineTuning, check_checkpoint, fine_tuned
+from vad_edge_export.gate import Cost
+from vad_edge_export.lowering import BACKENDS, Lowering, Made
+from vad_edge_export.material import gather
+from vad_edge_export.package import Progress
 from vad_edge_training.datasets.layouts import open_dataset
-from vad_edge_training.split import HELD_OUT
 
-QUANTIZATION_SEQUENCES: Final = 8
-QUANTIZATION_FRAMES: Final = 60
-TRIAL_SEQUENCES: Final = 6
-TRIAL_FRAMES: Final = 100
 MAX_AUC_DROP: Final = 0.003
 
 
@@ -38,7 +29,8 @@ class QuantizeReport:
 
     trial_auc is the fp32 graph's on held-out normal footage with synthetic anomalies, tested its AUC by
     protocol on the labelled clips, None where there are none. sensitivity is each layer's own AUC drop and
-    score correlation in INT8, empty where nobody needed to know.
+    score correlation in INT8, empty where nobody needed to know. fine_tuning is None where it was not asked
+    for; checkpoint is that of the fine-tuned weights where the bundle is of these.
     """
 
     path: Path
@@ -46,10 +38,13 @@ class QuantizeReport:
     tested: dict[str, float] | None
     graphs: tuple[Lowered, ...]
     sensitivity: dict[str, Cost]
+    fine_tuning: FineTuning | None = None
+    checkpoint: Path | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
-        return {**asdict(self), "path": str(self.path)}
+        checkpoint = None if self.checkpoint is None else str(self.checkpoint)
+        return {**asdict(self), "path": str(self.path), "checkpoint": checkpoint}
 
 
 def quantize_bundle(
@@ -59,6 +54,9 @@ def quantize_bundle(
     data: Path,
     max_auc_drop: float = MAX_AUC_DROP,
     sensitivity: bool = False,
+    fine_tune: Path | None = None,
+    epochs: int = EPOCHS,
+    cache: Path | None = None,
     on_progress: Progress | None = None,
 ) -> QuantizeReport:
     """Write `path`'s bundle with an fp16 graph and INT8 graphs for ONNX Runtime and TensorRT to `output`.
@@ -67,175 +65,88 @@ def quantize_bundle(
     judged on held-out normal clips with synthetic anomalies; layers that hurt stay in fp32, worst first,
     until no more than `max_auc_drop` of the fused score's online AUC is lost, and the labelled clips, where
     there are any, must confirm it. An only clip serves for both, so that its judgement is a kind one. Every
-    graph gets a score calibration of its own. Raises DataError for footage that will not do, EngineError
-    where the loss stays above the gate; nothing is written then.
+    graph gets a score calibration of its own.
+
+    fine_tune is the checkpoint that the bundle was made from: where INT8 loses too much, it is first fitted
+    on for some epochs in INT8's steps, and where that helps the bundle, fp32 graph included, is of the new
+    weights, whose checkpoint is left beside it. cache is where decoded clips are kept. Raises DataError for
+    footage or a checkpoint that will not do, EngineError where the loss stays above the gate; nothing is
+    written then.
     """
     report = on_progress or (lambda stage, share: None)
     bundle = read_bundle(path)
     dataset = open_dataset(data)
-    work = _Work(bundle, dataset.training, dataset.fps, max_auc_drop, report)
-    graphs = [work.half(), *work.int8_graphs()]
-    report("calibration", 0.0)
-    members = dict(work.members)
-    final = [bundle.graph("fp32").model_copy(update={"backend": "any"})]
-    for done, (_, graph) in enumerate(graphs):
-        draft = work.draft(graph, members[graph.member])
-        calibration = calibrate(draft, work.held_out, fps=dataset.fps, skip=work.skip)
-        final.append(graph.model_copy(update={"calibration": calibration}))
-        report("calibration", (done + 1) / len(graphs))
-    tested = [lowered for lowered, _ in graphs]
-    original = None
-    manifest = bundle.manifest.model_copy(update={"graphs": tuple(final)})
+    beside = output.with_suffix(".ckpt")
+    if fine_tune is not None:
+        _check_place(fine_tune, beside)
+        check_checkpoint(fine_tune, bundle, data)
+    material = gather(bundle, dataset)
+    lowering = Lowering(bundle, material, max_auc_drop, report)
+    tuning = None
     with tempfile.TemporaryDirectory() as folder:
-        candidate = Path(folder) / output.name
-        write_bundle(candidate, manifest, members)
-        if has_labelled_clips(dataset):
-            original, tested = confirm(candidate, data, tested, max_auc_drop, report)
-    measured = [original or {}, *(lowered.measured() for lowered in tested)]
-    told = tuple(
-        graph.model_copy(update={"measured": values})
-        for graph, values in zip(manifest.graphs, measured, strict=True)
-    )
-    write_bundle(output, manifest.model_copy(update={"graphs": told}), members)
-    found = work.sensitivity() if sensitivity else work.known_sensitivity
-    return QuantizeReport(output, work.judge.auc, original, tuple(tested), found)
-
-
-class _Work:
-    """What is shared by the lowered graphs of one bundle."""
-
-    def __init__(
-        self,
-        bundle: Bundle,
-        clips: Sequence[Path],
-        fps: float | None,
-        max_auc_drop: float,
-        report: Progress,
-    ) -> None:
-        self._bundle = bundle
-        self._max_auc_drop = max_auc_drop
-        self._report = report
-        original = bundle.graph("fp32")
-        self._fp32 = bundle.member(original.member)
-        self._layers = learned_layers(onnx.load_model_from_string(self._fp32))
-        if not self._layers:
-            raise DataError(
-                "its graph does not say which layers were learned",
-                where=str(bundle.path),
-                fix="export it again",
+        work = Path(folder)
+        if fine_tune is not None:
+            tuning, lowering, weights = fine_tuned(
+                fine_tune,
+                lowering,
+                material,
+                work,
+                data=data,
+                epochs=epochs,
+                max_auc_drop=max_auc_drop,
+                report=report,
+                cache=cache,
             )
-        manifest = bundle.manifest
-        kept = {graph.member for graph in manifest.graphs} - {original.member}
-        self.members = {name: bundle.member(name) for name in manifest.members if name not in kept}
-        prints = set(original.calibration.footage if original.calibration else ())
-        self.held_out = [clip for clip in clips if fingerprint(clip) in prints] or list(clips)
-        # Of an only clip the export calibrates on the end, which the model was not fitted on.
-        self.skip = 1 - HELD_OUT if len(clips) == 1 else 0.0
-        seen = [clip for clip in clips if clip not in self.held_out] or list(clips)
-        clock, size = manifest.clock, (manifest.height, manifest.width)
-        self._sequences = read_sequences(
-            seen,
-            clock,
-            size=size,
-            fps=fps,
-            shortest=clock.warmup_frames + 10,
-            longest=QUANTIZATION_FRAMES,
-            most=QUANTIZATION_SEQUENCES,
+        made = [lowering.half(), *(lowering.int8(backend) for backend in BACKENDS)]
+        manifest, members = _lowered_bundle(lowering, made, report)
+        tested = [each.lowered for each in made]
+        full = None
+        anew = tuning is not None and tuning.kept
+        if has_labelled_clips(dataset):
+            candidate = work / output.name
+            write_bundle(candidate, manifest, members)
+            origin = path if anew else None
+            full, tested = confirm(candidate, data, tested, max_auc_drop, report, fine_tuned_from=origin)
+        measured = [full or {}, *(lowered.measured() for lowered in tested)]
+        told = tuple(
+            graph.model_copy(update={"measured": values})
+            for graph, values in zip(manifest.graphs, measured, strict=True)
         )
-        trial = read_sequences(
-            self.held_out,
-            clock,
-            size=size,
-            fps=fps,
-            shortest=clock.warmup_frames + MIN_FRAMES,
-            longest=TRIAL_FRAMES,
-            most=TRIAL_SEQUENCES,
+        write_bundle(output, manifest.model_copy(update={"graphs": told}), members)
+        if anew:
+            shutil.copyfile(weights, beside)
+    return QuantizeReport(
+        output,
+        lowering.judge.auc,
+        full,
+        tuple(tested),
+        lowering.sensitivity() if sensitivity else lowering.known_sensitivity,
+        tuning,
+        beside if anew else None,
+    )
+
+
+def _check_place(checkpoint: Path, beside: Path) -> None:
+    if checkpoint.resolve() == beside.resolve():
+        raise ConfigError(
+            "the fine-tuned checkpoint would be written over the one that was given",
+            where=str(beside),
+            fix="give --output another name",
         )
-        report("fp32", 0.0)
-        self.judge = Judge(bundle, make_trial(trial))
-        report("fp32", 1.0)
-        self._ranges: Ranges | None = None
-        self.known_sensitivity: dict[str, Cost] = {}
 
-    def half(self) -> tuple[Lowered, Graph]:
-        """The fp16 graph. Raises EngineError where it loses more than it may."""
-        self._report("fp16", 0.0)
-        graph = Graph(member="model.fp16.onnx", precision="fp16", backend="any")
-        contents = to_half(self._fp32)
-        cost = self._cost(graph, contents)
-        if cost.auc_drop > self._max_auc_drop:
-            raise EngineError(self._too_much("fp16", cost), fix="raise --max-auc-drop, or ship fp32 alone")
-        self.members[graph.member] = contents
-        self._report("fp16", 1.0)
-        return Lowered("fp16", "any", len(contents), cost, ()), graph
 
-    def int8_graphs(self) -> list[tuple[Lowered, Graph]]:
-        """The INT8 graphs for ONNX Runtime and TensorRT. Raises EngineError where they lose too much."""
-        self._report("scales", 0.0)
-        self._ranges = activation_ranges(
-            self._bundle, self._layers, self._sequences, lambda share: self._report("scales", share)
-        )
-        return [self._int8("onnxruntime"), self._int8("tensorrt")]
-
-    def sensitivity(self) -> dict[str, Cost]:
-        """What each layer costs alone in INT8."""
-        if not self.known_sensitivity:
-            for done, layer in enumerate(self._layers):
-                self._report("sensitivity", done / len(self._layers))
-                self.known_sensitivity[layer] = self._int8_cost([layer], "onnxruntime")[0]
-            self._report("sensitivity", 1.0)
-        return self.known_sensitivity
-
-    def draft(self, graph: Graph, contents: bytes) -> Bundle:
-        """A bundle of this one graph, to be run by whatever engine is here."""
-        member = graph.model_copy(update={"backend": "any"})
-        manifest = self._bundle.manifest.model_copy(update={"graphs": (member,)})
-        states = {
-            state.initial: self._bundle.member(state.initial)
-            for state in manifest.states
-            if state.initial is not None
-        }
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "draft.vadb"
-            write_bundle(path, manifest, {**states, graph.member: contents})
-            return read_bundle(path)
-
-    def _int8(self, backend: Literal["onnxruntime", "tensorrt"]) -> tuple[Lowered, Graph]:
-        stage = f"int8 for {backend}"
-        self._report(stage, 0.0)
-        layers = list(self._layers)
-        cost, contents = self._int8_cost(layers, backend)
-        for worst in self._worst_first() if cost.auc_drop > self._max_auc_drop else ():
-            layers.remove(worst)
-            if not layers:
-                raise EngineError(
-                    self._too_much(stage, cost), fix="raise --max-auc-drop, or give more quantization data"
-                )
-            cost, contents = self._int8_cost(layers, backend)
-            if cost.auc_drop <= self._max_auc_drop:
-                break
-        graph = Graph(member=f"model.int8.{backend}.onnx", precision="int8", backend=backend)
-        self.members[graph.member] = contents
-        self._report(stage, 1.0)
-        kept = tuple(layer for layer in self._layers if layer not in layers)
-        return Lowered("int8", backend, len(contents), cost, kept), graph
-
-    def _worst_first(self) -> list[str]:
-        costs = self.sensitivity()
-        return sorted(costs, key=lambda layer: (-costs[layer].auc_drop, costs[layer].score_correlation))
-
-    def _int8_cost(
-        self, layers: Sequence[str], backend: Literal["onnxruntime", "tensorrt"]
-    ) -> tuple[Cost, bytes]:
-        contents = to_int8(self._fp32, layers, self._ranges or {}, backend)
-        return self._cost(Graph(member="draft.onnx", precision="int8"), contents), contents
-
-    def _cost(self, graph: Graph, contents: bytes) -> Cost:
-        draft = self.draft(graph, contents)
-        return self.judge.cost(draft, draft.manifest.graphs[0])
-
-    def _too_much(self, what: str, cost: Cost) -> str:
-        return (
-            f"{what} loses {cost.auc_drop:.4f} of the AUC {self.judge.auc:.4f} on held-out footage with"
-            f" synthetic anomalies, more than {self._max_auc_drop:g}"
-        )
+def _lowered_bundle(
+    lowering: Lowering, made: Sequence[Made], report: Progress
+) -> tuple[Manifest, dict[str, bytes]]:
+    """The bundle of the fp32 graph and those made from it, each calibrated; others it had are left out."""
+    bundle = lowering.bundle
+    original = bundle.graph("fp32")
+    others = {graph.member for graph in bundle.manifest.graphs} - {original.member}
+    members = {name: bundle.member(name) for name in bundle.manifest.members if name not in others}
+    graphs = [original.model_copy(update={"backend": "any"})]
+    for done, each in enumerate(made):
+        report("calibration", done / len(made))
+        graphs.append(each.graph.model_copy(update={"calibration": lowering.calibration(each)}))
+        members[each.graph.member] = each.contents
+    report("calibration", 1.0)
+    return bundle.manifest.model_copy(update={"graphs": tuple(graphs)}), members

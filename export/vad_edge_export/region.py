@@ -8,7 +8,9 @@ from typing import Final
 import onnx
 
 _LEARNED: Final = "vad_edge.learned"
-_WITH_WEIGHTS: Final = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
+WITH_WEIGHTS: Final = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
+"""The operators of layers."""
+
 _BETWEEN: Final = frozenset(
     {
         "Relu",
@@ -38,7 +40,7 @@ def learned_layers(model: onnx.ModelProto) -> list[str]:
     return [
         node.name
         for node in model.graph.node
-        if node.op_type in _WITH_WEIGHTS and learned.intersection(node.input[1:2])
+        if node.op_type in WITH_WEIGHTS and learned.intersection(node.input[1:2])
     ]
 
 

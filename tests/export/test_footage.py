@@ -6,8 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
+from vad_edge.bundle.manifest import Clock
 from vad_edge.errors import DataError
-from vad_edge_export.footage import fingerprint, sample_frames, unseen_footage
+from vad_edge_export.footage import fingerprint, read_sequences, sample_frames, unseen_footage
 
 
 @pytest.fixture
@@ -59,3 +60,11 @@ def test_a_fingerprint_follows_the_content_and_not_the_name(clips: list[Path]) -
     assert len(prints) == 3
     clips[0].rename(clips[0].with_name("renamed"))
     assert fingerprint(clips[0].with_name("renamed")) in prints
+
+
+def test_clips_of_another_size_are_refused(clips: list[Path]) -> None:
+    for image in sorted(clips[1].iterdir()):
+        cv2.imwrite(str(image), np.zeros((48, 64, 3), np.uint8))
+    clock = Clock(fps=10.0, warmup_frames=0)
+    with pytest.raises(DataError, match="its frames are 48x64, those of 01 64x96; a model learns one camera"):
+        read_sequences(clips, clock, size=(32, 48), fps=10.0, shortest=2, longest=4, most=3)

@@ -80,7 +80,7 @@ def test_its_network_runs_in_int8_and_tensorrt_compiles_it_in_half_precision_and
     assert layers
     frames = moving_frames(model.spec.height, model.spec.width)[:8]
     ranges = activation_ranges(bundle, layers, [frames])
-    for contents in (to_half(graph), to_int8(graph, layers, ranges, "tensorrt")):
+    for contents in (to_half(graph, layers), to_int8(graph, layers, ranges, "tensorrt")):
         engine, _ = compile_ahead(contents)
         assert len(engine) > 1000
     fast = to_int8(graph, layers, ranges, "onnxruntime")

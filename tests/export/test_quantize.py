@@ -11,12 +11,13 @@ import pytest
 from click.testing import CliRunner
 from tests.support.tensorrt_rtx import compile_ahead
 
-import vad_edge_export.quantize as module
+import vad_edge_export.lowering as module
 from vad_edge.bundle.archive import read_bundle, write_bundle
 from vad_edge.cli import main
 from vad_edge.errors import DataError, EngineError
 from vad_edge.inference.select import open_engine
-from vad_edge_export.gate import Cost, Judge
+from vad_edge_export.gate import Cost, Judge, scores_of
+from vad_edge_export.half import emulate_half
 from vad_edge_export.package import ExportReport, export_bundle
 from vad_edge_export.quantize import QuantizeReport, quantize_bundle
 from vad_edge_export.region import learned_layers
@@ -105,6 +106,62 @@ def test_layers_that_hurt_stay_in_fp32_worst_first(
     found = quantize_bundle(exported.path, tmp_path / "q.vadb", data=data, max_auc_drop=0.05)
     for graph in found.graphs:
         assert set(graph.kept_fp32) == (hurting if graph.precision == "int8" else set())
+
+
+def louder(path: Path, output: Path, first: str, second: str, factor: float) -> Path:
+    """The bundle with one layer's results `factor` times as large and the next one's weights smaller."""
+    bundle = read_bundle(path)
+    members = {name: bundle.member(name) for name in bundle.manifest.members}
+    name = bundle.graph().member
+    model = onnx.load_model_from_string(members[name])
+    for constant in model.graph.initializer:
+        value = onnx.numpy_helper.to_array(constant)
+        if constant.name.startswith(first):
+            constant.CopyFrom(onnx.numpy_helper.from_array(value * np.float32(factor), constant.name))
+        elif constant.name == f"{second}.weight":
+            constant.CopyFrom(onnx.numpy_helper.from_array(value / np.float32(factor), constant.name))
+    members[name] = model.SerializeToString()
+    write_bundle(output, bundle.manifest, members)
+    return output
+
+
+def test_layers_that_half_precision_cannot_hold_stay_in_fp32(
+    exported: ExportReport, data: Path, tmp_path: Path
+) -> None:
+    loud = louder(exported.path, tmp_path / "loud.vadb", "encoder.layers.1.0", "encoder.layers.2.0", 1e6)
+    found = quantize_bundle(loud, tmp_path / "q.vadb", data=data, max_auc_drop=0.05)
+    half = found.graphs[0]
+    bundle = read_bundle(loud)
+    model = onnx.load_model_from_string(bundle.member(bundle.graph().member))
+    weights = {node.name: node.input[1] for node in model.graph.node if node.op_type == "Conv"}
+    assert [weights[layer] for layer in half.kept_fp32] == [
+        "encoder.layers.1.0.weight",
+        "encoder.layers.2.0.weight",
+    ]
+    assert half.cost.score_correlation > 0.999
+
+
+def test_half_precision_that_can_hold_no_layer_is_refused_with_the_one_that_reaches_furthest(
+    exported: ExportReport, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "beyond_half", lambda graph, layers, ranges: dict.fromkeys(layers, 7e4))
+    with pytest.raises(EngineError, match=r"fp16 ends at 65504, and the values of every layer .* to 7e\+04"):
+        quantize_bundle(exported.path, tmp_path / "q.vadb", data=data)
+
+
+def test_scores_that_are_no_numbers_do_not_pass(exported: ExportReport, data: Path, tmp_path: Path) -> None:
+    loud = louder(exported.path, tmp_path / "loud.vadb", "encoder.layers.1.0", "encoder.layers.2.0", 1e6)
+    bundle = read_bundle(loud)
+    contents = bundle.member(bundle.graph().member)
+    layers = learned_layers(onnx.load_model_from_string(contents))
+    members = {name: bundle.member(name) for name in bundle.manifest.members}
+    with np.errstate(over="ignore"):
+        members[bundle.graph().member] = emulate_half(contents, layers)
+    write_bundle(tmp_path / "lost.vadb", bundle.manifest, members)
+    frames = np.random.default_rng(0).integers(0, 256, (12, 32, 48, 3), np.uint8)
+    lost = read_bundle(tmp_path / "lost.vadb")
+    with pytest.raises(EngineError, match=r"fp32 gives a score of \[.*nan.*\] at frame 1"):
+        scores_of(lost, lost.graph(), frames)
 
 
 def test_a_loss_above_the_gate_is_refused_and_nothing_is_written(

@@ -29,12 +29,12 @@ from vad_edge_training.datasets.subclips import SubclipDataset
 from vad_edge_training.datasets.triplets import TripletDataset, abnormal_clips
 from vad_edge_training.hardware import ONE_DEVICE, Hardware, attempt_step, largest_batch, out_of_memory
 from vad_edge_training.history import LossHistory, write_summary
-from vad_edge_training.models.model import Card
+from vad_edge_training.models.model import Card, Model
 from vad_edge_training.models.registry import build, config_of, model_type
 from vad_edge_training.progress import Progress, silent
 from vad_edge_training.schedule import FitConfig, first_epochs
 from vad_edge_training.shell import ModelModule
-from vad_edge_training.split import split_clips
+from vad_edge_training.split import Clips, split_clips
 from vad_edge_training.suit import suited_config
 from vad_edge_training.survey import judge, survey
 from vad_edge_training.trainer import make_trainer
@@ -121,34 +121,54 @@ def train_model(
     trainer = make_trainer(
         output, fit, hardware, [history], max_minutes, keep_every, progress_bar=progress_bar
     )
-    normal = SubclipDataset([clip for _, clip in fitted], net.clip_length, fit.stride, jitter=True)
-    training = normal if fold is None else _triplets(normal, folder, fold, settings, net.clip_length)
-    unseen = SubclipDataset([clip for _, clip in held_out], net.clip_length, fit.stride)
+    training, unseen = make_examples(net, folder, (fitted, held_out), fit, fold)
     module = ModelModule(net, fit, facts)
-    with _quiet_lightning(), _memory_told(module, training, fit):
-        try:
-            trainer.fit(
-                module,
-                DataLoader(training, fit.batch_size, shuffle=True),
-                DataLoader(unseen, fit.batch_size),
-                ckpt_path=str(last) if resumed else None,
-                weights_only=True,
-            )
-        except SystemExit as stopped:  # what Lightning makes of Ctrl-C
-            raise KeyboardInterrupt from stopped
+    run_fit(trainer, module, training, unseen, fit, last if resumed else None)
     if trainer.is_global_zero:
         write_summary(output, history.rows, {**facts, "hardware": asdict(hardware)}, last_phase)
     done = len(history.rows)
     return Trained(output / "best.ckpt", done, done >= fit.epochs)
 
 
-def _triplets(
-    normal: SubclipDataset, folder: Dataset, fold: Fold, settings: Any, length: int
-) -> Examples[Tensor]:
+def make_examples(
+    net: Model, folder: Dataset, split: tuple[Clips, Clips], fit: FitConfig, fold: Fold | None
+) -> tuple[Examples[Tensor], Examples[Tensor]]:
+    """What a model is fitted on, and what it is judged by: split as `split_clips` gives it.
+
+    Raises DataError where the fold's labelled anomalies are too few or too short.
+    """
+    fitted, held_out = ([clip for _, clip in part] for part in split)
+    normal = SubclipDataset(fitted, net.clip_length, fit.stride, jitter=True)
+    unseen = SubclipDataset(held_out, net.clip_length, fit.stride)
+    if fold is None:
+        return normal, unseen
+    size = net.config
     abnormal = abnormal_clips(
-        folder, fold, height=settings.height, width=settings.width, fps=settings.fps, length=length
+        folder, fold, height=size.height, width=size.width, fps=size.fps, length=net.clip_length
     )
-    return TripletDataset(normal, abnormal, length)
+    return TripletDataset(normal, abnormal, net.clip_length), unseen
+
+
+def run_fit(
+    trainer: lightning.Trainer,
+    module: ModelModule,
+    training: Examples[Tensor],
+    unseen: Examples[Tensor],
+    fit: FitConfig,
+    resume_from: Path | None = None,
+) -> None:
+    """Fit on `training`, judged on `unseen`. Raises as `train_model` does."""
+    with quiet_lightning(), _memory_told(module, training, fit):
+        try:
+            trainer.fit(
+                module,
+                DataLoader(training, fit.batch_size, shuffle=True),
+                DataLoader(unseen, fit.batch_size),
+                ckpt_path=None if resume_from is None else str(resume_from),
+                weights_only=True,
+            )
+        except SystemExit as stopped:  # what Lightning makes of Ctrl-C
+            raise KeyboardInterrupt from stopped
 
 
 def _doubts(names: Sequence[str], frames: Sequence[NDArray[np.uint8]], fps: float, where: Path) -> list[str]:
@@ -221,7 +241,7 @@ def _sample(clips: Sequence[NDArray[np.uint8]], count: int) -> Tensor:
 
 
 @contextmanager
-def _quiet_lightning() -> Iterator[None]:
+def quiet_lightning() -> Iterator[None]:
     """Without what Lightning says of things done on purpose, and of its own insides."""
     with warnings.catch_warnings():
         # Our loaders read memory-mapped arrays: worker processes would cost more than they give.

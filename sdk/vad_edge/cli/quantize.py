@@ -27,10 +27,24 @@ import click
     show_default=True,
     help="How much AUC a graph may lose; above it, layers stay in fp32, worst first.",
 )
+@click.option(
+    "--fine-tune",
+    metavar="CHECKPOINT",
+    type=click.Path(path_type=Path),
+    help="The checkpoint the bundle was made from, fitted on in INT8's steps where INT8 loses too much.",
+)
+@click.option("--epochs", type=click.IntRange(min=1), help="Of fine-tuning; 3 by default.")
 @click.option("--sensitivity", is_flag=True, help="Also say what each layer costs alone.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def command(
-    bundle: Path, data: Path, output: Path, max_auc_drop: float, sensitivity: bool, as_json: bool
+    bundle: Path,
+    data: Path,
+    output: Path,
+    max_auc_drop: float,
+    fine_tune: Path | None,
+    epochs: int | None,
+    sensitivity: bool,
+    as_json: bool,
 ) -> None:
     """Add fp16 and INT8 graphs to a bundle, and refuse those that lose too much.
 
@@ -38,14 +52,21 @@ def command(
     normal clips with synthetic anomalies, then on the labelled clips of --data where there are any, and gets
     a score calibration of its own.
 
+    Where INT8 loses too much, layers stay in fp32; with --fine-tune the model first learns to bear INT8's
+    rounding, and the bundle is of the new weights, fp32 graph included, if that helps. Their checkpoint is
+    left beside the bundle.
+
     \b
     vad-edge quantize --bundle my.vadb --data data --output my-int8.vadb
     vad-edge quantize --bundle my.vadb --data data --output my-int8.vadb --sensitivity
+    vad-edge quantize --bundle my.vadb --data data --output my-int8.vadb --fine-tune out/train/best.ckpt
     """
     import importlib
 
     from vad_edge.cli.progress import progress_bars
 
+    if epochs is not None and fine_tune is None:
+        raise click.UsageError("--epochs are those of a fine-tuning: give --fine-tune CHECKPOINT too")
     quantize = importlib.import_module("vad_edge_export.quantize")
     with progress_bars() as report_progress:
         found = quantize.quantize_bundle(
@@ -54,6 +75,8 @@ def command(
             data=data,
             max_auc_drop=max_auc_drop,
             sensitivity=sensitivity,
+            fine_tune=fine_tune,
+            epochs=epochs or quantize.EPOCHS,
             on_progress=lambda what, share: report_progress(what, share, 1.0),
         )
     values = found.to_dict()
@@ -89,8 +112,26 @@ def _show(values: dict[str, Any]) -> None:
         for name, cost in values["sensitivity"].items():
             layers.add_row(name, f"{cost['auc_drop']:.4f}", f"{cost['score_correlation']:.6f}")
         console.print(layers)
+    if values["fine_tuning"]:
+        console.print(_told(values["fine_tuning"]))
     console.print("AUC, lost, correlation: held-out normal footage with synthetic anomalies.")
     console.print(f"{values['path']} is written.")
+    if values["checkpoint"]:
+        console.print(f"{values['checkpoint']} holds its weights.")
+
+
+def _told(tuning: dict[str, Any]) -> str:
+    before = f"{tuning['int8_drop_before']:.4f}"
+    if not tuning["needed"]:
+        return f"Fine-tuning was not needed: with every layer in INT8 {before} is lost."
+    losses = (
+        f"held-out loss in INT8's steps {tuning['loss_before']:.5f} before, {tuning['loss_after']:.5f} after"
+    )
+    drops = (
+        f"INT8 lost {before} before, {tuning['int8_drop_after']:.4f} after; fp32 {tuning['fp32_drop']:.4f}"
+    )
+    outcome = "" if tuning["kept"] else " It did not help: the bundle is of the weights it had."
+    return f"Fine-tuned for {tuning['epochs']} epochs: {losses}. {drops}.{outcome}"
 
 
 def _figure(tested: dict[str, float]) -> str:
