@@ -25,6 +25,7 @@ COMMANDS = {
     "benchmark": "benchmark",
     "sensors": "sensors",
     "bundle": "bundle",
+    "devices": "devices",
     "scene": "scene",
     "doctor": "doctor",
     "completion": "completion",

@@ -1,0 +1,76 @@
+"""`vad-edge devices`."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from typing import Any
+
+import click
+
+
+@click.group(name="devices")
+def command() -> None:
+    """The boards this can run on: what they are, and which one is here."""
+
+
+@command.command(name="list")
+@click.option("--json", "as_json", is_flag=True, help="One JSON array on standard output.")
+def show_all(as_json: bool) -> None:
+    """List the boards and what each can run.
+
+    \b
+    vad-edge devices list
+    vad-edge devices list --json
+    """
+    catalogue = importlib.import_module("vad_edge_devices.catalogue")
+    registry = importlib.import_module("vad_edge_devices.registry").registry()
+    rows = [catalogue.row(registry, board) for board in registry.boards]
+    if as_json:
+        click.echo(json.dumps(rows))
+        return
+    for line in catalogue.table(registry):
+        click.echo(line)
+    click.echo("? not certain: `vad-edge devices show BOARD` says why")
+
+
+@command.command(name="show")
+@click.argument("board")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+def show(board: str, as_json: bool) -> None:
+    """Show everything known of one board, where each fact is from, and what is not certain.
+
+    \b
+    vad-edge devices show orin-nano-devkit
+    """
+    catalogue = importlib.import_module("vad_edge_devices.catalogue")
+    registry = importlib.import_module("vad_edge_devices.registry").registry()
+    facts: dict[str, Any] = catalogue.describe(registry, registry.board(board))
+    if as_json:
+        click.echo(json.dumps(facts))
+        return
+    for line in catalogue.lines(facts):
+        click.echo(line)
+
+
+@command.command(name="detect")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+def detect(as_json: bool) -> None:
+    """Look for a board in recovery mode on USB, and say which board this is; exit code 1 if there is none.
+
+    \b
+    vad-edge devices detect
+    """
+    detecting = importlib.import_module("vad_edge_devices.detect")
+    registry = importlib.import_module("vad_edge_devices.registry").registry()
+    on_usb, here = detecting.usb_boards(registry), detecting.this_board(registry)
+    if as_json:
+        usb = [board.to_dict() for board in on_usb]
+        click.echo(json.dumps({"usb": usb, "this": here.to_dict() if here else None}))
+    else:
+        catalogue = importlib.import_module("vad_edge_devices.catalogue")
+        for line in catalogue.findings(on_usb, here):
+            click.echo(line)
+    if not on_usb and here is None:
+        sys.exit(1)
