@@ -26,6 +26,7 @@ COMMANDS = {
     "sensors": "sensors",
     "bundle": "bundle",
     "devices": "devices",
+    "flash": "flash",
     "scene": "scene",
     "doctor": "doctor",
     "completion": "completion",
