@@ -2,6 +2,7 @@ pytest_plugins = [
     "tests.support.l4t",
     "tests.support.mosquitto",
     "tests.support.service_manager",
+    "tests.support.sshd",
     "tests.support.tiny_bundle",
     "tests.support.wheels",
 ]

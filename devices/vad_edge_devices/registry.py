@@ -152,6 +152,14 @@ class Registry(_Part):
         """The JetPack lines a board can run, oldest first."""
         return tuple(line for line in self.jetpacks if line.jetpack in board.jetpacks)
 
+    def line(self, jetpack: str) -> JetPack:
+        """The JetPack line of that name. Raises ConfigError, which lists those there are."""
+        for line in self.jetpacks:
+            if line.jetpack == jetpack:
+                return line
+        known = ", ".join(line.jetpack for line in self.jetpacks)
+        raise ConfigError(f"there is no JetPack {jetpack}", where="--jetpack", fix=f"give one of {known}")
+
     def line_of_l4t(self, l4t: str) -> JetPack | None:
         """The line an L4T release such as ``36.4.3`` belongs to; None for one that is not known."""
         plain = re.sub(r"(\.0)+$", "", l4t)

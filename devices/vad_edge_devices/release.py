@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from vad_edge.bundle.archive import read_bundle
+from vad_edge.bundle.keys import read_public_key
 from vad_edge.config.load import load_site
 from vad_edge.config.site import SiteConfig
 from vad_edge.errors import ConfigError
@@ -65,12 +66,22 @@ def unit(prefix: str = PREFIX) -> bytes:
 
 
 def build_release(
-    wheelhouse: Path, *, site: Path | None = None, bundle: Path | None = None, prefix: str = PREFIX
+    wheelhouse: Path,
+    *,
+    site: Path | None = None,
+    bundle: Path | None = None,
+    trust: tuple[Path, ...] = (),
+    prefix: str = PREFIX,
 ) -> Release:
     """A release of these wheels, this site file and this bundle; the bundle may be the site file's.
 
+    One of the `trust` keys, where there are any, must have signed the bundle: the board would refuse it.
     Raises ConfigError or BundleError where one of them is not what it should be.
     """
+    for key in trust:
+        if key.suffix != ".pub":
+            raise ConfigError("a key to trust must end in .pub", where=str(key), fix="rename it")
+    trusted = [read_public_key(key) for key in trust]
     wheels = sorted(wheelhouse.glob("*.whl"))
     for needed in ("vad_edge", "pip"):
         if not any(wheel.name.startswith(f"{needed}-") for wheel in wheels):
@@ -90,7 +101,7 @@ def build_release(
             found[_inside(path, site.parent)] = Item(path)
         found["settings"] = Item(f"cameras={cameras}\n".encode())
     if bundle is not None:
-        read_bundle(bundle)
+        read_bundle(bundle, trusted=trusted or None)
         found["model.vadb"] = Item(bundle)
     found["activate"] = Item(asset("activate"), 0o755)
     found["vad-edge.service"] = Item(unit(prefix))

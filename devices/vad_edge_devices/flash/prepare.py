@@ -38,7 +38,7 @@ def prepare(request: FlashRequest, cargo: Cargo, host: HostFacts, registry: Regi
     key = _public_key(cargo.ssh_key) if cargo.ssh_key else None
     release = None
     if cargo.wheelhouse is not None:
-        release = build_release(cargo.wheelhouse, site=cargo.site, bundle=cargo.bundle)
+        release = build_release(cargo.wheelhouse, site=cargo.site, bundle=cargo.bundle, trust=cargo.trust)
     bsp = bsp_facts(request.l4t, files_needed(request))
     probe, user, flashing = commands(request, bsp)
     staged = staged_files(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
@@ -52,6 +53,37 @@ def show(board: str, as_json: bool) -> None:
         return
     for line in catalogue.lines(facts):
         click.echo(line)
+
+
+@command.command(name="wheelhouse")
+@click.option("--jetpack", required=True, help="The board's JetPack, such as 6.2; `devices list` has them.")
+@click.option("--output", required=True, type=click.Path(file_okay=False, path_type=Path), help="The folder.")
+@click.option(
+    "--wheel",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="A vad-edge wheel; this version's from the package index by default.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+def wheelhouse(jetpack: str, output: Path, wheel: Path | None, as_json: bool) -> None:
+    """Fetch the packages a board installs without a network, for its Python and aarch64.
+
+    \b
+    vad-edge devices wheelhouse --jetpack 6.2 --output wheels
+    vad-edge devices wheelhouse --jetpack 7.2 --output wheels --wheel dist/vad_edge-0.1.0-py3-none-any.whl
+    """
+    from vad_edge import __version__
+
+    fetching = importlib.import_module("vad_edge_devices.wheelhouse")
+    registry = importlib.import_module("vad_edge_devices.registry").registry()
+    target = fetching.target_of(registry.line(jetpack))
+    names = fetching.download(target, output, wheel or f"vad-edge=={__version__}")
+    if as_json:
+        click.echo(json.dumps({"folder": str(output), "python": target.python, "wheels": names}))
+    else:
+        size = sum((output / name).stat().st_size for name in names)
+        click.echo(
+            f"{output}: {len(names)} wheels, {size / 1e6:.0f} MB, for Python {target.python} on aarch64"
+        )
 
 
 @command.command(name="detect")

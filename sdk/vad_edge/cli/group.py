@@ -27,6 +27,7 @@ COMMANDS = {
     "bundle": "bundle",
     "devices": "devices",
     "flash": "flash",
+    "provision": "provision",
     "scene": "scene",
     "doctor": "doctor",
     "completion": "completion",
