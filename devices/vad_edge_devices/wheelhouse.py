@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import zipfile
@@ -16,13 +17,14 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from vad_edge.errors import ConfigError, DeviceError
-from vad_edge_devices.registry import JetPack
+from vad_edge_devices.registry import OLDEST_PYTHON, JetPack
 
 FORBIDDEN: Final = frozenset(
     ("opencv-python", "opencv-python-headless", "opencv-contrib-python", "tensorrt", "pycuda")
 )
 """What JetPack brings and a wheel would shadow."""
 
+_OLDEST_GLIBC: Final = 28
 _ROUNDS: Final = 6
 _GLIBC: Final = {"22.04": 35, "24.04": 39}
 
@@ -75,6 +77,16 @@ def target_of(line: JetPack) -> Target:
     return Target(
         line.python, "aarch64", _GLIBC[line.ubuntu], jetson=True, constraints=f"constraints-jp{major}.txt"
     )
+
+
+def other(python: str, machine: str) -> Target:
+    """A machine that is no Jetson. Raises ConfigError for a Python that is too old, or none."""
+    match = re.fullmatch(r"3\.(\d+)", python)
+    if match is None or int(match[1]) < OLDEST_PYTHON[1]:
+        raise ConfigError(
+            f"{python!r} is no Python vad-edge runs on", where="--python", fix="give such as 3.12"
+        )
+    return Target(python, machine, _OLDEST_GLIBC)
 
 
 def download(target: Target, folder: Path, package: str | Path) -> list[str]:

@@ -56,7 +56,9 @@ def show(board: str, as_json: bool) -> None:
 
 
 @command.command(name="wheelhouse")
-@click.option("--jetpack", required=True, help="The board's JetPack, such as 6.2; `devices list` has them.")
+@click.option("--jetpack", help="The board's JetPack, such as 6.2; `devices list` has them.")
+@click.option("--python", help="For a machine that is no Jetson: its Python, such as 3.12.")
+@click.option("--machine", type=click.Choice(["x86_64", "aarch64"]), help="And what it is.")
 @click.option("--output", required=True, type=click.Path(file_okay=False, path_type=Path), help="The folder.")
 @click.option(
     "--wheel",
@@ -64,25 +66,37 @@ def show(board: str, as_json: bool) -> None:
     help="A vad-edge wheel; this version's from the package index by default.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
-def wheelhouse(jetpack: str, output: Path, wheel: Path | None, as_json: bool) -> None:
-    """Fetch the packages a board installs without a network, for its Python and aarch64.
+def wheelhouse(
+    jetpack: str | None,
+    python: str | None,
+    machine: str | None,
+    output: Path,
+    wheel: Path | None,
+    as_json: bool,
+) -> None:
+    """Fetch the packages a board installs without a network, for its Python and processor.
 
     \b
     vad-edge devices wheelhouse --jetpack 6.2 --output wheels
+    vad-edge devices wheelhouse --python 3.12 --machine x86_64 --output wheels
     vad-edge devices wheelhouse --jetpack 7.2 --output wheels --wheel dist/vad_edge-0.1.0-py3-none-any.whl
     """
     from vad_edge import __version__
+    from vad_edge.errors import ConfigError
 
     fetching = importlib.import_module("vad_edge_devices.wheelhouse")
     registry = importlib.import_module("vad_edge_devices.registry").registry()
-    target = fetching.target_of(registry.line(jetpack))
+    if (jetpack is None) == (python is None) or (python is None) != (machine is None):
+        raise ConfigError("which machine is meant?", fix="give --jetpack, or --python and --machine")
+    target = fetching.target_of(registry.line(jetpack)) if jetpack else fetching.other(python, machine)
     names = fetching.download(target, output, wheel or f"vad-edge=={__version__}")
     if as_json:
         click.echo(json.dumps({"folder": str(output), "python": target.python, "wheels": names}))
     else:
         size = sum((output / name).stat().st_size for name in names)
         click.echo(
-            f"{output}: {len(names)} wheels, {size / 1e6:.0f} MB, for Python {target.python} on aarch64"
+            f"{output}: {len(names)} wheels, {size / 1e6:.0f} MB,"
+            f" for Python {target.python} on {target.machine}"
         )
 
 
