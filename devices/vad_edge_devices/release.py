@@ -39,15 +39,11 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """The files of a release by their path in its folder; the same contents have the same name.
-
-    cameras is how many the site has: the engine is compiled for so many.
-    """
+    """The files of a release by their path in its folder; the same contents have the same name."""
 
     name: str
     files: Mapping[str, Item]
     hashes: Mapping[str, str]
-    cameras: int
 
     @property
     def folder(self) -> str:
@@ -60,9 +56,9 @@ def asset(name: str) -> bytes:
     return (files("vad_edge_devices") / "assets" / name).read_bytes()
 
 
-def unit(prefix: str = PREFIX) -> bytes:
-    """The systemd unit of the service, for releases below `prefix`."""
-    return asset("vad-edge.service").replace(b"@PREFIX@", prefix.encode())
+def unit(name: str = "vad-edge.service", prefix: str = PREFIX) -> bytes:
+    """A systemd unit that comes with a release, for releases below `prefix`."""
+    return asset(name).replace(b"@PREFIX@", prefix.encode())
 
 
 def build_release(
@@ -91,26 +87,29 @@ def build_release(
                 fix="make one with `vad-edge devices wheelhouse`",
             )
     found = {f"wheelhouse/{wheel.name}": Item(wheel) for wheel in wheels}
-    cameras = 1
     if site is not None:
         config = load_site(site)
         bundle = bundle or config.bundle
-        cameras = max(1, len(config.camera))
         found["site.toml"] = Item(site)
         for path in _beside(config):
             found[_inside(path, site.parent)] = Item(path)
-        found["settings"] = Item(f"cameras={cameras}\n".encode())
+        found["settings"] = Item(f"cameras={max(1, len(config.camera))}\n".encode())
     if bundle is not None:
         read_bundle(bundle, trusted=trusted or None)
         found["model.vadb"] = Item(bundle)
     found["activate"] = Item(asset("activate"), 0o755)
-    found["vad-edge.service"] = Item(unit(prefix))
-    hashes = dict(sorted(_hashed(found)))
+    for name in ("vad-edge.service", "vad-edge-fallback.service"):
+        found[name] = Item(unit(name, prefix))
+    return named(found)
+
+
+def named(items: Mapping[str, Item]) -> Release:
+    """The release of these files: its name is made from all they contain, its record says what that was."""
+    hashes = dict(sorted(_hashed(items)))
     listing = "".join(f"{digest}  {name}\n" for name, digest in hashes.items())
     name = hashlib.sha256(listing.encode()).hexdigest()[:12]
     record = json.dumps({"name": name, "files": hashes}, indent=2) + "\n"
-    found[RECORD] = Item(record.encode())
-    return Release(name, found, hashes, cameras)
+    return Release(name, {**items, RECORD: Item(record.encode())}, hashes)
 
 
 def _beside(config: SiteConfig) -> Iterator[Path]:

@@ -13,6 +13,7 @@ from vad_edge_devices.release import PREFIX, asset, unit
 
 needs_systemd = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs systemd-analyze")
 
+SERVICES = ("vad-edge.service", "vad-edge-fallback.service")
 START = (
     f"ExecStart={PREFIX}/current/venv/bin/vad-edge run --config {PREFIX}/current/site.toml"
     f" --bundle {PREFIX}/current/model.vadb"
@@ -24,7 +25,7 @@ EXPOSURE = 2.2
 @pytest.fixture
 def board(tmp_path: Path) -> Path:
     """A root file system with the units and whatever they start."""
-    units = {"vad-edge.service": unit(), **{name: asset(name) for name in UNITS}}
+    units = {**{name: unit(name) for name in SERVICES}, **{name: asset(name) for name in UNITS}}
     for name, text in units.items():
         path = tmp_path / "etc/systemd/system" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -33,7 +34,12 @@ def board(tmp_path: Path) -> Path:
         path = tmp_path / "lib/systemd/system" / f"{target}.target"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("[Unit]\nDescription=x\n")
-    for name in (f"{PREFIX}/current/venv/bin/vad-edge", "/usr/local/lib/vad-edge/firstboot", "/bin/kill"):
+    for name in (
+        f"{PREFIX}/current/venv/bin/vad-edge",
+        f"{PREFIX}/current/activate",
+        "/usr/local/lib/vad-edge/firstboot",
+        "/bin/kill",
+    ):
         path = tmp_path / name[1:]
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("#!/bin/sh\n")
@@ -42,7 +48,7 @@ def board(tmp_path: Path) -> Path:
 
 
 @needs_systemd
-@pytest.mark.parametrize("name", ["vad-edge.service", *UNITS])
+@pytest.mark.parametrize("name", [*SERVICES, *UNITS])
 def test_systemd_understands_every_line(board: Path, name: str) -> None:
     result = subprocess.run(
         ["systemd-analyze", "verify", f"--root={board}", name], capture_output=True, text=True, check=False

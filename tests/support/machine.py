@@ -58,17 +58,25 @@ class Machine:
             (folder / ".complete").touch()
         return folder
 
-    def activate(self, folder: Path, **more: str) -> subprocess.CompletedProcess[str]:
-        environment = {
+    def environment(self) -> dict[str, str]:
+        """What a program on the board finds set."""
+        return {
             "VAD_EDGE_ROOT": str(self.root),
             "VAD_EDGE_PYTHON": sys.executable,
             "VAD_EDGE_WAIT_S": "1",
             "PREFIX": str(self.prefix),
             "PATH": f"{self.root / 'bin'}:/usr/sbin:/usr/bin:/sbin:/bin",
-            **more,
         }
+
+    def activate(
+        self, folder: Path, *, arguments: tuple[str, ...] = (), **more: str
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [str(folder / "activate")], env=environment, capture_output=True, text=True, check=False
+            [str(folder / "activate"), *arguments],
+            env={**self.environment(), **more},
+            capture_output=True,
+            text=True,
+            check=False,
         )
 
     def link(self, name: str) -> str:

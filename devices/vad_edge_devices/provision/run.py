@@ -33,10 +33,14 @@ _INSTALL_KEY: Final = (
 
 # Removes releases that neither run nor are the way back. Called as: sh -s PREFIX.
 _TIDY: Final = r"""
-cd "$1/releases" || exit 0
+cd -P "$1/releases" || exit 0
 for folder in *; do
-  [ "releases/$folder" = "$(readlink ../current)" ] || [ "releases/$folder" = "$(readlink ../previous)" ] ||
-    rm -rf -- "$folder"
+  for kept in "$(readlink ../current)" "$(readlink ../previous)"; do
+    # An update shares the packages of the release it came from.
+    packages=$(readlink -f "../$kept/venv")
+    [ "releases/$folder" != "$kept" ] && [ "$PWD/$folder/venv" != "$packages" ] || continue 2
+  done
+  rm -rf -- "$folder"
 done
 """
 

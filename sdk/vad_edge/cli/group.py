@@ -28,6 +28,7 @@ COMMANDS = {
     "devices": "devices",
     "flash": "flash",
     "provision": "provision",
+    "update": "update",
     "scene": "scene",
     "doctor": "doctor",
     "completion": "completion",

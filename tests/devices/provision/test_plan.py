@@ -14,9 +14,7 @@ from vad_edge_devices.release import Item, Release
 ORIN = BoardState(
     "Linux", "aarch64", "3.10", 35, "36.4.3", "p3767", "0005", rights="sudo", free_bytes=10**10, files={}
 )
-RELEASE = Release(
-    "abc", {"site.toml": Item(b"a = 1\n"), "wheelhouse/x-1-py3-none-any.whl": Item(b"x")}, {}, 1
-)
+RELEASE = Release("abc", {"site.toml": Item(b"a = 1\n"), "wheelhouse/x-1-py3-none-any.whl": Item(b"x")}, {})
 
 
 @pytest.mark.parametrize(
