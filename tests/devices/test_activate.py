@@ -48,7 +48,8 @@ def test_the_first_release_is_installed_and_runs(
     assert f"ExecStart={machine.prefix}/current/venv/bin/vad-edge run" in unit
     wanted = ["daemon-reload", "--quiet enable vad-edge.service"]
     assert machine.systemctl[:2] == wanted
-    assert "restart --no-block vad-edge.service" in machine.systemctl
+    calls = machine.systemctl
+    assert calls.index("stop vad-edge.service") < calls.index("start --no-block vad-edge.service")
     said = subprocess.run(
         [str(machine.prefix / "current/venv/bin/vad-edge"), "hello"],
         capture_output=True,

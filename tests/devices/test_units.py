@@ -39,6 +39,7 @@ def board(tmp_path: Path) -> Path:
         f"{PREFIX}/current/activate",
         "/usr/local/lib/vad-edge/firstboot",
         "/bin/kill",
+        "/bin/rm",
     ):
         path = tmp_path / name[1:]
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -82,6 +83,8 @@ def test_the_service_is_as_closed_as_the_docs_say(board: Path) -> None:
         "SupplementaryGroups=video",
         "User=vad-edge",
         "MemoryMax=75%",
+        "OnFailure=vad-edge-fallback.service",
+        f"ExecStartPost=+-/bin/rm -f {PREFIX}/trial",
         START,
     ],
 )
