@@ -35,10 +35,14 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class ProvisionPlan:
-    """The steps, the files to send, the keys to install, and what changes for people to read."""
+    """The steps, the files to send, the keys to install, and what changes for people to read.
+
+    link are files that the release that runs has too: they need not be sent.
+    """
 
     steps: tuple[Step, ...]
     send: tuple[str, ...]
+    link: tuple[str, ...]
     trust: tuple[Path, ...]
     diff: tuple[str, ...]
 
@@ -93,22 +97,31 @@ def _wheel_fits(name: str, state: BoardState) -> Verdict:
 
 def plan_provision(state: BoardState, release: Release, trust: tuple[Path, ...]) -> ProvisionPlan:
     """What makes the board run `release`; on a board that does there is nothing needed."""
-    there = state.files or {}
-    send = tuple(
+    there, runs_now = state.files or {}, _recorded(state.record)
+    missing = [
         name
         for name, item in release.files.items()
         if there.get(name) != release.hashes.get(name, hashlib.sha256(item.read()).hexdigest())
+    ]
+    link = tuple(
+        name
+        for name in missing
+        if name.startswith("wheelhouse/") and runs_now.get(name) == release.hashes.get(name, "")
     )
+    send = tuple(name for name in missing if name not in link)
     size = sum(release.files[name].size for name in send)
     keys = tuple(key for key in trust if hashlib.sha256(key.read_bytes()).hexdigest() not in state.trust)
     runs = state.current == release.folder and state.complete
     steps = (
+        Step("link", bool(link), f"{len(link)} files the release that runs has too"),
         Step("send", bool(send), f"{len(send)} of {len(release.files)} files, {size / 1e6:.1f} MB"),
         Step("trust", bool(keys), f"{len(keys)} keys that bundles must be signed by"),
         Step("install", not state.complete, "the packages, in a folder of their own"),
-        Step("activate", not runs or bool(send), f"release {release.name}; now: {state.current or 'none'}"),
+        Step(
+            "activate", not runs or bool(missing), f"release {release.name}; now: {state.current or 'none'}"
+        ),
     )
-    return ProvisionPlan(steps, send, keys, tuple(_diff(state, release)))
+    return ProvisionPlan(steps, send, link, keys, tuple(_diff(state, release)))
 
 
 def _diff(state: BoardState, release: Release) -> Iterator[str]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import IO, Final
 
 from vad_edge.errors import DeviceError
-from vad_edge_devices.provision.plan import ProvisionPlan
+from vad_edge_devices.provision.plan import ProvisionPlan, plan_provision
 from vad_edge_devices.provision.probe import SCRIPT, BoardState, read_state
 from vad_edge_devices.provision.ssh import Ssh
 from vad_edge_devices.release import Release
@@ -29,6 +30,11 @@ _ENDINGS: Final = {
 _INSTALL_KEY: Final = (
     'folder=${VAD_EDGE_ROOT:-}/etc/vad-edge/trust && mkdir -p "$folder"'
     ' && cat >"$folder/$1.new" && mv "$folder/$1.new" "$folder/$1"'
+)
+
+_LINK: Final = (
+    'while IFS= read -r name; do mkdir -p "$(dirname "$2/$name")" && ln -f "$1/$name" "$2/$name"; done;'
+    " exit 0"
 )
 
 # Removes releases that neither run nor are the way back. Called as: sh -s PREFIX.
@@ -61,9 +67,17 @@ def provision(
     `say` gets what the board says. Raises DeviceError, which says what runs on the board now.
     """
     folder = f"{prefix}/{release.folder}"
-    if plan.send:
+    send = plan.send
+    if plan.link:
+        names = "".join(f"{name}\n" for name in plan.link).encode()
+        words = ["sh", "-c", _LINK, "sh", f"{prefix}/current", folder]
+        _as_root(ssh, state, words, "files cannot be linked", names)
+        # What was linked is looked at again: a file that is not what it should be is sent after all.
+        now = replace(look(ssh, prefix, release.folder), record=b"")
+        send = plan_provision(now, release, ()).send
+    if send:
         _as_root(ssh, state, ["mkdir", "-p", folder], "the folder cannot be made")
-        _send(ssh, state, plan, release, folder, report)
+        _send(ssh, state, send, release, folder, report)
     for key in plan.trust:
         words = ["sh", "-c", _INSTALL_KEY, "sh", key.name]
         _as_root(ssh, state, words, "the key cannot be installed", key.read_bytes())
@@ -90,14 +104,14 @@ def activate(ssh: Ssh, state: BoardState, script: str, say: Say) -> None:
 
 
 def _send(
-    ssh: Ssh, state: BoardState, plan: ProvisionPlan, release: Release, folder: str, report: Report
+    ssh: Ssh, state: BoardState, send: Sequence[str], release: Release, folder: str, report: Report
 ) -> None:
-    total = sum(release.files[name].size for name in plan.send)
+    total = sum(release.files[name].size for name in send)
 
     def feed(pipe: IO[bytes]) -> None:
         sent = 0
         with tarfile.open(fileobj=pipe, mode="w|") as archive:
-            for name in plan.send:
+            for name in send:
                 item = release.files[name]
                 info = tarfile.TarInfo(name)
                 info.size, info.mode = item.size, item.mode

@@ -66,7 +66,7 @@ def test_a_board_is_looked_at_planned_changed_and_then_left_alone(board: Board, 
     dry = provision("--dry-run", "--json")
     assert dry.exit_code == 0, dry.output
     plan = json.loads(dry.stdout)
-    assert [step["needed"] for step in plan["steps"]] == [True, False, True, True]
+    assert [step["needed"] for step in plan["steps"]] == [False, True, False, True, True]
     assert "+source = 0" in plan["diff"]
     assert not board.machine.prefix.exists()
 
@@ -85,7 +85,7 @@ def test_a_board_is_looked_at_planned_changed_and_then_left_alone(board: Board, 
     calls = len(board.machine.systemctl)
     again = provision("--yes", "--json")
     assert again.exit_code == 0
-    assert [step["needed"] for step in json.loads(again.stdout)["steps"]] == [False] * 4
+    assert [step["needed"] for step in json.loads(again.stdout)["steps"]] == [False] * 5
     assert json.loads(again.stdout)["diff"] == []
     assert board.machine.link("current") == current
     assert len(board.machine.systemctl) == calls
@@ -151,6 +151,24 @@ def test_rollback_is_one_command(board: Board, provision: Provision, wheels: Pat
     back = provision("--rollback")
     assert back.exit_code == 0, back.output
     assert board.machine.link("current") == old
+
+
+def test_what_the_board_has_already_is_not_sent_again_and_damage_is_mended(
+    board: Board, provision: Provision, wheels: Path, site: Path
+) -> None:
+    old = board.machine.prefix / shortcut(board, wheels, site)
+    provision("--yes")
+    (damaged,) = (old / "wheelhouse").glob("vad_edge-*")
+    damaged.write_bytes(b"half")
+    site.write_text(site.read_text() + "fps = 10\n")
+    new = board.machine.prefix / shortcut(board, wheels, site)
+    (new / ".complete").unlink()
+    result = provision("--yes")
+    assert result.exit_code == 0, result.output
+    assert "do   link: 2 files the release that runs has too" in result.output
+    pip = next((new / "wheelhouse").glob("pip-*"))
+    assert pip.stat().st_nlink == 2
+    assert (new / "wheelhouse" / damaged.name).read_bytes() == (wheels / damaged.name).read_bytes()
 
 
 def test_without_a_release_before_there_is_no_way_back(provision: Provision) -> None:
