@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # constraints.txt pins the CPU build of torch: without it pip would fetch several GB of CUDA packages.
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo test lint types unit bench mosquitto clean
+.PHONY: help demo test lint types unit bench mosquitto sshd clean
 
 help:
 	@echo "make demo             the main job on a shipped synthetic clip, everything embedded; leaves out/demo"
@@ -41,7 +41,7 @@ lint: $(VENV)/.dev
 types: $(VENV)/.dev
 	$(BIN)/mypy
 
-unit: $(VENV)/.dev mosquitto
+unit: $(VENV)/.dev mosquitto sshd
 	$(BIN)/python -m pytest
 
 bench: $(VENV)/.dev
@@ -53,6 +53,10 @@ bench-%: $(VENV)/.dev
 # A real broker is part of the tests; where it cannot be installed they say so and skip (in CI they fail).
 mosquitto:
 	@command -v mosquitto >/dev/null || test -x /usr/sbin/mosquitto || sh tests/install_mosquitto.sh
+
+# And so is a real SSH server, on a loopback port of its own.
+sshd:
+	@command -v sshd >/dev/null || test -x /usr/sbin/sshd || sh tests/install_sshd.sh
 
 clean:
 	rm -rf out build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,1 +1,8 @@
-pytest_plugins = ["tests.support.mosquitto", "tests.support.tiny_bundle"]
+pytest_plugins = [
+    "tests.support.l4t",
+    "tests.support.mosquitto",
+    "tests.support.service_manager",
+    "tests.support.sshd",
+    "tests.support.tiny_bundle",
+    "tests.support.wheels",
+]

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from vad_edge.bundle.atomic import write_atomically
 from vad_edge.bundle.container import MAX_BYTES, ContainerError, pack_members, unpack_members
+from vad_edge.bundle.keys import trusted_keys
 from vad_edge.bundle.manifest import SCHEMA_VERSION, Graph, Manifest, Precision
 from vad_edge.bundle.signature import SIGNATURE, sign, signature_holds
 from vad_edge.errors import BundleError
@@ -141,12 +142,24 @@ def write_bundle(
         ) from error
 
 
-def read_bundle(path: Path, *, trusted: Sequence[Ed25519PublicKey] = ()) -> Bundle:
-    """Read and verify a bundle; with `trusted` keys, one of them must have signed it.
+def sign_bundle(source: Path, target: Path, key: Ed25519PrivateKey) -> None:
+    """Write the bundle at `source` to `target`, signed; a signature it has is replaced.
+
+    Raises BundleError where it is no whole bundle, or cannot be written.
+    """
+    bundle = read_bundle(source, trusted=())
+    write_bundle(target, bundle.manifest, bundle._members, signing_key=key)
+
+
+def read_bundle(path: Path, *, trusted: Sequence[Ed25519PublicKey] | None = None) -> Bundle:
+    """Read and verify a bundle; where there are `trusted` keys, one of them must have signed it.
+
+    Without any given, the keys this machine trusts count, if it has any.
 
     Raises BundleError, before anything is loaded, for a file that is not a whole and untouched bundle
     this version knows.
     """
+    trusted = trusted_keys() if trusted is None else trusted
     data = _read(path)
     try:
         contents = unpack_members(data)

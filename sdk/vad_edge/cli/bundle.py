@@ -13,7 +13,7 @@ _SHOWN = ("trial_auc_drop", "trial_score_correlation", "micro_online")
 
 @click.group(name="bundle")
 def command() -> None:
-    """Look into bundles."""
+    """Look into bundles, and sign them."""
 
 
 @command.command(name="show")
@@ -55,6 +55,66 @@ def show(bundle: Path, as_json: bool) -> None:
         if value:
             table.add_row(key, str(value))
     Console().print(table)
+
+
+@command.command(name="keygen")
+@click.argument("key", type=click.Path(dir_okay=False, path_type=Path))
+def keygen(key: Path) -> None:
+    """Make a signing key; its public half lies beside it as .pub, for boards to trust.
+
+    \b
+    vad-edge bundle keygen site.key
+    """
+    from vad_edge.bundle.keys import make_key
+
+    public = make_key(key)
+    click.echo(f"{key}: keep it secret, and off the boards")
+    click.echo(f"{public}: what boards are to trust; see `vad-edge provision --trust`")
+
+
+@command.command(name="sign")
+@click.argument("bundle", type=click.Path(path_type=Path))
+@click.option("--key", required=True, type=click.Path(path_type=Path), help="The signing key.")
+@click.option("--output", type=click.Path(path_type=Path), help="Written in place by default.")
+def sign(bundle: Path, key: Path, output: Path | None) -> None:
+    """Sign a bundle, so that boards that trust the key take it.
+
+    \b
+    vad-edge bundle sign my.vadb --key site.key
+    """
+    from vad_edge.bundle.archive import sign_bundle
+    from vad_edge.bundle.keys import read_private_key
+
+    sign_bundle(bundle, output or bundle, read_private_key(key))
+    click.echo(f"{output or bundle}: signed")
+
+
+@command.command(name="verify")
+@click.argument("bundle", type=click.Path(path_type=Path))
+@click.option(
+    "--key",
+    "keys",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Public key; this machine's by default.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+def verify(bundle: Path, keys: tuple[Path, ...], as_json: bool) -> None:
+    """Check that a bundle is whole and, where there are keys, that one of them signed it; exit code 2 if not.
+
+    \b
+    vad-edge bundle verify my.vadb --key site.pub
+    """
+    from vad_edge.bundle.archive import read_bundle
+    from vad_edge.bundle.keys import read_public_key, trusted_keys
+
+    trusted = tuple(read_public_key(key) for key in keys) or trusted_keys()
+    found = read_bundle(bundle, trusted=trusted)
+    if as_json:
+        click.echo(json.dumps({"path": str(bundle), "sha256": found.sha256, "signed": found.signed}))
+    else:
+        by = "signed by a trusted key" if found.signed else "whole; no key was given to check its signature"
+        click.echo(f"{bundle}: {by}")
 
 
 def _graph_line(graph: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""How a run ends: on a signal, and with which exit code."""
+"""How a run ends: on a signal, for good or to begin anew, and with which exit code."""
 
 from __future__ import annotations
 
@@ -47,6 +47,38 @@ def exit_on_signals() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+class Hangup:
+    """What SIGHUP asks for: end the run, read the configuration anew and begin again."""
+
+    def __init__(self, stop: threading.Event) -> None:
+        self._stop = stop
+        self._asked = False
+
+    def ask(self, number: int, frame: FrameType | None) -> None:
+        """Note the signal and end the run; a stop that was asked for before stays one."""
+        self._asked = not self._stop.is_set()
+        self._stop.set()
+
+    def take(self) -> bool:
+        """Whether the run that just ended is to begin again."""
+        if not self._asked:
+            return False
+        self._asked = False
+        self._stop.clear()
+        return True
+
+
+@contextmanager
+def again_on_hangup(stop: threading.Event) -> Iterator[Hangup]:
+    """What SIGHUP asked for, while `stop` ends the runs."""
+    hangup = Hangup(stop)
+    before = signal.signal(signal.SIGHUP, hangup.ask)
+    try:
+        yield hangup
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def exit_after(summary: RunSummary) -> None:

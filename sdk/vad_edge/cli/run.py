@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,36 +72,57 @@ def command(
 
     Ends with the recording, after --duration, or on Ctrl-C or SIGTERM, always cleanly and with exit code 0;
     1 when a source failed or was truncated, 2 when something given was wrong. A second Ctrl-C ends at once.
+    SIGHUP reads the site file and the bundle anew; where one of them is wrong the run goes on as it was.
     """
     from vad_edge.bundle.archive import read_bundle
-    from vad_edge.cli.ending import exit_after, stop_on_signals
+    from vad_edge.cli.ending import again_on_hangup, exit_after, stop_on_signals
     from vad_edge.cli.site_options import site_from_options
     from vad_edge.cli.watching import terminal_observer
+    from vad_edge.errors import VadEdgeError
+    from vad_edge.health.notify import ServiceManager
     from vad_edge.report.events_log import EventLines
     from vad_edge.report.moment import RunObserver
     from vad_edge.report.outputs import output_observers
     from vad_edge.runtime.loop import run
     from vad_edge.runtime.settings import RunSettings
 
-    site = site_from_options(config=config, camera=camera, source=source, bundle=bundle, broker=broker)
-    opened = read_bundle(site.bundle) if site.bundle is not None and site.camera else None
-    observers: list[RunObserver] = [terminal_observer(log_level)]
-    if as_json:
-        observers.append(EventLines(sys.stdout))
-    if output is not None and opened is not None:
-        observers += output_observers(output, site, opened, fps=opened.manifest.clock.fps)
-    settings = RunSettings(
-        site=site,
-        bundle=opened,
-        output=output,
-        duration_s=duration,
-        engine=engine,
-        precision=precision,
-        threads=threads,
-        replay_wait_s=replay_wait,
-    )
-    with stop_on_signals() as stop:
-        summary = run(settings, observers, stop)
+    def read_settings() -> RunSettings:
+        site = site_from_options(config=config, camera=camera, source=source, bundle=bundle, broker=broker)
+        return RunSettings(
+            site=site,
+            bundle=read_bundle(site.bundle) if site.bundle is not None and site.camera else None,
+            output=output,
+            duration_s=duration,
+            engine=engine,
+            precision=precision,
+            threads=threads,
+            replay_wait_s=replay_wait,
+        )
+
+    def watchers(settings: RunSettings) -> list[RunObserver]:
+        observers: list[RunObserver] = [terminal_observer(log_level)]
+        if as_json:
+            observers.append(EventLines(sys.stdout))
+        if output is not None and settings.bundle is not None:
+            fps = settings.bundle.manifest.clock.fps
+            observers += output_observers(output, settings.site, settings.bundle, fps=fps)
+        return observers
+
+    settings = read_settings()
+    with (
+        closing(ServiceManager.from_environment()) as manager,
+        stop_on_signals() as stop,
+        again_on_hangup(stop) as hangup,
+    ):
+        summary = run(settings, watchers(settings), stop, manager)
+        while hangup.take():
+            manager.reloading()
+            try:
+                settings = read_settings()
+            except VadEdgeError as error:
+                logging.getLogger(__name__).error("going on as before: %s", error)
+            summary = run(settings, watchers(settings), stop, manager)
+        manager.stopping()
     if output is not None:
         (output / "summary.json").write_text(json.dumps(summary.to_dict(), indent=2) + "\n", encoding="utf-8")
     exit_after(summary)

@@ -41,7 +41,7 @@ def run_demo(output: Path, observers: Sequence[RunObserver], stop: threading.Eve
     without the extra ``broker``.
     """
     truth = read_incidents(FILES / "events.csv")
-    bundle = read_bundle(FILES / "scene.vadb")
+    bundle = read_bundle(FILES / "scene.vadb", trusted=())
     kept = _KeptEvents()
     with EmbeddedBroker() as broker:
         address = BrokerConfig(url=broker.url)

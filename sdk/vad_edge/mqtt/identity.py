@@ -12,6 +12,8 @@ from vad_edge.errors import ConfigError
 from vad_edge.mqtt.address import BrokerAddress
 
 PASSWORD_VARIABLE = "VAD_EDGE_MQTT_PASSWORD"  # noqa: S105
+CLIENT_ID_VARIABLE = "VAD_EDGE_CLIENT_ID"
+"""A board's own client id, made from its serial number on its first boot."""
 
 _PROCESS_SUFFIX = secrets.token_hex(4)
 
@@ -20,10 +22,11 @@ def client_id(broker: BrokerConfig, site: str, role: str) -> str:
     """A client id no other connection uses; role is the camera's name or what else the connection does.
 
     Two connections with one id throw each other out, so the random part differs between processes and
-    stays within one. A configured id replaces it and must then be unique for this process.
+    stays within one. A configured id, or a board's own, replaces it and must then be unique for this process.
     """
-    if broker.client_id is not None:
-        return f"{broker.client_id}-{role}"
+    own = broker.client_id or os.environ.get(CLIENT_ID_VARIABLE)
+    if own:
+        return f"{own}-{role}"
     return f"vad-edge-{site}-{role}-{_PROCESS_SUFFIX}"
 
 

@@ -13,12 +13,14 @@ import numpy as np
 
 from vad_edge.clock import MediaClock
 from vad_edge.events.event import Event
+from vad_edge.health.notify import ServiceManager
 from vad_edge.pipeline import STAGES, ScoredFrame
 from vad_edge.report.moment import Moment, RunObserver
 from vad_edge.runtime.assemble import Assembly, assemble
 from vad_edge.runtime.audience import Audience
 from vad_edge.runtime.collect import POLL_S, Picked, collect_live, collect_recorded
 from vad_edge.runtime.desk import EventDesk
+from vad_edge.runtime.heartbeat import Heartbeat
 from vad_edge.runtime.settings import RunSettings, RunSummary
 from vad_edge.runtime.station import Station
 from vad_edge.runtime.watch import HealthWatch
@@ -32,9 +34,12 @@ LATENCIES_KEPT = 100_000
 
 
 def run(
-    settings: RunSettings, observers: Sequence[RunObserver] = (), stop: threading.Event | None = None
+    settings: RunSettings,
+    observers: Sequence[RunObserver] = (),
+    stop: threading.Event | None = None,
+    manager: ServiceManager | None = None,
 ) -> RunSummary:
-    """Watch until the sources end, the duration is over or `stop` is set.
+    """Watch until the sources end, the duration is over or `stop` is set; `manager` hears of every turn.
 
     Recordings run as fast as they can, on media time. Events are in the store before an observer or a broker
     sees them. Ends cleanly whatever ends it: store closed, state published, observers closed.
@@ -45,17 +50,24 @@ def run(
     with ExitStack() as stack:
         stack.callback(audience.close)
         parts = assemble(settings, stack)
-        return _Run(settings, parts, audience, stop or threading.Event()).to_the_end()
+        heartbeat = Heartbeat(manager or ServiceManager(), parts.stations)
+        return _Run(settings, parts, audience, stop or threading.Event(), heartbeat).to_the_end()
 
 
 class _Run:
     def __init__(
-        self, settings: RunSettings, parts: Assembly, audience: Audience, stop: threading.Event
+        self,
+        settings: RunSettings,
+        parts: Assembly,
+        audience: Audience,
+        stop: threading.Event,
+        heartbeat: Heartbeat,
     ) -> None:
         self._settings = settings
         self._parts = parts
         self._audience = audience
         self._stop = stop
+        self._heartbeat = heartbeat
         self._watch = HealthWatch(parts, settings.bundle)
         self._weights = {sensor.name: sensor.weight for sensor in settings.site.sensor}
         self._seconds = dict.fromkeys(("wait", "fuse", "observe"), 0.0)
@@ -126,6 +138,7 @@ class _Run:
             self._audience.on_event(event)
         for condition in self._watch.look(self._parts.clock.now()):
             self._audience.on_health(condition)
+        self._heartbeat.turn(scored)
 
     def _collect(self) -> list[Picked]:
         stations = self._parts.stations

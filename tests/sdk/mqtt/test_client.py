@@ -179,6 +179,12 @@ def test_client_ids_differ_by_camera_and_keep_a_configured_name() -> None:
     assert client_id(BrokerConfig(client_id="gate"), "home", "front") == "gate-front"
 
 
+def test_a_board_s_own_client_id_is_used_unless_the_site_names_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VAD_EDGE_CLIENT_ID", "vad-edge-1421623012345")
+    assert client_id(BrokerConfig(), "home", "front") == "vad-edge-1421623012345-front"
+    assert client_id(BrokerConfig(client_id="gate"), "home", "front") == "gate-front"
+
+
 class _old_broker:  # noqa: N801
     """Accepts MQTT 3.1.1 and answers an MQTT 5 CONNECT with the given bytes; None hangs up."""
 

@@ -1,0 +1,1 @@
+"""Writing a board with NVIDIA's own tools: plan, preflight, staging, running."""

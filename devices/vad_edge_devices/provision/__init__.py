@@ -1,0 +1,1 @@
+"""Bringing a release to a board that already runs, over SSH: look, plan, do."""
