@@ -16,6 +16,7 @@ def site_from_options(
     source: str | None = None,
     bundle: Path | None = None,
     broker: str | None = None,
+    broker_password_file: Path | None = None,
 ) -> SiteConfig:
     """The site file with what the options say instead.
 
@@ -39,9 +40,14 @@ def site_from_options(
             "no model is given",
             fix="give --bundle NAME.vadb; `vad-edge export` makes one, `vad-edge demo` has one",
         )
-    if broker is not None:
-        site = site.model_copy(update={"broker": site.broker.model_copy(update={"url": broker})})
-    return site
+    return with_broker(site, broker, broker_password_file)
+
+
+def with_broker(site: SiteConfig, url: str | None, password_file: Path | None) -> SiteConfig:
+    """The site with another broker, and another file for its password, where they are given."""
+    given = {"url": url, "password_file": password_file}
+    changes = {key: value for key, value in given.items() if value is not None}
+    return site.model_copy(update={"broker": site.broker.model_copy(update=changes)})
 
 
 def _with_source(site: SiteConfig, source: str | int, config: Path | None) -> SiteConfig:

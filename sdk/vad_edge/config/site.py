@@ -105,17 +105,34 @@ class SensorConfig(_Table):
 
 
 class BrokerConfig(_Table):
-    """The MQTT broker.
+    """The MQTT broker, and what is said there.
 
     url is ``mqtt://host[:port]``, ``mqtts://host[:port]``, ``embedded`` (in this process, loopback) or
-    ``none``. Credentials never stand here: password_file names a file, or VAD_EDGE_MQTT_PASSWORD holds it.
+    ``none``. The password lies in password_file or in VAD_EDGE_MQTT_PASSWORD. certificate_file and key_file
+    are this device's own, for brokers that ask for them. An event older than fresh_s when it can be sent
+    goes to the topic of the late ones, at most replay_per_s a second. commands lets the broker's users arm,
+    disarm and acknowledge; snapshots sends a picture with every event; discovery tells Home Assistant.
     """
 
     url: str = "none"
     username: str | None = None
     password_file: Path | None = None
     ca_file: Path | None = None
+    certificate_file: Path | None = None
+    key_file: Path | None = None
     client_id: Name | None = None
+    fresh_s: float = Field(default=300.0, gt=0, le=86400)
+    replay_per_s: float = Field(default=2500.0, gt=0)
+    commands: bool = True
+    snapshots: bool = False
+    discovery: bool = True
+    discovery_prefix: Name = "homeassistant"
+
+    @model_validator(mode="after")
+    def _a_key_has_a_certificate(self) -> Self:
+        if self.key_file is not None and self.certificate_file is None:
+            raise ValueError("key_file is given without certificate_file")
+        return self
 
 
 class SiteConfig(_Table):

@@ -92,13 +92,30 @@ class EventStore:
             )
             return list(islice(_readable(rows), limit))
 
-    def mark_delivered(self, event_id: str) -> None:
-        """Note that the broker acknowledged the event, now; the first time counts."""
+    def newest_pending(self, camera: str, limit: int) -> list[Event]:
+        """The `limit` newest of what is pending for `camera`, oldest first."""
         with self._guarded() as connection:
-            connection.execute(
-                "UPDATE events SET delivered_at = ? WHERE id = ? AND delivered_at IS NULL",
-                (datetime.now(timezone.utc).isoformat(), event_id),
+            rows = connection.execute(
+                "SELECT id, body FROM events WHERE camera = ? AND delivered_at IS NULL"
+                " ORDER BY seq DESC LIMIT ?",
+                (camera, limit),
             )
+            return list(_readable(rows))[::-1]
+
+    def mark_delivered(self, *event_ids: str) -> None:
+        """Note that the broker acknowledged the events, now, all in one write; the first time counts."""
+        now = datetime.now(timezone.utc).isoformat()
+        with self._guarded() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                connection.executemany(
+                    "UPDATE events SET delivered_at = ? WHERE id = ? AND delivered_at IS NULL",
+                    [(now, event_id) for event_id in event_ids],
+                )
+            except BaseException:
+                connection.execute("ROLLBACK")
+                raise
+            connection.execute("COMMIT")
 
     def events(self) -> list[Event]:
         """All events, oldest first."""

@@ -3,60 +3,55 @@
 from __future__ import annotations
 
 import json
-import logging
 import threading
 import time
+from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import Any
 
+from vad_edge.clock import utc_now
 from vad_edge.config.site import BrokerConfig
-from vad_edge.errors import StoreError
-from vad_edge.events.event import Event, to_cloudevent
 from vad_edge.events.store import EventStore
 from vad_edge.fusion.level import Level
 from vad_edge.health.board import HealthSnapshot
 from vad_edge.mqtt.client import MqttClient, Will
-from vad_edge.mqtt.handle import PublishHandle
 from vad_edge.mqtt.identity import client_id
+from vad_edge.mqtt.label import JSON
+from vad_edge.mqtt.outbox import Outbox
 from vad_edge.mqtt.topics import CameraTopics
-
-_log = logging.getLogger(__name__)
 
 ONLINE, STOPPED, OFFLINE = b"online", b"stopped", b"offline"
 
-_BATCH = 64
 _IDLE_S = 0.5
-_ACKNOWLEDGE_S = 0.25
-_REFUSED_PAUSE_S = 5.0
 _FLUSH_S = 2.0
+_JOIN_S = 1.0
 
 
 class CameraPublisher:
     """Publishes what one camera has to say, over a connection of its own so that it has its own will.
 
-    No method waits for the broker: a thread pumps the outbox, in the order of the store, and marks an event
-    as delivered when the broker has acknowledged it. What the broker misses while it is away stays in the
-    store (events) or is said again when it is back (availability, state, health).
+    No method waits for the broker: a thread pumps the outbox. What the broker misses while it is away stays
+    in the store (events) or is said again when it is back (availability, state, health).
     """
 
     def __init__(
-        self, client: MqttClient, topics: CameraTopics, store: EventStore, *, risk_interval_s: float = 0.5
+        self, client: MqttClient, topics: CameraTopics, outbox: Outbox, *, risk_interval_s: float = 0.5
     ) -> None:
         self.client = client
         self.topics = topics
-        self._store = store
+        self._outbox = outbox
         self._risk_interval_s = risk_interval_s
         self._risk: float | None = None
         self._risk_due_s = 0.0
-        self._in_flight: dict[str, PublishHandle] = {}
-        self._paused_until_s = 0.0
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._pump, name=f"mqtt-{topics.camera}", daemon=True)
+        client.on_message = self._message
 
     def start(self) -> None:
         """Begin to connect and to publish; says ``online`` on every connect."""
         self.client.set_retained(self.topics.availability, ONLINE)
+        self.client.subscribe(self.topics.availability)
         self.client.on_connected(self._wake.set)
         self.client.start()
         self._thread.start()
@@ -83,11 +78,11 @@ class CameraPublisher:
             "armed": True,
             "time": _stamp(time),
         }
-        self.client.set_retained(self.topics.state, _json(state))
+        self.client.set_retained(self.topics.state, _json(state), JSON)
 
     def publish_health(self, snapshot: HealthSnapshot) -> None:
         """Publish conditions and counters, retained."""
-        self.client.set_retained(self.topics.health, _json(snapshot.to_dict()))
+        self.client.set_retained(self.topics.health, _json(snapshot.to_dict()), JSON)
 
     def publish_risk(self, value: float) -> None:
         """Publish the risk as a plain number; of those that come too fast, the newest is sent."""
@@ -100,20 +95,26 @@ class CameraPublisher:
         self._stopping.set()
         self._wake.set()
         if self._thread.is_alive():
-            self._thread.join(_FLUSH_S + 2 * _ACKNOWLEDGE_S)
+            self._thread.join(_FLUSH_S + _JOIN_S)
         self.client.stop([(self.topics.availability, STOPPED, True)])
 
+    def _message(self, topic: str, payload: bytes) -> None:
+        if topic == self.topics.availability and payload == OFFLINE and not self._stopping.is_set():
+            # The will of a connection that died before us, which the broker has only now noticed.
+            self.client.set_retained(topic, ONLINE)
+
     def _pump(self) -> None:
+        pause_s = _IDLE_S
         while not self._stopping.is_set():
-            self._wake.wait(_IDLE_S)
+            self._wake.wait(pause_s)
             self._wake.clear()
             if time.monotonic() >= self._risk_due_s:
                 self._send_risk()
-            self._send_events()
+            pause_s = min(self._outbox.turn(), _IDLE_S)
         self._send_risk()
         deadline_s = time.monotonic() + _FLUSH_S
-        while time.monotonic() < deadline_s and self._send_events():
-            pass
+        while (left_s := deadline_s - time.monotonic()) > (pause_s := self._outbox.turn(deadline_s)):
+            time.sleep(min(pause_s, left_s))
 
     def _send_risk(self) -> None:
         risk, self._risk = self._risk, None
@@ -122,54 +123,21 @@ class CameraPublisher:
         self._risk_due_s = time.monotonic() + self._risk_interval_s
         self.client.publish(self.topics.risk, f"{risk:.4g}".encode())
 
-    def _send_events(self) -> bool:
-        """Publish and settle one batch; whether there may be more to do."""
-        if not self.client.connected or time.monotonic() < self._paused_until_s:
-            return False
-        try:
-            events = self._store.pending(self.topics.camera, _BATCH)
-            for event in events:
-                if event.id not in self._in_flight and not self._send(event):
-                    break
-            for event_id in list(self._in_flight):
-                if not self._settle(event_id):
-                    return True
-        except StoreError as error:
-            _log.error("%s; its events may be sent twice", error)
-            self._paused_until_s = time.monotonic() + _REFUSED_PAUSE_S
-            return False
-        if events:
-            self._wake.set()
-        return bool(events)
 
-    def _send(self, event: Event) -> bool:
-        handle = self.client.publish(self.topics.event, _json(to_cloudevent(event)), qos=1)
-        if not handle.lost:
-            self._in_flight[event.id] = handle
-        return not handle.lost
-
-    def _settle(self, event_id: str) -> bool:
-        handle = self._in_flight[event_id]
-        if handle.wait(_ACKNOWLEDGE_S):
-            self._store.mark_delivered(event_id)
-        elif handle.lost:
-            self._paused_until_s = time.monotonic() + _REFUSED_PAUSE_S
-        else:
-            return False
-        del self._in_flight[event_id]
-        return True
-
-
-def camera_publisher(broker: BrokerConfig, *, site: str, camera: str, store: EventStore) -> CameraPublisher:
+def camera_publisher(
+    broker: BrokerConfig, *, site: str, camera: str, store: EventStore, now: Callable[[], datetime] = utc_now
+) -> CameraPublisher:
     """The publisher of a camera with a connection whose will says ``offline``.
 
-    Raises ConfigError if the broker's table cannot be used.
+    now is the wall time of the clock that stamps its events. Raises ConfigError if the broker's table cannot
+    be used.
     """
     topics = CameraTopics(site, camera)
     client = MqttClient(
         broker, client_id=client_id(broker, site, camera), will=Will(topics.availability, OFFLINE)
     )
-    return CameraPublisher(client, topics, store)
+    outbox = Outbox(client, topics, store, now=now, fresh_s=broker.fresh_s, replay_per_s=broker.replay_per_s)
+    return CameraPublisher(client, topics, outbox)
 
 
 def _json(content: dict[str, Any]) -> bytes:

@@ -81,7 +81,7 @@ def assemble(settings: RunSettings, stack: ExitStack) -> Assembly:
     stack.callback(store.close)
     if store.quarantined is not None:
         health.raise_condition("store_damaged", "store", f"the old store lies at {store.quarantined}")
-    subscriber = _connect(site, stations, hub, store, stack)
+    subscriber = _connect(site, stations, hub, store, clock, stack)
     for station in stations:
         if station.reader is not None:
             station.reader.start()
@@ -200,7 +200,12 @@ def _calibration(
 
 
 def _connect(
-    site: SiteConfig, stations: list[Station], hub: SensorHub, store: EventStore, stack: ExitStack
+    site: SiteConfig,
+    stations: list[Station],
+    hub: SensorHub,
+    store: EventStore,
+    clock: LiveClock | MediaClock,
+    stack: ExitStack,
 ) -> SensorSubscriber | None:
     """Publishers and the sensors' subscriber; none without a broker. They connect when they are started."""
     if site.broker.url == "none":
@@ -211,6 +216,12 @@ def _connect(
         broker = broker.model_copy(update={"url": embedded.url})
         _log.info("embedded broker at %s", embedded.url)
     for station in stations:
-        station.publisher = camera_publisher(broker, site=site.site, camera=station.name, store=store)
+        station.publisher = camera_publisher(
+            broker,
+            site=site.site,
+            camera=station.name,
+            store=store,
+            now=lambda: clock.wall(clock.now()),
+        )
     client = MqttClient(broker, client_id=client_id(broker, site.site, "sensors"))
     return SensorSubscriber(client, hub, site.site)

@@ -14,6 +14,7 @@ import platformdirs
 import psutil
 
 from vad_edge.bundle.verdict import Verdict
+from vad_edge.config.site import BrokerConfig
 from vad_edge.errors import VadEdgeError
 
 State = Literal["ok", "warn", "fail"]
@@ -38,7 +39,7 @@ class Finding:
         return asdict(self)
 
 
-def examine(*, bundle: Path | None = None, broker: str | None = None) -> list[Finding]:
+def examine(*, bundle: Path | None = None, broker: BrokerConfig | None = None) -> list[Finding]:
     """Look at everything a run uses; bundle and broker only where they are given. Never raises."""
     checks: list[Callable[[], Iterator[Finding]]] = [_machine, _opencv, _gstreamer, _cameras, _engines, _room]
     if bundle is not None:
@@ -152,13 +153,11 @@ def _accelerator(name: str, verdict: Verdict) -> Finding:
     return Finding(name, "warn", f"it cannot run the bundle: {verdict.reason}", verdict.fix)
 
 
-def _broker(url: str) -> Iterator[Finding]:
-    from vad_edge.config.site import BrokerConfig
+def _broker(broker: BrokerConfig) -> Iterator[Finding]:
     from vad_edge.mqtt.client import MqttClient
     from vad_edge.mqtt.identity import client_id
 
     try:
-        broker = BrokerConfig(url=url)
         client = MqttClient(broker, client_id=client_id(broker, "doctor", "check"))
     except VadEdgeError as error:
         yield Finding("broker", "fail", str(error))
@@ -166,9 +165,10 @@ def _broker(url: str) -> Iterator[Finding]:
     client.start()
     try:
         if client.wait_connected(BROKER_WAIT_S):
-            yield Finding("broker", "ok", f"{url} answers")
+            yield Finding("broker", "ok", f"{client.address} answers")
+        elif client.problem is not None:
+            yield Finding("broker", "fail", client.problem.text, client.problem.fix)
         else:
-            why = client.last_error or f"no answer within {BROKER_WAIT_S:.0f} s"
-            yield Finding("broker", "fail", why, "check address, port and credentials")
+            yield Finding("broker", "fail", f"no answer within {BROKER_WAIT_S:.0f} s", "check host and port")
     finally:
         client.stop()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.mosquitto import wait_until
+from tests.support.proxy import Proxy
 
 from vad_edge.config.site import BrokerConfig
 from vad_edge.events.event import Event
@@ -39,15 +40,21 @@ class Listener:
 
     def __init__(self, new: Callable[..., MqttClient], broker: BrokerConfig, *filters: str) -> None:
         self.messages: list[tuple[str, bytes]] = []
+        self.retained: list[tuple[str, bytes]] = []
         self.client = new(
             broker,
             "listener",
             start=False,
             on_message=lambda topic, load: self.messages.append((topic, load)),
+            on_retained=self._kept,
         )
         for topic in filters:
             self.client.subscribe(topic)
         self.client.start()
+
+    def _kept(self, topic: str, payload: bytes) -> None:
+        self.retained.append((topic, payload))
+        self.messages.append((topic, payload))
 
     def ready(self) -> Listener:
         assert self.client.wait_subscribed(10), self.client.last_error
@@ -68,6 +75,20 @@ def eventually() -> Callable[..., None]:
 
 
 @pytest.fixture
+def proxied() -> Iterator[Callable[[int], Proxy]]:
+    """Makes proxies in front of a port."""
+    made: list[Proxy] = []
+
+    def new(port: int) -> Proxy:
+        made.append(Proxy(port))
+        return made[-1]
+
+    yield new
+    for proxy in made:
+        proxy.close()
+
+
+@pytest.fixture
 def store(tmp_path: Path) -> Iterator[EventStore]:
     opened = EventStore(tmp_path / "events.db")
     yield opened
@@ -76,13 +97,13 @@ def store(tmp_path: Path) -> Iterator[EventStore]:
 
 @pytest.fixture
 def make_event() -> Callable[..., Event]:
-    start = datetime(2026, 3, 1, 12, 0, tzinfo=timezone.utc)
+    start = datetime.now(timezone.utc)
 
-    def make(number: int, camera: str = "walkway") -> Event:
-        time_ = start + timedelta(seconds=number)
+    def make(number: int, camera: str = "walkway", incident: str = "incident-1", age_s: float = 0.0) -> Event:
+        time_ = start + timedelta(milliseconds=number, seconds=-age_s)
         return Event(
             id=f"event-{number:04d}",
-            incident="incident-1",
+            incident=incident,
             site="home",
             camera=camera,
             kind="opened",

@@ -1,0 +1,36 @@
+"""What MQTT 5 can say of a message beside its payload."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """What MQTT 5 can say of a message beside its payload; 3.1.1 leaves it out.
+
+    expiry_s is how long the broker may keep the message for someone who is away, None for ever. user are
+    the user properties.
+    """
+
+    content_type: str
+    expiry_s: float | None = None
+    user: Mapping[str, str] = field(default_factory=dict)
+
+    def properties(self) -> Properties:
+        """For paho."""
+        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+        properties.ContentType = self.content_type
+        if self.expiry_s is not None:
+            properties.MessageExpiryInterval = max(int(self.expiry_s), 1)
+        if self.user:
+            properties.UserProperty = list(self.user.items())
+        return properties
+
+
+JSON = Label("application/json")
+JPEG = Label("image/jpeg")
