@@ -17,6 +17,7 @@ from vad_edge.bundle.pack import pack_fits, read_pack
 from vad_edge.clock import LiveClock, MediaClock
 from vad_edge.config.site import BrokerConfig, CameraConfig, SiteConfig
 from vad_edge.errors import BundleError, ConfigError, EngineError, SourceError
+from vad_edge.events.incidents import Incidents
 from vad_edge.events.store import EventStore
 from vad_edge.fusion.fuse import Fuser
 from vad_edge.fusion.machine import WarningMachine
@@ -29,6 +30,7 @@ from vad_edge.mqtt.identity import client_id
 from vad_edge.mqtt.publisher import camera_publisher
 from vad_edge.mqtt.subscriber import SensorSubscriber
 from vad_edge.pipeline import Lane, VideoPipeline
+from vad_edge.runtime.desk import store_conditions
 from vad_edge.runtime.settings import RunSettings
 from vad_edge.runtime.station import Station
 from vad_edge.scoring.scorer import Scorer
@@ -79,8 +81,10 @@ def assemble(settings: RunSettings, stack: ExitStack) -> Assembly:
     hub = SensorHub(site.sensor, clock)
     store = EventStore(settings.store_path)
     stack.callback(store.close)
-    if store.quarantined is not None:
-        health.raise_condition("store_damaged", "store", f"the old store lies at {store.quarantined}")
+    for code, reason in store_conditions(store).items():
+        if reason:
+            health.raise_condition(code, "store", reason)
+    Incidents(store.database).interrupt([camera.name for camera in cameras])
     subscriber = _connect(site, stations, hub, store, clock, stack)
     for station in stations:
         if station.reader is not None:

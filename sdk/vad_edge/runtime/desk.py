@@ -6,6 +6,7 @@ import logging
 import queue
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from vad_edge.errors import StoreError
 from vad_edge.events.event import Event
@@ -18,7 +19,7 @@ _log = logging.getLogger(__name__)
 class EventDesk:
     """Commits events in a thread, wakes their publishers, and hands them back for whoever watches.
 
-    A store that fails is a health condition; the event is handed back all the same.
+    A store that fails is a health condition; the event is handed back all the same, marked as not durable.
     """
 
     def __init__(
@@ -50,12 +51,34 @@ class EventDesk:
 
     def _run(self) -> None:
         while (event := self._incoming.get()) is not None:
-            try:
-                self._store.add(event)
-                self._health.clear_condition("store_failed", "store")
-            except StoreError as error:
-                _log.error("%s", error)
-                self._health.raise_condition("store_failed", "store", str(error))
+            kept = self._keep(event)
             if event.camera in self._wake:
                 self._wake[event.camera]()
-            self._kept.put(event)
+            self._kept.put(kept)
+
+    def _keep(self, event: Event) -> Event:
+        try:
+            kept = self._store.add(event)
+        except (StoreError, ValueError) as error:
+            _log.error("event %s: %s", event.id, error)
+            self._health.raise_condition("store_failed", "store", str(error))
+            return replace(event, durable=False)
+        for code, reason in store_conditions(self._store).items():
+            if reason:
+                self._health.raise_condition(code, "store", reason)
+            else:
+                self._health.clear_condition(code, "store")
+        return kept
+
+
+def store_conditions(store: EventStore) -> dict[str, str]:
+    """What is wrong with the store by condition code, empty for what is well."""
+    lost = f"{store.lost} events are lost: neither disk nor memory took them" if store.lost else ""
+    full = "" if store.database.reserve.held else "less disk is free than is held back for events"
+    damaged = f"the old store lies at {store.quarantined}" if store.quarantined is not None else ""
+    return {
+        "store_failed": store.failure or "",
+        "events_lost": lost,
+        "disk_full": full,
+        "store_damaged": damaged,
+    }
