@@ -27,7 +27,8 @@ class Event:
     are this frame's own, None and empty without a valid frame. regions are boxes in source pixels. early_s is
     how long before its first alarm the incident opened. time_synced is false where the wall clock cannot be
     trusted. evidence maps a kind of evidence to the ``sha256:...`` of its file. durable is false where the
-    disk would not take the event, so that it may be lost with the process.
+    disk would not take the event, so that it may be lost with the process. test marks what a commissioning
+    test made up.
     """
 
     id: str
@@ -51,6 +52,7 @@ class Event:
     time_synced: bool
     evidence: Mapping[str, str]
     durable: bool = True
+    test: bool = False
 
 
 def to_cloudevent(event: Event) -> dict[str, Any]:
@@ -87,6 +89,7 @@ def to_cloudevent(event: Event) -> dict[str, Any]:
             "time_synced": event.time_synced,
             "evidence": dict(event.evidence),
             "durable": event.durable,
+            "test": event.test,
         },
     }
 

@@ -169,7 +169,7 @@ class MqttClient:
         for handle in [self.publish(topic, load, qos=1, retain=retain) for topic, load, retain in farewell]:
             handle.wait(deadline_s - time.monotonic())
         self._stopping.set()
-        connection = self._connection
+        connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
         if self._thread.is_alive():
@@ -221,6 +221,7 @@ class MqttClient:
         else:
             self._short_lived += 1
         connection.close()
+        self._connection = None
         if not self._stopping.is_set():
             self._failed(connection.why_lost(self._short_lived))
 

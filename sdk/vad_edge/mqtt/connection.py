@@ -102,6 +102,7 @@ class Connection:
             )
         except (OSError, ValueError, UnicodeError) as error:
             self.ended.set()
+            self._release()
             return connect_failure(self._address, error)
         self.reached = True
         self._paho.loop_start()
@@ -160,6 +161,13 @@ class Connection:
         self._paho.drop_out_messages()
         self._paho.loop_stop()
         self.ended.set()
+        self._release()
+
+    def _release(self) -> None:
+        """Untie paho from us: it closes its last sockets when nobody holds it any more."""
+        client = self._paho
+        client.on_connect = client.on_disconnect = client.on_message = None
+        client.on_publish = client.on_subscribe = client.on_log = None
 
     def _new_paho(self, broker: BrokerConfig, will: Will | None) -> paho.Client:
         client = paho.Client(

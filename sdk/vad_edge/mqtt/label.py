@@ -33,4 +33,3 @@ class Label:
 
 
 JSON = Label("application/json")
-JPEG = Label("image/jpeg")

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import json
+import math
+import random
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
 from vad_edge.clock import utc_now
 from vad_edge.config.site import BrokerConfig
+from vad_edge.events.event import Event
 from vad_edge.events.store import EventStore
 from vad_edge.fusion.level import Level
 from vad_edge.health.board import HealthSnapshot
 from vad_edge.mqtt.client import MqttClient, Will
+from vad_edge.mqtt.command import CommandResult
+from vad_edge.mqtt.homeassistant import BIRTH, Shown, discovery, discovery_topic, status_topic
 from vad_edge.mqtt.identity import client_id
-from vad_edge.mqtt.label import JSON
+from vad_edge.mqtt.inbox import CommandInbox
+from vad_edge.mqtt.label import JSON, Label
 from vad_edge.mqtt.outbox import Outbox
 from vad_edge.mqtt.topics import CameraTopics
 
@@ -25,33 +32,67 @@ ONLINE, STOPPED, OFFLINE = b"online", b"stopped", b"offline"
 _IDLE_S = 0.5
 _FLUSH_S = 2.0
 _JOIN_S = 1.0
+_WELCOME_S = 5.0
+"""When Home Assistant has started, all cameras of a house speak within so long, not all at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Greeting:
+    """Home Assistant's discovery: what is said where, and on which topic it tells that it has started.
+
+    An empty message takes back what an earlier run has said.
+    """
+
+    topic: str
+    payload: bytes
+    status_topic: str
 
 
 class CameraPublisher:
     """Publishes what one camera has to say, over a connection of its own so that it has its own will.
 
     No method waits for the broker: a thread pumps the outbox. What the broker misses while it is away stays
-    in the store (events) or is said again when it is back (availability, state, health).
+    in the store (events) or is said again when it is back (availability, state, health). With `commands`,
+    what is asked of the camera arrives in `inbox`. model is the name of the bundle that watches.
     """
 
     def __init__(
-        self, client: MqttClient, topics: CameraTopics, outbox: Outbox, *, risk_interval_s: float = 0.5
+        self,
+        client: MqttClient,
+        topics: CameraTopics,
+        outbox: Outbox,
+        *,
+        commands: bool = False,
+        greeting: Greeting | None = None,
+        model: str = "",
+        risk_interval_s: float = 0.5,
     ) -> None:
         self.client = client
         self.topics = topics
+        self.inbox = CommandInbox(self.publish_result) if commands else None
         self._outbox = outbox
+        self._greeting = greeting
+        self._model = model
+        self._armed = True
         self._risk_interval_s = risk_interval_s
         self._risk: float | None = None
         self._risk_due_s = 0.0
+        self._welcome_due_s = math.inf
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._pump, name=f"mqtt-{topics.camera}", daemon=True)
         client.on_message = self._message
+        client.on_retained = self._retained
 
     def start(self) -> None:
         """Begin to connect and to publish; says ``online`` on every connect."""
+        if self._greeting is not None:
+            self.client.set_retained(self._greeting.topic, self._greeting.payload, JSON)
+            self.client.subscribe(self._greeting.status_topic)
         self.client.set_retained(self.topics.availability, ONLINE)
         self.client.subscribe(self.topics.availability)
+        if self.inbox is not None:
+            self.client.subscribe(self.topics.command)
         self.client.on_connected(self._wake.set)
         self.client.start()
         self._thread.start()
@@ -68,15 +109,20 @@ class CameraPublisher:
         time: datetime,
         since: datetime | None = None,
         incident: str | None = None,
+        armed: bool = True,
+        test: bool = False,
     ) -> None:
         """Publish the warning level, retained; since and incident are None when nothing is going on."""
+        self._armed = armed
         state = {
             "level": str(level),
             "since": _stamp(since) if since else None,
             "incident": incident,
             "risk": risk,
-            "armed": True,
+            "armed": armed,
             "time": _stamp(time),
+            "model": self._model,
+            "test": test,
         }
         self.client.set_retained(self.topics.state, _json(state), JSON)
 
@@ -90,6 +136,16 @@ class CameraPublisher:
         if time.monotonic() >= self._risk_due_s:
             self._wake.set()
 
+    def publish_snapshot(self, jpeg: bytes, event: Event | None = None) -> None:
+        """Publish a picture; of `event`, if it shows one."""
+        about = {} if event is None else {"incident": event.incident, "event": event.id}
+        self.client.publish(self.topics.snapshot, jpeg, qos=1, label=Label("image/jpeg", user=about))
+
+    def publish_result(self, result: CommandResult) -> None:
+        """Say what became of a command."""
+        payload = result.payload(armed=self._armed, time=_stamp(utc_now()))
+        self.client.publish(self.topics.command_result, payload, qos=1, label=JSON)
+
     def stop(self) -> None:
         """Send what can be sent in a bounded time, say ``stopped``, disconnect."""
         self._stopping.set()
@@ -99,9 +155,17 @@ class CameraPublisher:
         self.client.stop([(self.topics.availability, STOPPED, True)])
 
     def _message(self, topic: str, payload: bytes) -> None:
-        if topic == self.topics.availability and payload == OFFLINE and not self._stopping.is_set():
+        if topic == self.topics.command and self.inbox is not None:
+            self.inbox.accept(payload)
+        elif topic == self.topics.availability and payload == OFFLINE and not self._stopping.is_set():
             # The will of a connection that died before us, which the broker has only now noticed.
             self.client.set_retained(topic, ONLINE)
+        elif self._greeting is not None and topic == self._greeting.status_topic and payload == BIRTH:
+            self._welcome_due_s = time.monotonic() + random.uniform(0.0, _WELCOME_S)
+
+    def _retained(self, topic: str, payload: bytes) -> None:
+        if topic == self.topics.command and self.inbox is not None:
+            self.inbox.accept(payload, retained=True)
 
     def _pump(self) -> None:
         pause_s = _IDLE_S
@@ -110,6 +174,9 @@ class CameraPublisher:
             self._wake.clear()
             if time.monotonic() >= self._risk_due_s:
                 self._send_risk()
+            if time.monotonic() >= self._welcome_due_s:
+                self._welcome_due_s = math.inf
+                self.client.republish()
             pause_s = min(self._outbox.turn(), _IDLE_S)
         self._send_risk()
         deadline_s = time.monotonic() + _FLUSH_S
@@ -125,7 +192,13 @@ class CameraPublisher:
 
 
 def camera_publisher(
-    broker: BrokerConfig, *, site: str, camera: str, store: EventStore, now: Callable[[], datetime] = utc_now
+    broker: BrokerConfig,
+    *,
+    site: str,
+    camera: str,
+    store: EventStore,
+    now: Callable[[], datetime] = utc_now,
+    model: str = "",
 ) -> CameraPublisher:
     """The publisher of a camera with a connection whose will says ``offline``.
 
@@ -137,7 +210,13 @@ def camera_publisher(
         broker, client_id=client_id(broker, site, camera), will=Will(topics.availability, OFFLINE)
     )
     outbox = Outbox(client, topics, store, now=now, fresh_s=broker.fresh_s, replay_per_s=broker.replay_per_s)
-    return CameraPublisher(client, topics, outbox)
+    shown = Shown(broker.commands, broker.snapshots, model)
+    greeting = Greeting(
+        discovery_topic(broker.discovery_prefix, topics),
+        _json(discovery(topics, shown)) if broker.discovery else b"",
+        status_topic(broker.discovery_prefix),
+    )
+    return CameraPublisher(client, topics, outbox, commands=broker.commands, greeting=greeting, model=model)
 
 
 def _json(content: dict[str, Any]) -> bytes:

@@ -30,6 +30,7 @@ from vad_edge.mqtt.identity import client_id
 from vad_edge.mqtt.publisher import camera_publisher
 from vad_edge.mqtt.subscriber import SensorSubscriber
 from vad_edge.pipeline import Lane, VideoPipeline
+from vad_edge.runtime.armed import ArmedFile
 from vad_edge.runtime.desk import store_conditions
 from vad_edge.runtime.settings import RunSettings
 from vad_edge.runtime.station import Station
@@ -57,6 +58,7 @@ class Assembly:
     health: HealthBoard
     subscriber: SensorSubscriber | None
     arrived: threading.Event
+    armed: ArmedFile
 
 
 def assemble(settings: RunSettings, stack: ExitStack) -> Assembly:
@@ -85,12 +87,18 @@ def assemble(settings: RunSettings, stack: ExitStack) -> Assembly:
         if reason:
             health.raise_condition(code, "store", reason)
     Incidents(store.database).interrupt([camera.name for camera in cameras])
-    subscriber = _connect(site, stations, hub, store, clock, stack)
+    armed = ArmedFile(settings.store_path.with_name("armed.json"))
+    if armed.problem:
+        health.raise_condition("armed_unknown", "store", armed.problem)
+    for station in stations:
+        station.armed = armed.armed(station.name)
+    model = settings.bundle.manifest.name if settings.bundle is not None and site.camera else ""
+    subscriber = _connect(site, stations, hub, store, clock, model, stack)
     for station in stations:
         if station.reader is not None:
             station.reader.start()
             stack.callback(station.reader.stop)
-    return Assembly(clock, stations, pipeline, hub, store, health, subscriber, arrived)
+    return Assembly(clock, stations, pipeline, hub, store, health, subscriber, arrived, armed)
 
 
 def _open(camera: CameraConfig, clock: LiveClock, cameras: int, health: HealthBoard) -> FrameSource | None:
@@ -209,6 +217,7 @@ def _connect(
     hub: SensorHub,
     store: EventStore,
     clock: LiveClock | MediaClock,
+    model: str,
     stack: ExitStack,
 ) -> SensorSubscriber | None:
     """Publishers and the sensors' subscriber; none without a broker. They connect when they are started."""
@@ -226,6 +235,7 @@ def _connect(
             camera=station.name,
             store=store,
             now=lambda: clock.wall(clock.now()),
+            model=model,
         )
     client = MqttClient(broker, client_id=client_id(broker, site.site, "sensors"))
     return SensorSubscriber(client, hub, site.site)

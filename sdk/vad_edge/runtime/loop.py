@@ -13,11 +13,13 @@ import numpy as np
 
 from vad_edge.clock import MediaClock
 from vad_edge.events.event import Event
+from vad_edge.events.incidents import Incidents
 from vad_edge.pipeline import STAGES, ScoredFrame
 from vad_edge.report.moment import Moment, RunObserver
 from vad_edge.runtime.assemble import Assembly, assemble
 from vad_edge.runtime.audience import Audience
 from vad_edge.runtime.collect import POLL_S, Picked, collect_live, collect_recorded
+from vad_edge.runtime.commands import CommandDesk
 from vad_edge.runtime.desk import EventDesk
 from vad_edge.runtime.settings import RunSettings, RunSummary
 from vad_edge.runtime.station import Station
@@ -68,6 +70,13 @@ class _Run:
         self._desk = EventDesk(
             parts.store, parts.health, {name: publisher.wake for name, publisher in publishers.items()}
         )
+        self._commands = CommandDesk(
+            parts.stations,
+            Incidents(parts.store.database),
+            parts.armed,
+            parts.health,
+            snapshots=settings.site.broker.snapshots,
+        )
 
     def to_the_end(self) -> RunSummary:
         try:
@@ -117,11 +126,14 @@ class _Run:
             self._parts.stations, (frame for frame, _ in picked), scored, strict=True
         ):
             if frame is not None:
-                self._decide(station, frame.time_s, result)
+                event = self._decide(station, frame.time_s, result)
+                self._commands.frame(station, frame, event)
                 self._latencies.append(time.perf_counter() - collected)
                 self._observe(station, frame, result)
             elif not self._parts.clock.is_media:
                 self._decide_without_frame(station)
+        for event in self._commands.turn(self._parts.clock, site=self._settings.site.site):
+            self._announce(event)
         for event in self._desk.kept():
             self._audience.on_event(event)
         for condition in self._watch.look(self._parts.clock.now()):
@@ -156,7 +168,7 @@ class _Run:
         if now - max(station.last_frame_s, station.last_update_s) >= POLL_S:
             self._decide(station, now, None)
 
-    def _decide(self, station: Station, time_s: float, scored: ScoredFrame | None) -> None:
+    def _decide(self, station: Station, time_s: float, scored: ScoredFrame | None) -> Event | None:
         started = time.perf_counter()
         event = station.decide(
             time_s,
@@ -171,6 +183,7 @@ class _Run:
         if scored is not None:
             self._watch.frame(station, scored)
         self._seconds["fuse"] += time.perf_counter() - started
+        return event
 
     def _evidence(self, station: Station, time_s: float) -> list[tuple[SensorSurprise, float]]:
         found = self._parts.hub.evidence(station.name, time_s)
@@ -205,6 +218,7 @@ class _Run:
 
     def _finish(self) -> None:
         """Commit and publish what is left; the files are closed by the stack."""
+        self._commands.close()
         self._desk.close()
         for event in self._desk.kept():
             self._audience.on_event(event)

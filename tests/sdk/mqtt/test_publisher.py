@@ -70,6 +70,8 @@ def test_an_independent_client_reads_what_a_camera_says(
         "risk": 2.5,
         "armed": True,
         "time": "2026-03-01T12:00:00.000Z",
+        "model": "",
+        "test": False,
     }
     assert heard[TOPICS.risk] == "2.5"
     assert json.loads(heard[TOPICS.health]) == {"ok": True, "conditions": [], "counters": {}}
