@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
 
 import click
 
 from vad_edge.cli.broker_options import broker_options
+from vad_edge.cli.findings import show_findings
 
 
 @click.command(name="doctor")
@@ -28,14 +27,4 @@ def command(
     from vad_edge.runtime.doctor import examine
 
     site = None if broker is None else BrokerConfig(url=broker, password_file=broker_password_file)
-    findings = examine(bundle=bundle, broker=site)
-    if as_json:
-        click.echo(json.dumps({"findings": [finding.to_dict() for finding in findings]}))
-    else:
-        colours = {"ok": "green", "warn": "yellow", "fail": "red"}
-        for finding in findings:
-            mark = click.style(f"{finding.state:4}", fg=colours[finding.state])
-            fix = f"; {finding.fix}" if finding.fix else ""
-            click.echo(f"{mark} {finding.subject}: {finding.text}{fix}")
-    if any(finding.state == "fail" for finding in findings):
-        sys.exit(1)
+    show_findings(examine(bundle=bundle, broker=site), as_json=as_json)

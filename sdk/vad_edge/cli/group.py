@@ -24,6 +24,8 @@ COMMANDS = {
     "parity": "parity",
     "benchmark": "benchmark",
     "sensors": "sensors",
+    "mqtt": "mqtt",
+    "alarm": "alarm",
     "bundle": "bundle",
     "scene": "scene",
     "doctor": "doctor",

@@ -12,6 +12,9 @@ from typing_extensions import Self
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
 Topic = Annotated[str, StringConstraints(min_length=1, max_length=512)]
 
+SENSORS_ONLY = "site"
+"""The name under which a site without cameras fuses its sensors."""
+
 
 class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)

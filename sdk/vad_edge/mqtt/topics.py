@@ -55,6 +55,16 @@ class CameraTopics:
         return self._under("health")
 
     @property
+    def check(self) -> str:
+        """Where `vad-edge mqtt check` and `vad-edge alarm test` talk to themselves."""
+        return self._under("check")
+
+    @property
+    def everything(self) -> str:
+        """The filter for all of these."""
+        return self._under("#")
+
+    @property
     def availability(self) -> str:
         """``online``, ``stopped`` or, as last will, ``offline``; retained."""
         return self._under("availability")

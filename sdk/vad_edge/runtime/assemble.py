@@ -15,7 +15,7 @@ from vad_edge.bundle.calibration import Calibration
 from vad_edge.bundle.manifest import Graph
 from vad_edge.bundle.pack import pack_fits, read_pack
 from vad_edge.clock import LiveClock, MediaClock
-from vad_edge.config.site import BrokerConfig, CameraConfig, SiteConfig
+from vad_edge.config.site import SENSORS_ONLY, BrokerConfig, CameraConfig, SiteConfig
 from vad_edge.errors import BundleError, ConfigError, EngineError, SourceError
 from vad_edge.events.incidents import Incidents
 from vad_edge.events.store import EventStore
@@ -41,9 +41,6 @@ from vad_edge.video.resample import FrameRateGate
 from vad_edge.video.source import FrameSource, default_policy, open_source
 
 _log = logging.getLogger(__name__)
-
-SENSORS_ONLY = "site"
-"""The name under which a site without cameras fuses its sensors."""
 
 
 @dataclass
