@@ -11,6 +11,7 @@ from paho.mqtt.enums import MQTTProtocolVersion
 
 from vad_edge.config.site import BrokerConfig
 from vad_edge.mqtt.address import BrokerAddress, parse_broker
+from vad_edge.mqtt.attempt import attempt
 from vad_edge.mqtt.backoff import Backoff
 from vad_edge.mqtt.connection import IN_FLIGHT, Connection, Will
 from vad_edge.mqtt.handle import PublishHandle
@@ -81,7 +82,7 @@ class MqttClient:
         self._silent = threading.Event()
         self._short_lived = 0
         self._logged = ""
-        self._new_connection()  # what is wrong with the files shall be known now
+        self._new_connection(self._protocol)  # what is wrong with the files shall be known now
         self._thread = threading.Thread(target=self._serve, name=f"mqtt-{client_id}", daemon=True)
 
     @property
@@ -97,7 +98,8 @@ class MqttClient:
     @property
     def protocol(self) -> MQTTProtocolVersion:
         """The MQTT version spoken, or tried next."""
-        return self._protocol
+        connection = self._connection
+        return self._protocol if connection is None else connection.protocol
 
     def start(self) -> None:
         """Begin to connect, in the background."""
@@ -185,33 +187,18 @@ class MqttClient:
     def _serve(self) -> None:
         """Connect, stay until the connection ends, wait, try again."""
         while not self._stopping.is_set():
-            connection = self._connect()
-            if connection is not None:
-                connection.ended.wait()
+            tried = attempt(self._new_connection, self._protocol)
+            self._protocol = tried.protocol
+            if tried.problem is not None:
+                self._failed(tried.problem)
+            if tried.connection is not None:
+                if self._stopping.is_set():
+                    tried.connection.close()
+                tried.connection.ended.wait()
                 if self._silent.is_set():
                     return
-                self._ended(connection)
+                self._ended(tried.connection)
             self._stopping.wait(self._backoff.next_s())
-
-    def _connect(self) -> Connection | None:
-        """A connection that the broker has accepted; None, with the reason noted, if it takes none."""
-        connection = self._new_connection()
-        self._connection = connection
-        problem = connection.open()
-        newest = self._protocol == MQTTProtocolVersion.MQTTv5
-        if problem is not None and connection.reached and newest and _another_version_may_help(problem):
-            _log.debug("broker %s: %s; speaking MQTT 3.1.1", self.address, problem.text)
-            self._protocol = MQTTProtocolVersion.MQTTv311
-            connection = self._connection = self._new_connection()
-            problem = connection.open()
-            if problem is not None and _another_version_may_help(problem):
-                self._protocol = MQTTProtocolVersion.MQTTv5
-        if problem is not None:
-            self._failed(problem)
-            return None
-        if self._stopping.is_set():
-            connection.close()
-        return connection
 
     def _ended(self, connection: Connection) -> None:
         self._online.clear()
@@ -225,12 +212,13 @@ class MqttClient:
         if not self._stopping.is_set():
             self._failed(connection.why_lost(self._short_lived))
 
-    def _new_connection(self) -> Connection:
-        return Connection(
+    def _new_connection(self, protocol: MQTTProtocolVersion) -> Connection:
+        """A connection yet to be opened, which `stop` can end while it is."""
+        self._connection = Connection(
             self._broker,
             self.address,
             self.client_id,
-            self._protocol,
+            protocol,
             keepalive_s=self._keepalive_s,
             window=self._window,
             will=self._will() if callable(self._will) else self._will,
@@ -239,13 +227,13 @@ class MqttClient:
             on_message=self._message,
             on_subscribed=self._subscribed,
         )
+        return self._connection
 
     def _up(self, connection: Connection) -> None:
         with self._lock:
             self._window = connection.window
-            # Kept while it may be about a client id used twice: the next connect alone proves nothing.
-            if self._short_lived == 0:
-                self.problem = None
+            self.problem = None
+            if self._short_lived == 0:  # else it would be said again at every turn
                 self._logged = ""
             self._unanswered = 0
             self.refused.clear()
@@ -281,7 +269,3 @@ class MqttClient:
         if str(problem) != self._logged:
             self._logged = str(problem)
             _log.warning("%s (trying again until it works)", problem)
-
-
-def _another_version_may_help(problem: BrokerProblem) -> bool:
-    return problem.cause in ("protocol", "not_mqtt", "silent")

@@ -129,11 +129,5 @@ class Outbox:
 
 def event_label(event: Event, expiry_s: float | None) -> Label:
     """What MQTT 5 says beside an event: enough to route it without reading it. Late ones do not expire."""
-    user = {
-        "schema": "urn:vad-edge:schema:event:1",
-        "incident": event.incident,
-        "kind": event.kind,
-        "level": str(event.level),
-        "replay": "false" if expiry_s is not None else "true",
-    }
+    user = {"incident": event.incident, "kind": event.kind, "level": str(event.level)}
     return Label(CONTENT_TYPE, expiry_s, user)

@@ -204,14 +204,11 @@ def test_mqtt_5_says_what_an_event_is_and_when_it_expires(
     assert fresh.properties.ContentType == "application/cloudevents+json; charset=utf-8"
     assert 290 <= fresh.properties.MessageExpiryInterval <= 300
     assert dict(fresh.properties.UserProperty) == {
-        "schema": "urn:vad-edge:schema:event:1",
         "incident": "incident-1",
         "kind": "opened",
         "level": "watch",
-        "replay": "false",
     }
     assert not hasattr(late.properties, "MessageExpiryInterval")
-    assert dict(late.properties.UserProperty)["replay"] == "true"
 
 
 def test_a_forbidden_topic_keeps_the_event_and_says_so(

@@ -264,3 +264,20 @@ def test_every_refusal_has_a_cause_and_a_fix(reason: str, cause: str, fix: str) 
 )
 def test_every_failure_on_the_way_has_a_cause(error: OSError, cause: str) -> None:
     assert connect_failure(BrokerAddress("h", 1883, False), error).cause == cause
+
+
+def test_a_password_file_that_is_gone_for_a_while_does_not_end_the_client(
+    new_mosquitto: Callable[..., Any], connect: Connect, tmp_path: Path, eventually: Eventually
+) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("right")
+    mosquitto = new_mosquitto()
+    mosquitto.start()
+    broker = BrokerConfig(url=mosquitto.broker.url, username="cam", password_file=secret)
+    client = connect(broker, "cam")
+    secret.unlink()
+    mosquitto.kill()
+    mosquitto.start()
+    eventually(lambda: "cannot read the password" in client.last_error, "the reason")
+    secret.write_text("right")
+    eventually(lambda: client.connected, "the connection")
