@@ -1,1 +1,1 @@
-pytest_plugins = ["tests.support.mosquitto", "tests.support.tiny_bundle"]
+pytest_plugins = ["tests.support.mosquitto", "tests.support.ffmpeg", "tests.support.tiny_bundle"]

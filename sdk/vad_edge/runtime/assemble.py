@@ -17,6 +17,7 @@ from vad_edge.bundle.pack import pack_fits, read_pack
 from vad_edge.clock import LiveClock, MediaClock
 from vad_edge.config.site import BrokerConfig, CameraConfig, SiteConfig
 from vad_edge.errors import BundleError, ConfigError, EngineError, SourceError
+from vad_edge.events.evidence.keeper import EvidenceKeeper
 from vad_edge.events.incidents import Incidents
 from vad_edge.events.store import EventStore
 from vad_edge.fusion.fuse import Fuser
@@ -31,6 +32,7 @@ from vad_edge.mqtt.publisher import camera_publisher
 from vad_edge.mqtt.subscriber import SensorSubscriber
 from vad_edge.pipeline import Lane, VideoPipeline
 from vad_edge.runtime.desk import store_conditions
+from vad_edge.runtime.evidence import evidence_keeper
 from vad_edge.runtime.settings import RunSettings
 from vad_edge.runtime.station import Station
 from vad_edge.scoring.scorer import Scorer
@@ -55,6 +57,7 @@ class Assembly:
     hub: SensorHub
     store: EventStore
     health: HealthBoard
+    keeper: EvidenceKeeper
     subscriber: SensorSubscriber | None
     arrived: threading.Event
 
@@ -85,12 +88,13 @@ def assemble(settings: RunSettings, stack: ExitStack) -> Assembly:
         if reason:
             health.raise_condition(code, "store", reason)
     Incidents(store.database).interrupt([camera.name for camera in cameras])
+    keeper = evidence_keeper(site, stations, sources, store, health, clock.now, stack)
     subscriber = _connect(site, stations, hub, store, stack)
     for station in stations:
         if station.reader is not None:
             station.reader.start()
             stack.callback(station.reader.stop)
-    return Assembly(clock, stations, pipeline, hub, store, health, subscriber, arrived)
+    return Assembly(clock, stations, pipeline, hub, store, health, keeper, subscriber, arrived)
 
 
 def _open(camera: CameraConfig, clock: LiveClock, cameras: int, health: HealthBoard) -> FrameSource | None:
