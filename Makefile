@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # constraints.txt pins the CPU build of torch: without it pip would fetch several GB of CUDA packages.
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo test lint types unit bench bench-models bench-mqtt mosquitto clean
+.PHONY: help demo test lint types unit bench bench-models bench-mqtt mosquitto ffmpeg clean
 
 help:
 	@echo "make demo   the main job on a shipped synthetic clip, everything embedded; leaves out/demo"
@@ -40,7 +40,7 @@ lint: $(VENV)/.dev
 types: $(VENV)/.dev
 	$(BIN)/mypy
 
-unit: $(VENV)/.dev mosquitto
+unit: $(VENV)/.dev mosquitto ffmpeg
 	$(BIN)/python -m pytest
 
 bench: $(VENV)/.dev
@@ -55,6 +55,10 @@ bench-mqtt: $(VENV)/.dev mosquitto
 # A real broker is part of the tests; where it cannot be installed they say so and skip (in CI they fail).
 mosquitto:
 	@command -v mosquitto >/dev/null || test -x /usr/sbin/mosquitto || sh tests/install_mosquitto.sh
+
+# Clips are copied by the system's ffmpeg, which the tests do for real.
+ffmpeg:
+	@command -v ffmpeg >/dev/null || sh tests/install_ffmpeg.sh
 
 clean:
 	rm -rf out build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,1 +1,6 @@
-pytest_plugins = ["tests.support.mosquitto", "tests.support.listening", "tests.support.tiny_bundle"]
+pytest_plugins = [
+    "tests.support.mosquitto",
+    "tests.support.listening",
+    "tests.support.ffmpeg",
+    "tests.support.tiny_bundle",
+]

@@ -23,6 +23,7 @@ COMMANDS = {
     "compile": "compile",
     "parity": "parity",
     "benchmark": "benchmark",
+    "events": "events",
     "sensors": "sensors",
     "mqtt": "mqtt",
     "alarm": "alarm",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import click
@@ -61,7 +62,31 @@ class Setting(click.ParamType[tuple[str, Any]]):
             return name, text
 
 
+class Since(click.ParamType[datetime]):
+    """A moment: how long ago (``30m``, ``2h``, ``7d``), or a date with or without a time, here and now."""
+
+    name = "since"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, context: click.Context | None
+    ) -> datetime:
+        """The moment, with its zone."""
+        if isinstance(value, datetime):
+            return value
+        text = str(value).strip()
+        match = _DURATION.fullmatch(text)
+        try:
+            if match is not None and match[2]:
+                ago = timedelta(seconds=float(match[1]) * _UNITS[match[2]])
+                return datetime.now(timezone.utc) - ago
+            # Python 3.10 reads an offset but no "Z"; without either the user's own zone is meant.
+            return datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone()
+        except (ValueError, OverflowError):
+            self.fail(f"{value!r} is no time; write 2h, 7d, 2026-03-01 or 2026-03-01T18:00", param, context)
+
+
 DURATION = Duration()
+SINCE = Since()
 PRECISION = click.Choice(["fp32", "fp16", "int8"])
 FRAME_SIZE = FrameSize()
 SETTING = Setting()

@@ -10,6 +10,9 @@ from typing_extensions import Self
 
 # A name becomes an MQTT topic level and part of file names.
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Polygon = Annotated[tuple[tuple[Fraction, Fraction], ...], Field(min_length=3)]
+Keeping = Literal["none", "heatmap", "blurred", "full"]
 Topic = Annotated[str, StringConstraints(min_length=1, max_length=512)]
 
 SENSORS_ONLY = "site"
@@ -53,6 +56,8 @@ class CameraConfig(_Table):
     GStreamer pipeline after ``gst:``. reader is ``latest`` for live cameras (old frames are dropped),
     ``all`` for recordings; ``auto`` picks by the source. fps overrides what the source says of itself
     (image folders say nothing). calibration is a camera pack; without one the bundle's is used.
+    privacy_masks are polygons that are black in everything that is kept; corners are fractions of the
+    picture's width and height.
     """
 
     name: Name
@@ -61,6 +66,7 @@ class CameraConfig(_Table):
     fps: float | None = Field(default=None, gt=0, le=240)
     calibration: Path | None = None
     latency_s: float = Field(default=0.0, ge=0, le=60)
+    privacy_masks: tuple[Polygon, ...] = ()
     policy: PolicyConfig = PolicyConfig()
 
 
@@ -138,6 +144,34 @@ class BrokerConfig(_Table):
         return self
 
 
+class PrivacyConfig(_Table):
+    """What may be kept of the scene, and for how long at most.
+
+    evidence is ``none``; ``heatmap`` (where it was, and nothing of the picture); ``blurred`` (pictures in
+    which nobody can be recognised); or ``full``. max_age_h is hard: older evidence is deleted whatever room
+    there is.
+    """
+
+    evidence: Keeping = "heatmap"
+    max_age_h: float = Field(default=72.0, gt=0, le=8760)
+
+
+class EvidenceConfig(_Table):
+    """How much is kept around an incident, and how much disk it may take.
+
+    A clip begins before_s before the incident and ends after_s after it, or when it is max_clip_s long; 0
+    makes none. max_mb is for all evidence together; it also makes room when less than free_mb of the disk is
+    free. events_mb is for the events themselves.
+    """
+
+    before_s: float = Field(default=5.0, ge=0, le=60)
+    after_s: float = Field(default=5.0, ge=0, le=60)
+    max_clip_s: float = Field(default=30.0, ge=0, le=300)
+    max_mb: int = Field(default=2000, ge=1)
+    free_mb: int = Field(default=500, ge=0)
+    events_mb: int = Field(default=500, ge=10)
+
+
 class SiteConfig(_Table):
     """A whole site file."""
 
@@ -146,6 +180,8 @@ class SiteConfig(_Table):
     camera: tuple[CameraConfig, ...] = ()
     sensor: tuple[SensorConfig, ...] = ()
     broker: BrokerConfig = BrokerConfig()
+    privacy: PrivacyConfig = PrivacyConfig()
+    evidence: EvidenceConfig = EvidenceConfig()
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:

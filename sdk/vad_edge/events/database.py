@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TypeVar
 
-from vad_edge.errors import StoreError
+from vad_edge.errors import ConfigError, StoreError
 from vad_edge.events.migrations import MIGRATIONS
 from vad_edge.events.reserve import Reserve
 from vad_edge.events.salvage import salvage
@@ -33,8 +33,8 @@ class Database:
     With repair, the folder and the file are created; a file that is damaged or not ours, now or later, is
     renamed to ``NAME.corrupt-<time>`` and a new one begun with what can still be read of it (`quarantined`
     says where the old one lies); and space is held back for the moment when the disk is full. Without it a
-    file must be there, and is left as it is. Raises StoreError when the place cannot be used or a newer
-    version wrote the file.
+    file must be there (ConfigError), and is left as it is. Raises StoreError when the place cannot be used or
+    a newer version wrote the file.
     """
 
     def __init__(self, path: Path, *, repair: bool = True) -> None:
@@ -48,7 +48,9 @@ class Database:
             if repair:
                 path.parent.mkdir(parents=True, exist_ok=True)
             elif not path.exists():
-                raise StoreError("there is no event store", where=str(path), fix="give the folder of the run")
+                raise ConfigError(
+                    "there is no event store", where=str(path), fix="give the folder of the run"
+                )
             self._connection = self._opened()
         except (OSError, sqlite3.Error) as error:
             raise StoreError(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any, Literal
 
-from vad_edge.errors import StoreError
+from vad_edge.errors import ConfigError
 from vad_edge.events.database import Database
 from vad_edge.events.event import stamp, time_of
 from vad_edge.fusion.level import Level
@@ -95,17 +95,17 @@ class Incidents:
         return [_incident(row) for row in reversed(rows)]
 
     def get(self, name: str) -> Incident:
-        """The incident whose id begins with `name`. Raises StoreError if there is none, or more than one."""
+        """The incident whose id begins with `name`. Raises ConfigError if there is none, or more than one."""
         statement = f"SELECT {_COLUMNS} FROM incidents WHERE substr(id, 1, ?) = ? LIMIT 2"  # noqa: S608
         values = (len(name), name)
         rows = self._database.read(lambda connection: connection.execute(statement, values).fetchall())
         if name and len(rows) == 1:
             return _incident(rows[0])
         what = "more than one incident begins so" if name and rows else "there is no such incident"
-        raise StoreError(what, where=name, fix="`vad-edge events list` shows those there are")
+        raise ConfigError(what, where=name, fix="`vad-edge events list` shows those there are")
 
     def acknowledge(self, incident: str, answer: Answer, *, by: str, note: str = "") -> Incident:
-        """Note what the incident was; what was said before is replaced. Raises StoreError as `get` does."""
+        """Note what the incident was; what was said before is replaced. Raises ConfigError as `get` does."""
         found = self.get(incident)
         values = (answer, by, stamp(datetime.now(timezone.utc)), note, found.id)
         self._database.write(

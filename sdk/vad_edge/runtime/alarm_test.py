@@ -11,7 +11,7 @@ from typing import Any
 
 from vad_edge.clock import utc_now
 from vad_edge.config.site import SiteConfig
-from vad_edge.errors import ConfigError, StoreError
+from vad_edge.errors import ConfigError, VadEdgeError
 from vad_edge.events.event import Event
 from vad_edge.events.incidents import Incidents
 from vad_edge.events.rehearsal import made_up_incident
@@ -108,7 +108,7 @@ def _incident(store: EventStore, ear: Ear, topics: CameraTopics) -> Iterator[Fin
                 return
     try:
         Incidents(store.database).acknowledge(events[0].incident, "test", by="alarm test")
-    except StoreError as error:
+    except VadEdgeError as error:
         yield Finding("incident", "fail", error.what, error.fix)
     else:
         yield Finding("incident", "ok", f"{events[0].incident} is kept, acknowledged as a test")

@@ -17,6 +17,7 @@ from vad_edge.bundle.pack import pack_fits, read_pack
 from vad_edge.clock import LiveClock, MediaClock
 from vad_edge.config.site import SENSORS_ONLY, BrokerConfig, CameraConfig, SiteConfig
 from vad_edge.errors import BundleError, ConfigError, EngineError, SourceError
+from vad_edge.events.evidence.keeper import EvidenceKeeper
 from vad_edge.events.incidents import Incidents
 from vad_edge.events.store import EventStore
 from vad_edge.fusion.fuse import Fuser
@@ -32,6 +33,7 @@ from vad_edge.mqtt.subscriber import SensorSubscriber
 from vad_edge.pipeline import Lane, VideoPipeline
 from vad_edge.runtime.armed import ArmedFile
 from vad_edge.runtime.desk import store_conditions
+from vad_edge.runtime.evidence import evidence_keeper
 from vad_edge.runtime.settings import RunSettings
 from vad_edge.runtime.station import Station
 from vad_edge.scoring.scorer import Scorer
@@ -53,6 +55,7 @@ class Assembly:
     hub: SensorHub
     store: EventStore
     health: HealthBoard
+    keeper: EvidenceKeeper
     subscriber: SensorSubscriber | None
     arrived: threading.Event
     armed: ArmedFile
@@ -90,12 +93,13 @@ def assemble(settings: RunSettings, stack: ExitStack) -> Assembly:
     for station in stations:
         station.armed = armed.armed(station.name)
     model = settings.bundle.manifest.name if settings.bundle is not None and site.camera else ""
+    keeper = evidence_keeper(site, stations, sources, store, health, clock.now, stack)
     subscriber = _connect(site, stations, hub, store, clock, model, stack)
     for station in stations:
         if station.reader is not None:
             station.reader.start()
             stack.callback(station.reader.stop)
-    return Assembly(clock, stations, pipeline, hub, store, health, subscriber, arrived, armed)
+    return Assembly(clock, stations, pipeline, hub, store, health, keeper, subscriber, arrived, armed)
 
 
 def _open(camera: CameraConfig, clock: LiveClock, cameras: int, health: HealthBoard) -> FrameSource | None:

@@ -9,8 +9,12 @@ import time
 from collections.abc import Callable, Sequence
 from typing import cast
 
+import numpy as np
+from numpy.typing import NDArray
+
 from vad_edge.clock import RunClock
-from vad_edge.errors import StoreError
+from vad_edge.config.site import Keeping
+from vad_edge.errors import VadEdgeError
 from vad_edge.events.event import Event
 from vad_edge.events.incidents import Incidents
 from vad_edge.health.board import HealthBoard
@@ -44,12 +48,14 @@ class CommandDesk:
         health: HealthBoard,
         *,
         snapshots: bool,
+        keeping: Keeping,
     ) -> None:
         self._stations = [station for station in stations if station.publisher is not None]
         self._incidents = incidents
         self._armed = armed
         self._health = health
         self._snapshots = snapshots
+        self._keeping = keeping
         self._wanted: dict[str, tuple[Command, float]] = {}
         self._limits = {
             station.name: RateLimit(burst=SNAPSHOT_BURST, per_s=1 / SNAPSHOT_EVERY_S) for station in stations
@@ -73,10 +79,15 @@ class CommandDesk:
             self._note(station, publisher.inbox.conditions())
         return events
 
-    def frame(self, station: Station, frame: Frame, event: Event | None) -> None:
-        """A frame has been dealt with: it is the picture of an event, or one that somebody waits for."""
+    def frame(
+        self, station: Station, shown: Frame, heat: NDArray[np.float32] | None, event: Event | None
+    ) -> None:
+        """A frame has been dealt with: it is the picture of an event, or one that somebody waits for.
+
+        shown has the camera's masks burned in; heat is its error map.
+        """
         publisher = station.publisher
-        if publisher is None or not self._snapshots:
+        if publisher is None or not self._snapshots or self._keeping == "none":
             return
         wanted = self._wanted.pop(station.name, None)
         at_event = event is not None and self._limits[station.name].allow(time.monotonic())
@@ -86,7 +97,10 @@ class CommandDesk:
         regions: tuple[Region, ...] = event.regions if event is not None else ()
 
         def work() -> None:
-            publisher.publish_snapshot(photograph(station.name, frame, level, risk, regions), event)
+            picture = photograph(
+                station.name, shown, heat, self._keeping, level=level, risk=risk, regions=regions
+            )
+            publisher.publish_snapshot(picture, event)
             if wanted is not None:
                 publisher.publish_result(done(wanted[0]))
 
@@ -143,13 +157,15 @@ class CommandDesk:
                 incident = self._incidents.get(incident).id
             if command.verdict is not None:
                 self._incidents.acknowledge(incident, command.verdict, by=command.by or "mqtt")
-        except StoreError as error:
+        except VadEdgeError as error:
             return refuse(command, f"{error.where}: {error.what}" if error.where else error.what, error.fix)
         return done(command, incident)
 
     def _cannot_photograph(self, station: Station, command: Command) -> CommandResult | None:
         if not self._snapshots:
             reason, fix = "snapshots are switched off", "set broker.snapshots = true in the site file"
+        elif self._keeping == "none":
+            reason, fix = "nothing of the scene may be shown", "change privacy.evidence in the site file"
         elif station.reader is None:
             reason, fix = "there is no camera, only sensors", ""
         elif station.reader.error is not None:

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from vad_edge.errors import StoreError
 from vad_edge.events.event import Event
+from vad_edge.events.evidence.keeper import EvidenceKeeper
 from vad_edge.events.store import EventStore
 from vad_edge.health.board import HealthBoard
 
@@ -19,15 +20,21 @@ _log = logging.getLogger(__name__)
 class EventDesk:
     """Commits events in a thread, wakes their publishers, and hands them back for whoever watches.
 
+    An event carries the hashes of the pictures kept of it; they are written after it.
     A store that fails is a health condition; the event is handed back all the same, marked as not durable.
     """
 
     def __init__(
-        self, store: EventStore, health: HealthBoard, wake: Mapping[str, Callable[[], None]]
+        self,
+        store: EventStore,
+        health: HealthBoard,
+        wake: Mapping[str, Callable[[], None]],
+        evidence: EvidenceKeeper,
     ) -> None:
         self._store = store
         self._health = health
         self._wake = wake
+        self._evidence = evidence
         self._incoming: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
         self._kept: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="events", daemon=True)
@@ -51,10 +58,12 @@ class EventDesk:
 
     def _run(self) -> None:
         while (event := self._incoming.get()) is not None:
+            event, pictures = self._evidence.picture(event)
             kept = self._keep(event)
             if event.camera in self._wake:
                 self._wake[event.camera]()
             self._kept.put(kept)
+            self._evidence.keep(kept, pictures)
 
     def _keep(self, event: Event) -> Event:
         try:

@@ -16,6 +16,7 @@ import psutil
 from vad_edge.bundle.verdict import Verdict
 from vad_edge.config.site import BrokerConfig
 from vad_edge.errors import VadEdgeError
+from vad_edge.events.evidence.ffmpeg import find_ffmpeg
 
 State = Literal["ok", "warn", "fail"]
 
@@ -41,7 +42,15 @@ class Finding:
 
 def examine(*, bundle: Path | None = None, broker: BrokerConfig | None = None) -> list[Finding]:
     """Look at everything a run uses; bundle and broker only where they are given. Never raises."""
-    checks: list[Callable[[], Iterator[Finding]]] = [_machine, _opencv, _gstreamer, _cameras, _engines, _room]
+    checks: list[Callable[[], Iterator[Finding]]] = [
+        _machine,
+        _opencv,
+        _gstreamer,
+        _ffmpeg,
+        _cameras,
+        _engines,
+        _room,
+    ]
     if bundle is not None:
         checks.append(lambda: _bundle(bundle))
     if broker is not None:
@@ -78,6 +87,14 @@ def _gstreamer() -> Iterator[Finding]:
     else:
         fix = "apt install gstreamer1.0-tools, if you need them"
         yield Finding("gstreamer", "warn", "no gst-launch-1.0: no csi: or gst: sources", fix)
+
+
+def _ffmpeg() -> Iterator[Finding]:
+    if find_ffmpeg():
+        yield Finding("ffmpeg", "ok", "ffmpeg is there: clips of H.264 and H.265 are copied")
+    else:
+        fix = "apt install ffmpeg, if clips are kept"
+        yield Finding("ffmpeg", "warn", "no ffmpeg: every clip is encoded anew", fix)
 
 
 def _cameras() -> Iterator[Finding]:

@@ -8,8 +8,10 @@ import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vad_edge.clock import MediaClock
 from vad_edge.events.event import Event
@@ -68,7 +70,10 @@ class _Run:
         self._incidents: set[str] = set()
         publishers = {s.name: s.publisher for s in parts.stations if s.publisher is not None}
         self._desk = EventDesk(
-            parts.store, parts.health, {name: publisher.wake for name, publisher in publishers.items()}
+            parts.store,
+            parts.health,
+            {name: publisher.wake for name, publisher in publishers.items()},
+            parts.keeper,
         )
         self._commands = CommandDesk(
             parts.stations,
@@ -76,6 +81,7 @@ class _Run:
             parts.armed,
             parts.health,
             snapshots=settings.site.broker.snapshots,
+            keeping=settings.site.privacy.evidence,
         )
 
     def to_the_end(self) -> RunSummary:
@@ -126,10 +132,12 @@ class _Run:
             self._parts.stations, (frame for frame, _ in picked), scored, strict=True
         ):
             if frame is not None:
+                shown = station.shown(frame)
+                self._parts.keeper.offer(station.name, shown, _heat(result))
                 event = self._decide(station, frame.time_s, result)
-                self._commands.frame(station, frame, event)
+                self._commands.frame(station, shown, _heat(result), event)
                 self._latencies.append(time.perf_counter() - collected)
-                self._observe(station, frame, result)
+                self._observe(station, shown, result)
             elif not self._parts.clock.is_media:
                 self._decide_without_frame(station)
         for event in self._commands.turn(self._parts.clock, site=self._settings.site.site):
@@ -195,7 +203,7 @@ class _Run:
         self._desk.submit(event)
 
     def _skipped(self, station: Station, frame: Frame) -> None:
-        self._observe(station, frame, None)
+        self._observe(station, station.shown(frame), None)
 
     def _observe(self, station: Station, frame: Frame, scored: ScoredFrame | None) -> None:
         started = time.perf_counter()
@@ -203,7 +211,7 @@ class _Run:
             Moment(
                 camera=station.name,
                 frame=frame,
-                scored=scored,
+                scored=None if scored is None else replace(scored, frame=frame),
                 risk=station.risk,
                 level=station.machine.level,
                 sensors=self._parts.hub.views(frame.time_s),
@@ -255,3 +263,8 @@ class _Run:
             seconds={"decode": sum(reader.decode_s for reader in readers), **spent, **self._seconds},
             problems=(*problems, *self._audience.lost),
         )
+
+
+def _heat(scored: ScoredFrame | None) -> NDArray[np.float32] | None:
+    """The error map of a frame, once the model has seen enough for it to mean anything."""
+    return scored.error_map if scored is not None and scored.warm else None

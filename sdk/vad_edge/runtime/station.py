@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from vad_edge.config.site import CameraConfig
 from vad_edge.events.announce import event_from_change
 from vad_edge.events.event import Event
+from vad_edge.events.evidence.privacy import PrivacyMasks
 from vad_edge.fusion.fuse import Fuser
 from vad_edge.fusion.machine import LevelChange, WarningMachine
 from vad_edge.fusion.risk import Risk
@@ -46,6 +47,10 @@ class Station:
     last_update_s: float = 0.0
     since: datetime | None = None
     counts: Counter[str] = field(default_factory=Counter)
+    masks: PrivacyMasks = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.masks = PrivacyMasks(self.config.privacy_masks)
 
     @property
     def name(self) -> str:
@@ -65,6 +70,10 @@ class Station:
         if not admission.take:
             self.counts["skipped"] += 1
         return admission
+
+    def shown(self, frame: Frame) -> Frame:
+        """The frame as anyone but the model may see it."""
+        return replace(frame, image=self.masks.burn(frame.image)) if self.masks else frame
 
     def decide(
         self,

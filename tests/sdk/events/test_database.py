@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.sdk.events.old_schema import write_first_schema
 
-from vad_edge.errors import StoreError
+from vad_edge.errors import ConfigError, StoreError
 from vad_edge.events.database import Database
 from vad_edge.events.event import Event
 from vad_edge.events.incidents import Incidents
@@ -167,7 +167,7 @@ def test_a_damaged_store_is_left_alone_by_who_only_looks(tmp_path: Path) -> None
 
 
 def test_a_store_that_is_not_there_is_not_made_by_who_only_looks(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="there is no event store"):
+    with pytest.raises(ConfigError, match="there is no event store"):
         Database(tmp_path / "events.db", repair=False)
     assert list(tmp_path.iterdir()) == []
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from vad_edge.errors import StoreError
+from vad_edge.errors import ConfigError
 from vad_edge.events.event import Event
 from vad_edge.events.incidents import ANSWERS, Answer, Incidents
 from vad_edge.events.store import EventStore
@@ -101,10 +101,10 @@ def test_the_beginning_of_an_id_is_enough_where_it_is_unique(
     for incident in ("abc-1", "abd-2"):
         store.add(replace(event, id=incident, incident=incident))
     assert incidents.get("abd").id == "abd-2"
-    with pytest.raises(StoreError, match="ab: more than one incident begins so"):
+    with pytest.raises(ConfigError, match="ab: more than one incident begins so"):
         incidents.get("ab")
     for name in ("x", "", "%", "ab_"):
-        with pytest.raises(StoreError, match=r"there is no such incident; .*events list"):
+        with pytest.raises(ConfigError, match=r"there is no such incident; .*events list"):
             incidents.get(name)
 
 

@@ -16,7 +16,7 @@ from jsonschema import Draft202012Validator
 from tests.support.footage import quiet_frames, with_block, write_video
 
 from vad_edge.bundle.archive import Bundle
-from vad_edge.config.site import CameraConfig, PolicyConfig, SiteConfig
+from vad_edge.config.site import CameraConfig, Keeping, PolicyConfig, PrivacyConfig, SiteConfig
 from vad_edge.events.event import Event
 from vad_edge.events.incidents import Incidents
 from vad_edge.events.store import EventStore
@@ -48,12 +48,16 @@ class Site:
         raw = [load if isinstance(load, bytes) else json.dumps(load).encode() for load in payloads]
         self._script.setdefault(frame, []).extend((load, retain) for load in raw)
 
-    def run(self, frames: int = 80, **broker: Any) -> RunSummary:
+    def run(self, frames: int = 80, *, evidence: Keeping = "full", **broker: Any) -> RunSummary:
         self.events.clear()
         clip = write_video(self._folder / "clip.mkv", with_block(quiet_frames(frames, seed=1), 40, 50))
         camera = CameraConfig(name="front", source=str(clip), policy=POLICY)
         settings = RunSettings(
-            site=SiteConfig(camera=(camera,), broker=self._broker.model_copy(update=broker)),
+            site=SiteConfig(
+                camera=(camera,),
+                broker=self._broker.model_copy(update=broker),
+                privacy=PrivacyConfig(evidence=evidence),
+            ),
             bundle=self._bundle,
             output=self._folder / "out",
         )
@@ -176,6 +180,13 @@ def test_a_snapshot_is_refused_where_the_site_file_does_not_allow_it(site: Site)
     assert site.listener.on(TOPICS.snapshot) == []
     assert site.results()[0]["reason"] == "snapshots are switched off"
     assert site.results()[0]["fix"] == "set broker.snapshots = true in the site file"
+
+
+def test_a_snapshot_shows_nothing_that_the_site_does_not_keep(site: Site) -> None:
+    site.at(10, {"command": "snapshot"})
+    site.run(snapshots=True, evidence="none")
+    assert site.listener.on(TOPICS.snapshot) == []
+    assert site.results()[0]["reason"] == "nothing of the scene may be shown"
 
 
 def test_what_is_not_built_says_so(site: Site) -> None:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -11,6 +11,8 @@ from tests.support.mosquitto import wait_until
 
 from vad_edge.errors import StoreError
 from vad_edge.events.event import Event
+from vad_edge.events.evidence.keeper import EvidenceKeeper
+from vad_edge.events.evidence.vault import Vault
 from vad_edge.events.store import EventStore
 from vad_edge.fusion.level import Level
 from vad_edge.health.board import HealthBoard
@@ -42,12 +44,18 @@ EVENT = Event(
 
 
 @pytest.fixture
-def desk_of(tmp_path: Path) -> Callable[[HealthBoard], tuple[EventStore, EventDesk]]:
+def desk_of(tmp_path: Path) -> Iterator[Callable[[HealthBoard], tuple[EventStore, EventDesk]]]:
+    keepers: list[EvidenceKeeper] = []
+
     def make(health: HealthBoard) -> tuple[EventStore, EventDesk]:
         store = EventStore(tmp_path / "events.db")
-        return store, EventDesk(store, health, {"front": lambda: None})
+        keeper = EvidenceKeeper(Vault(store.database), [], health, lambda: 0.0)
+        keepers.append(keeper)
+        return store, EventDesk(store, health, {"front": lambda: None}, keeper)
 
-    return make
+    yield make
+    for keeper in keepers:
+        keeper.close()
 
 
 def codes(health: HealthBoard) -> set[str]:
