@@ -131,7 +131,7 @@ class Connection:
     ) -> PublishHandle:
         """Hand a message to the network thread."""
         five = self.protocol == MQTTProtocolVersion.MQTTv5 and label is not None
-        properties = label.properties() if five and label is not None else None
+        properties = label.properties if five and label is not None else None
         info = self._paho.publish(topic, payload, qos, retain, properties)
         return PublishHandle(info, self._refusals, self.ended)
 

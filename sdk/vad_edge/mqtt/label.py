@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Label:
     """What MQTT 5 can say of a message beside its payload; 3.1.1 leaves it out.
 
@@ -21,8 +22,9 @@ class Label:
     expiry_s: float | None = None
     user: Mapping[str, str] = field(default_factory=dict)
 
+    @cached_property
     def properties(self) -> Properties:
-        """For paho."""
+        """For paho, which packs them anew for every message and changes nothing in them."""
         properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
         properties.ContentType = self.content_type
         if self.expiry_s is not None:

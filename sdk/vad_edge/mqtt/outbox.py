@@ -22,6 +22,7 @@ _log = logging.getLogger(__name__)
 
 CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
 
+_LATE = Label(CONTENT_TYPE)
 _BATCH = 500
 _LANE = 100
 _BURST_S = 0.25
@@ -96,8 +97,8 @@ class Outbox:
         fresh = is_fresh(event, now, self._fresh_s)
         topic = self._topics.event if fresh else self._topics.event_replay
         payload = json.dumps(to_cloudevent(event), ensure_ascii=False, allow_nan=False).encode()
-        expiry_s = self._fresh_s - max(age_s(event, now), 0.0) if fresh else None
-        return topic, self._client.publish(topic, payload, qos=1, label=event_label(event, expiry_s))
+        label = event_label(event, self._fresh_s - max(age_s(event, now), 0.0)) if fresh else _LATE
+        return topic, self._client.publish(topic, payload, qos=1, label=label)
 
     def _settle(self, sent: Sequence[tuple[Event, str, PublishHandle]], deadline_s: float) -> bool:
         """Mark what the broker has taken, what it lost or refused stays; whether it took anything."""
@@ -127,7 +128,7 @@ class Outbox:
             taken.clear()
 
 
-def event_label(event: Event, expiry_s: float | None) -> Label:
-    """What MQTT 5 says beside an event: enough to route it without reading it. Late ones do not expire."""
+def event_label(event: Event, expiry_s: float) -> Label:
+    """What MQTT 5 says beside a fresh event: until when it is good, and enough to route it unread."""
     user = {"incident": event.incident, "kind": event.kind, "level": str(event.level)}
     return Label(CONTENT_TYPE, expiry_s, user)

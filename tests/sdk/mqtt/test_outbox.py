@@ -208,6 +208,7 @@ def test_mqtt_5_says_what_an_event_is_and_when_it_expires(
         "kind": "opened",
         "level": "watch",
     }
+    assert late.properties.ContentType == fresh.properties.ContentType
     assert not hasattr(late.properties, "MessageExpiryInterval")
 
 
