@@ -221,7 +221,7 @@ class MqttClient:
             protocol,
             keepalive_s=self._keepalive_s,
             window=self._window,
-            will=self._will() if callable(self._will) else self._will,
+            will=self._will,
             keep_session=self._keep_session,
             on_up=self._up,
             on_message=self._message,

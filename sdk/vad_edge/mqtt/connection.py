@@ -68,7 +68,7 @@ class Connection:
         *,
         keepalive_s: int,
         window: int,
-        will: Will | None,
+        will: Will | Callable[[], Will] | None,
         keep_session: bool,
         on_up: Callable[[Connection], None],
         on_message: Callable[[str, bytes, bool], None],
@@ -92,10 +92,14 @@ class Connection:
         self.reached = False
         self._up_s: float | None = None
         self._end_reason = ""
-        self._paho = self._new_paho(broker, will)
+        self._will = will
+        self._paho = self._new_paho(broker)
 
     def open(self) -> BrokerProblem | None:
         """Connect and wait for the broker's answer; None once it has accepted us. Blocks for some seconds."""
+        will = self._will() if callable(self._will) else self._will
+        if will is not None:
+            self._paho.will_set(will.topic, will.payload, qos=1, retain=will.retain)
         try:
             self._paho.connect(
                 self._address.host, self._address.port, keepalive=self._keepalive_s, **self._options()
@@ -169,7 +173,7 @@ class Connection:
         client.on_connect = client.on_disconnect = client.on_message = None
         client.on_publish = client.on_subscribe = client.on_log = None
 
-    def _new_paho(self, broker: BrokerConfig, will: Will | None) -> paho.Client:
+    def _new_paho(self, broker: BrokerConfig) -> paho.Client:
         client = paho.Client(
             CallbackAPIVersion.VERSION2,
             client_id=self._client_id,
@@ -179,8 +183,6 @@ class Connection:
         )
         secure(client, broker, self._address)
         client.connect_timeout = _CONNECT_S
-        if will is not None:
-            client.will_set(will.topic, will.payload, qos=1, retain=will.retain)
         client.max_queued_messages_set(_QUEUE_MESSAGES)
         client.max_inflight_messages_set(self.window)
         client.on_connect = self._connack

@@ -214,46 +214,6 @@ class _old_broker:  # noqa: N801
                 connection.sendall((is_5 and self._answers_5) or b"\x20\x02\x00\x00")
 
 
-def test_a_session_that_is_kept_brings_what_was_missed(
-    mosquitto: Any, connect: Callable[..., MqttClient], eventually: Callable[..., None]
-) -> None:
-    heard: list[bytes] = []
-
-    def reader() -> MqttClient:
-        client = connect(
-            mosquitto.broker,
-            "reader",
-            start=False,
-            keep_session=True,
-            on_message=lambda topic, payload: heard.append(payload),
-        )
-        client.subscribe("news", qos=1)
-        client.start()
-        assert client.wait_subscribed(10)
-        return client
-
-    reader().stop()
-    assert connect(mosquitto.broker, "speaker").publish("news", b"missed", qos=1).wait(5)
-    reader()
-    eventually(lambda: heard == [b"missed"], "what was said meanwhile")
-
-
-def test_a_will_that_is_a_function_is_asked_before_every_connect(
-    mosquitto: Any, connect: Callable[..., MqttClient], eventually: Callable[..., None]
-) -> None:
-    asked: list[int] = []
-
-    def will() -> Will:
-        asked.append(len(asked))
-        return Will("gone", b"%d" % len(asked), retain=False)
-
-    client = connect(mosquitto.broker, "mortal", will=will)
-    before = len(asked)
-    mosquitto.kill()
-    mosquitto.start()
-    eventually(lambda: len(asked) > before and client.connected, "the next connect")
-
-
 def test_a_handler_that_fails_does_not_silence_the_client(
     mosquitto: Any, connect: Callable[..., MqttClient], eventually: Callable[..., None]
 ) -> None:
