@@ -13,6 +13,7 @@ import vad_edge
 from vad_edge.bundle.archive import read_bundle
 from vad_edge.cli.group import COMMANDS
 from vad_edge.clock import LiveClock
+from vad_edge.config.bridges import BacnetConfig, SparkplugConfig, WebhookConfig
 from vad_edge.config.load import load_site
 from vad_edge.config.site import BrokerConfig, CameraConfig, PolicyConfig, SensorConfig
 from vad_edge.mqtt.command import Command, parse_command
@@ -38,7 +39,13 @@ def test_the_sensors_of_the_example_understand_what_such_devices_send() -> None:
     assert (sound.value, sound.status) == (47.5, "ok")
 
 
-@pytest.mark.parametrize("table", [BrokerConfig, CameraConfig, PolicyConfig, SensorConfig])
+@pytest.mark.parametrize(
+    "table",
+    [
+        *(BrokerConfig, CameraConfig, PolicyConfig, SensorConfig),
+        *(BacnetConfig, WebhookConfig, SparkplugConfig),
+    ],
+)
 def test_the_example_shows_every_key(table: type) -> None:
     text = SITE.read_text()
     rare = {"client_id", "calibration", "fps"}
@@ -56,7 +63,15 @@ def test_the_shipped_ped2_bundle_is_whole_and_labelled_as_research() -> None:
 
 
 @pytest.mark.parametrize(
-    "page", ["README.md", "docs/architecture.md", "docs/devices.md", "docs/mqtt.md", "docs/results.md"]
+    "page",
+    [
+        "README.md",
+        "docs/architecture.md",
+        "docs/buildings.md",
+        "docs/devices.md",
+        "docs/mqtt.md",
+        "docs/results.md",
+    ],
 )
 def test_links_and_commands_in_the_docs_exist(page: str) -> None:
     text = (ROOT / page).read_text()

@@ -27,6 +27,7 @@ COMMANDS = {
     "sensors": "sensors",
     "mqtt": "mqtt",
     "alarm": "alarm",
+    "bridge": "bridge",
     "bundle": "bundle",
     "scene": "scene",
     "doctor": "doctor",
@@ -41,6 +42,8 @@ EXTRAS = {
     "sklearn": "train",
     "onnx": "export",
     "onnxscript": "export",
+    "bacpypes3": "bacnet",
+    "google": "sparkplug",
 }
 """Which extra brings a package that a command did not find."""
 

@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 from typing_extensions import Self
 
+from vad_edge.config.bridges import BacnetConfig, SparkplugConfig, WebhookConfig
+
 # A name becomes an MQTT topic level and part of file names.
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -182,6 +184,9 @@ class SiteConfig(_Table):
     broker: BrokerConfig = BrokerConfig()
     privacy: PrivacyConfig = PrivacyConfig()
     evidence: EvidenceConfig = EvidenceConfig()
+    bacnet: BacnetConfig | None = None
+    webhook: WebhookConfig | None = None
+    sparkplug: SparkplugConfig = SparkplugConfig()
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:

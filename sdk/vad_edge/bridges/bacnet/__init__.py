@@ -1,0 +1,1 @@
+"""The cameras as a BACnet/IP device."""

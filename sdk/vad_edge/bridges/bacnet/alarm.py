@@ -1,0 +1,84 @@
+"""A camera's event state as BACnet has it: which transitions come, and which are acknowledged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import IntEnum
+from typing import TypeVar
+
+_T = TypeVar("_T")
+
+ACK_REQUIRED = (True, True, False)
+"""Whether a transition to-offnormal, to-fault, to-normal waits for somebody to acknowledge it."""
+
+
+class EventState(IntEnum):
+    """The event states we use, with BACnet's numbers."""
+
+    NORMAL = 0
+    FAULT = 1
+    OFFNORMAL = 2
+
+    @property
+    def place(self) -> int:
+        """Where arrays hold what belongs to the transition into this state."""
+        return {EventState.OFFNORMAL: 0, EventState.FAULT: 1, EventState.NORMAL: 2}[self]
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """What is remembered of the transitions of one object.
+
+    stamps, texts and acked are of the last transitions to-offnormal, to-fault and to-normal; a stamp is None
+    where there was none yet. incident is that of the last transition to-offnormal.
+    """
+
+    state: EventState = EventState.NORMAL
+    acked: tuple[bool, ...] = (True, True, True)
+    stamps: tuple[datetime | None, ...] = (None, None, None)
+    texts: tuple[str, ...] = ("", "", "")
+    incident: str | None = None
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is wrong and nothing waits for an acknowledgement."""
+        return self.state is EventState.NORMAL and all(self.acked)
+
+
+def transitions(state: EventState, *, active: bool, fault: bool, renewed: bool = False) -> list[EventState]:
+    """The states an object passes through now; none where it may stay.
+
+    A fault hides the value, so an object leaves it by way of normal, as the standard has it; and so does one
+    whose alarm is renewed: another incident's, of which the end of the one before was not heard.
+    """
+    if fault:
+        return [] if state is EventState.FAULT else [EventState.FAULT]
+    target = EventState.OFFNORMAL if active else EventState.NORMAL
+    if state is EventState.FAULT:
+        return [EventState.NORMAL] if not active else [EventState.NORMAL, target]
+    if state is target:
+        return [EventState.NORMAL, target] if active and renewed else []
+    return [target]
+
+
+def entered(alarm: Alarm, state: EventState, time: datetime, text: str, incident: str | None) -> Alarm:
+    """`alarm` after a transition into `state`; where it has to be acknowledged, that is now to be done."""
+    return replace(
+        alarm,
+        state=state,
+        acked=_with(alarm.acked, state, not ACK_REQUIRED[state.place]),
+        stamps=_with(alarm.stamps, state, time),
+        texts=_with(alarm.texts, state, text),
+        incident=incident if state is EventState.OFFNORMAL else alarm.incident,
+    )
+
+
+def acknowledged(alarm: Alarm, state: EventState) -> Alarm:
+    """`alarm` after somebody acknowledged its last transition into `state`."""
+    return replace(alarm, acked=_with(alarm.acked, state, True))
+
+
+def _with(values: Sequence[_T], state: EventState, value: _T) -> tuple[_T, ...]:
+    return tuple(value if place == state.place else kept for place, kept in enumerate(values))

@@ -1,0 +1,1 @@
+"""The site as a Sparkplug B edge node."""

@@ -1,0 +1,3 @@
+from tests.support.http_server import serve
+
+__all__ = ["serve"]
