@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from vad_edge.cli.broker_options import broker_options
+from vad_edge.cli.types import TOPIC_NAME
 
 
 @click.group(name="alarm")
@@ -16,8 +17,10 @@ def command() -> None:
 
 @command.command(name="test")
 @click.option("--config", type=click.Path(path_type=Path), help="Site file (TOML) with broker and cameras.")
-@click.option("--site", help="The site's name, where there is no site file.")
-@click.option("--camera", metavar="NAME", help="Which camera; needed where the site has several.")
+@click.option("--site", type=TOPIC_NAME, help="The site's name, where there is no site file.")
+@click.option(
+    "--camera", type=TOPIC_NAME, metavar="NAME", help="Which camera; needed where the site has several."
+)
 @broker_options
 @click.option(
     "--output",

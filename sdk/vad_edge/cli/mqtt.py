@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from vad_edge.cli.broker_options import broker_options
-from vad_edge.cli.types import DURATION
+from vad_edge.cli.types import DURATION, TOPIC_NAME
 
 _COLOURS = {"event": "yellow", "state": "cyan", "command": "magenta", "command/result": "magenta"}
 
@@ -20,7 +20,7 @@ def command() -> None:
 
 @command.command(name="check")
 @click.option("--config", type=click.Path(path_type=Path), help="Site file (TOML) with broker and cameras.")
-@click.option("--site", help="The site's name, where there is no site file.")
+@click.option("--site", type=TOPIC_NAME, help="The site's name, where there is no site file.")
 @broker_options
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def check(
@@ -50,7 +50,7 @@ def check(
 
 @command.command(name="listen")
 @click.option("--config", type=click.Path(path_type=Path), help="Site file (TOML) with the broker.")
-@click.option("--site", help="The site's name; all sites without it and a site file.")
+@click.option("--site", type=TOPIC_NAME, help="The site's name; all sites without it and a site file.")
 @broker_options
 @click.option("--duration", type=DURATION, help="Stop after 30s, 5m, 2h ...")
 @click.option("--risk", is_flag=True, help="Show the risk, too, which comes twice a second.")

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from vad_edge.cli.broker_options import broker_options
-from vad_edge.cli.types import DURATION
+from vad_edge.cli.types import DURATION, TOPIC_NAME
 
 
 @click.group(name="sensors")
@@ -18,7 +18,13 @@ def command() -> None:
 @command.command(name="replay")
 @click.argument("recording", type=click.Path(path_type=Path))
 @broker_options
-@click.option("--site", default="home", show_default=True, help="The site whose cameras are waited for.")
+@click.option(
+    "--site",
+    type=TOPIC_NAME,
+    default="home",
+    show_default=True,
+    help="The site whose cameras are waited for.",
+)
 @click.option(
     "--speed", type=float, help="Send in real time times this; without it all at once, in media time."
 )

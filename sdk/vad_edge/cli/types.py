@@ -11,6 +11,7 @@ import click
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhd]?)")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _SIZE = re.compile(r"(\d+)x(\d+)")
 
 
@@ -85,7 +86,21 @@ class Since(click.ParamType[datetime]):
             self.fail(f"{value!r} is no time; write 2h, 7d, 2026-03-01 or 2026-03-01T18:00", param, context)
 
 
+class TopicName(click.ParamType[str]):
+    """The name of a site or camera, which is one level of our topics."""
+
+    name = "name"
+
+    def convert(self, value: object, param: click.Parameter | None, context: click.Context | None) -> str:
+        """The name."""
+        if _NAME.fullmatch(str(value)) is None:
+            rule = "letters, digits, '-' and '_', at most 64, a letter or digit first"
+            self.fail(f"{value!r} is not a name; give {rule}", param, context)
+        return str(value)
+
+
 DURATION = Duration()
+TOPIC_NAME = TopicName()
 SINCE = Since()
 PRECISION = click.Choice(["fp32", "fp16", "int8"])
 FRAME_SIZE = FrameSize()

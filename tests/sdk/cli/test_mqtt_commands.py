@@ -25,6 +25,13 @@ def test_without_a_broker_a_command_says_what_to_give(command: tuple[str, ...]) 
     assert "no broker is given; give --broker mqtt://HOST" in result.output
 
 
+@pytest.mark.parametrize("name", ["a/#", "+", "shop/front", "", "-x", "a" * 65])
+def test_a_site_name_with_wildcards_is_refused(name: str) -> None:
+    result = CliRunner().invoke(main, ["mqtt", "check", "--broker", "mqtt://h", f"--site={name}"])
+    assert result.exit_code == 2
+    assert "is not a name; give letters, digits, '-' and '_'" in result.output
+
+
 def test_an_embedded_broker_cannot_be_looked_at_from_outside() -> None:
     result = CliRunner().invoke(main, ["mqtt", "listen", "--broker", "embedded"])
     assert result.exit_code == 2

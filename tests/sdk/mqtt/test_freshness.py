@@ -38,7 +38,7 @@ def test_an_incident_whose_beginning_is_out_of_sight_keeps_its_turn(make_event: 
     assert fast_lane(events, now, 300.0, complete=True) == events
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(
     st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from([0, 1000])), max_size=12),
     st.booleans(),
