@@ -5,13 +5,14 @@ BIN := $(VENV)/bin
 # constraints.txt pins the CPU build of torch: without it pip would fetch several GB of CUDA packages.
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo test lint types unit bench mosquitto sshd clean
+.PHONY: help demo test lint types unit bench mosquitto ffmpeg sshd clean
 
 help:
 	@echo "make demo             the main job on a shipped synthetic clip, everything embedded; leaves out/demo"
 	@echo "make test             lint, types, import contracts and all tests"
 	@echo "make bench            speed and memory of a run; BUNDLE=... CLIP=... for your own"
 	@echo "make bench-models     what every model costs, beside each other"
+	@echo "make bench-mqtt       a long outage drained to Mosquitto; what publishing costs a frame"
 	@echo "make bench-windows    what a longer window of past frames costs"
 	@echo "make bench-endurance  whether a long run grows; FRAMES=100000"
 
@@ -41,7 +42,7 @@ lint: $(VENV)/.dev
 types: $(VENV)/.dev
 	$(BIN)/mypy
 
-unit: $(VENV)/.dev mosquitto sshd
+unit: $(VENV)/.dev mosquitto ffmpeg sshd
 	$(BIN)/python -m pytest
 
 bench: $(VENV)/.dev
@@ -57,6 +58,10 @@ mosquitto:
 # And so is a real SSH server, on a loopback port of its own.
 sshd:
 	@command -v sshd >/dev/null || test -x /usr/sbin/sshd || sh tests/install_sshd.sh
+
+# Clips are copied by the system's ffmpeg, which the tests do for real.
+ffmpeg:
+	@command -v ffmpeg >/dev/null || sh tests/install_ffmpeg.sh
 
 clean:
 	rm -rf out build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

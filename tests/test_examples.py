@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import json
 import re
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+import yaml
+from jinja2 import Environment
 
 import vad_edge
 from vad_edge.bundle.archive import read_bundle
@@ -13,6 +16,8 @@ from vad_edge.clock import LiveClock
 from vad_edge.config.bridges import BacnetConfig, SparkplugConfig, WebhookConfig
 from vad_edge.config.load import load_site
 from vad_edge.config.site import BrokerConfig, CameraConfig, PolicyConfig, SensorConfig
+from vad_edge.mqtt.command import Command, parse_command
+from vad_edge.mqtt.topics import CameraTopics
 from vad_edge.sensors.hub import SensorHub
 
 ROOT = Path(__file__).parents[1]
@@ -59,7 +64,14 @@ def test_the_shipped_ped2_bundle_is_whole_and_labelled_as_research() -> None:
 
 @pytest.mark.parametrize(
     "page",
-    ["README.md", "docs/architecture.md", "docs/buildings.md", "docs/devices.md", "docs/results.md"],
+    [
+        "README.md",
+        "docs/architecture.md",
+        "docs/buildings.md",
+        "docs/devices.md",
+        "docs/mqtt.md",
+        "docs/results.md",
+    ],
 )
 def test_links_and_commands_in_the_docs_exist(page: str) -> None:
     text = (ROOT / page).read_text()
@@ -67,6 +79,24 @@ def test_links_and_commands_in_the_docs_exist(page: str) -> None:
         assert ((ROOT / page).parent / target).exists(), target
     for verb in re.findall(r"^vad-edge (\w+)", text, re.MULTILINE):
         assert verb in COMMANDS
+
+
+def test_the_home_assistant_example_listens_and_answers_where_the_camera_does() -> None:
+    text = (ROOT / "examples" / "home-assistant" / "automation.yaml").read_text()
+    automation = yaml.safe_load(text)
+    (trigger,) = automation["triggers"]
+    assert trigger["entity_id"] == "event.shop_entrance_incident"
+    answer = automation["actions"][-1]["data"]
+    assert answer["topic"] == CameraTopics("shop", "entrance").command
+    environment = Environment(autoescape=False)  # noqa: S701 - no HTML
+    environment.filters["to_json"] = json.dumps
+    action = {"event": {"data": {"action": "no"}}}
+    payload = environment.from_string(answer["payload"]).render(
+        told={"incident": "i-1"}, wait={"trigger": action}, false_alarm="no"
+    )
+    assert parse_command(payload.encode()) == Command(
+        command="acknowledge", incident="i-1", by="phone", verdict="false"
+    )
 
 
 def test_the_version_in_the_project_file_is_the_packages_own() -> None:

@@ -65,3 +65,8 @@ class MediaClock:
     def wall(self, time_s: float) -> datetime:
         """The UTC wall time of `time_s`."""
         return self._start_wall + timedelta(seconds=time_s)
+
+
+def utc_now() -> datetime:
+    """The wall time, in UTC."""
+    return datetime.now(timezone.utc)

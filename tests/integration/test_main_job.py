@@ -14,10 +14,9 @@ from jsonschema import Draft202012Validator
 from tests.integration.conftest import DEMO, VAD_EDGE, Heard
 from tests.support.mosquitto import Mosquitto
 
-import vad_edge.events
+from vad_edge.mqtt.schemas import schema
 
 Start = Callable[..., subprocess.Popen[str]]
-SCHEMA = Path(vad_edge.events.__file__).parent / "schema" / "event.schema.json"
 
 
 def frames_in(video: Path) -> int:
@@ -42,11 +41,15 @@ def test_the_main_job_on_the_synthetic_clip_as_another_client_sees_it(
     listen.wait_for("/availability", "stopped")
 
     printed = [json.loads(line) for line in output.splitlines()]
+    for name in ("event", "state", "health"):
+        payloads = [json.loads(payload) for _, payload in listen.messages(f"walkway/{name}")]
+        assert payloads
+        for payload in payloads:
+            Draft202012Validator(schema(name)).validate(payload)
+    (discovered,) = listen.messages("homeassistant/device/vad-edge_walkway_walkway/config")
+    assert json.loads(discovered[1])["device"]["model"] == "scene"
     published = [json.loads(payload) for _, payload in listen.messages("walkway/event")]
     assert [event["id"] for event in published] == [event["id"] for event in printed]
-    validator = Draft202012Validator(json.loads(SCHEMA.read_text()))
-    for event in printed:
-        validator.validate(event)
     kinds = [event["data"]["kind"] for event in printed]
     assert kinds[0] == "opened"
     assert {"opened", "raised", "cleared"} <= set(kinds)

@@ -47,9 +47,13 @@ class Mosquitto:
 
     def kill(self) -> None:
         if self._process is not None:
-            self._process.kill()
+            self._process.kill()  # goes through to a stopped process, too
             self._process.wait()
             self._process = None
+
+    def signal(self, number: int) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
 
     def _listens(self) -> bool:
         with socket.socket() as probe:

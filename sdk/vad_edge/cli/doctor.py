@@ -10,10 +10,13 @@ from typing import Any
 
 import click
 
+from vad_edge.cli.broker_options import broker_options
+from vad_edge.cli.findings import show_findings
+
 
 @click.command(name="doctor")
 @click.option("--bundle", type=click.Path(path_type=Path), help="Also check this model.")
-@click.option("--broker", metavar="URL", help="Also check this broker.")
+@broker_options
 @click.option("--engine", is_flag=True, help="Try every engine, and write a report to send back.")
 @click.option(
     "--report",
@@ -23,7 +26,12 @@ import click
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def command(
-    bundle: Path | None, broker: str | None, engine: bool, report: Path | None, as_json: bool
+    bundle: Path | None,
+    broker: str | None,
+    broker_password_file: Path | None,
+    engine: bool,
+    report: Path | None,
+    as_json: bool,
 ) -> None:
     """Check what this machine has and what is missing; exit code 1 if something needed is.
 
@@ -44,19 +52,11 @@ def command(
         return
     if report is not None:
         raise click.UsageError("--report is for --engine")
+    from vad_edge.config.site import BrokerConfig
     from vad_edge.runtime.doctor import examine
 
-    findings = examine(bundle=bundle, broker=broker)
-    if as_json:
-        click.echo(json.dumps({"findings": [finding.to_dict() for finding in findings]}))
-    else:
-        colours = {"ok": "green", "warn": "yellow", "fail": "red"}
-        for finding in findings:
-            mark = click.style(f"{finding.state:4}", fg=colours[finding.state])
-            fix = f"; {finding.fix}" if finding.fix else ""
-            click.echo(f"{mark} {finding.subject}: {finding.text}{fix}")
-    if any(finding.state == "fail" for finding in findings):
-        sys.exit(1)
+    site = None if broker is None else BrokerConfig(url=broker, password_file=broker_password_file)
+    show_findings(examine(bundle=bundle, broker=site), as_json=as_json)
 
 
 def _check_engines(bundle: Path | None, output: Path, as_json: bool) -> None:

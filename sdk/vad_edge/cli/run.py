@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from vad_edge.cli.broker_options import broker_options
 from vad_edge.cli.types import DURATION, PRECISION
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 )
 @click.option("--bundle", type=click.Path(path_type=Path), help="The model, NAME.vadb.")
 @click.option("--config", type=click.Path(path_type=Path), help="Site file (TOML) with cameras and sensors.")
-@click.option("--broker", metavar="URL", help="mqtt://HOST[:PORT], mqtts://..., embedded, or none.")
+@broker_options
 @click.option("--duration", type=DURATION, help="Stop after 30s, 5m, 2h ...")
 @click.option(
     "--output",
@@ -54,6 +55,7 @@ def command(
     bundle: Path | None,
     config: Path | None,
     broker: str | None,
+    broker_password_file: Path | None,
     duration: float | None,
     output: Path | None,
     engine: str,
@@ -87,7 +89,14 @@ def command(
     from vad_edge.runtime.settings import RunSettings
 
     def read_settings() -> RunSettings:
-        site = site_from_options(config=config, camera=camera, source=source, bundle=bundle, broker=broker)
+        site = site_from_options(
+            config=config,
+            camera=camera,
+            source=source,
+            bundle=bundle,
+            broker=broker,
+            broker_password_file=broker_password_file,
+        )
         return RunSettings(
             site=site,
             bundle=read_bundle(site.bundle) if site.bundle is not None and site.camera else None,

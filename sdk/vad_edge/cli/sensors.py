@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from vad_edge.cli.types import DURATION
+from vad_edge.cli.broker_options import broker_options
+from vad_edge.cli.types import DURATION, TOPIC_NAME
 
 
 @click.group(name="sensors")
@@ -16,13 +17,26 @@ def command() -> None:
 
 @command.command(name="replay")
 @click.argument("recording", type=click.Path(path_type=Path))
-@click.option("--broker", required=True, metavar="URL", help="mqtt://HOST[:PORT] or mqtts://...")
-@click.option("--site", default="home", show_default=True, help="The site whose cameras are waited for.")
+@broker_options
+@click.option(
+    "--site",
+    type=TOPIC_NAME,
+    default="home",
+    show_default=True,
+    help="The site whose cameras are waited for.",
+)
 @click.option(
     "--speed", type=float, help="Send in real time times this; without it all at once, in media time."
 )
 @click.option("--wait", type=DURATION, default="30s", show_default=True, help="How long to wait for a run.")
-def replay(recording: Path, broker: str, site: str, speed: float | None, wait: float) -> None:
+def replay(
+    recording: Path,
+    broker: str | None,
+    broker_password_file: Path | None,
+    site: str,
+    speed: float | None,
+    wait: float,
+) -> None:
     """Send a recording of sensors (JSON lines) through a broker, as if they were there.
 
     Without --speed every message goes at once and carries its media time: for `vad-edge run --source FILE
@@ -34,12 +48,15 @@ def replay(recording: Path, broker: str, site: str, speed: float | None, wait: f
     """
     from vad_edge.cli.progress import progress_bars
     from vad_edge.config.site import BrokerConfig
+    from vad_edge.errors import ConfigError
     from vad_edge.mqtt.replay import replay_sensors
 
+    if broker is None:
+        raise ConfigError("no broker is given", fix="give --broker mqtt://HOST")
     with progress_bars() as report:
         count = replay_sensors(
             recording,
-            BrokerConfig(url=broker),
+            BrokerConfig(url=broker, password_file=broker_password_file),
             site=site,
             speed=speed,
             wait_for_run_s=wait,

@@ -16,6 +16,7 @@ def site_from_options(
     source: str | None = None,
     bundle: Path | None = None,
     broker: str | None = None,
+    broker_password_file: Path | None = None,
 ) -> SiteConfig:
     """The site file with what the options say instead.
 
@@ -39,9 +40,14 @@ def site_from_options(
             "no model is given",
             fix="give --bundle NAME.vadb; `vad-edge export` makes one, `vad-edge demo` has one",
         )
-    if broker is not None:
-        site = site.model_copy(update={"broker": site.broker.model_copy(update={"url": broker})})
-    return site
+    return with_broker(site, broker, broker_password_file)
+
+
+def with_broker(site: SiteConfig, url: str | None, password_file: Path | None) -> SiteConfig:
+    """The site with another broker, and another file for its password, where they are given."""
+    given = {"url": url, "password_file": password_file}
+    changes = {key: value for key, value in given.items() if value is not None}
+    return site.model_copy(update={"broker": site.broker.model_copy(update=changes)})
 
 
 def _with_source(site: SiteConfig, source: str | int, config: Path | None) -> SiteConfig:
@@ -53,3 +59,24 @@ def _with_source(site: SiteConfig, source: str | int, config: Path | None) -> Si
         )
     camera = site.camera[0] if site.camera else CameraConfig(name="camera")
     return site.model_copy(update={"camera": (camera.model_copy(update={"source": source}),)})
+
+
+def listening_site(
+    config: Path | None, broker: str | None, broker_password_file: Path | None, site: str | None = None
+) -> SiteConfig:
+    """The site whose broker is looked at from outside a run; `site` is its name where there is no file.
+
+    Raises ConfigError where there is no broker that others can reach.
+    """
+    found = load_site(config) if config is not None else SiteConfig()
+    if site is not None:
+        found = found.model_copy(update={"site": site})
+    found = with_broker(found, broker, broker_password_file)
+    if found.broker.url in ("none", "embedded"):
+        raise ConfigError(
+            "no broker is given"
+            if found.broker.url == "none"
+            else "an embedded broker lives in its run alone",
+            fix="give --broker mqtt://HOST, or --config SITE.toml with a [broker] table",
+        )
+    return found

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import click
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhd]?)")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _SIZE = re.compile(r"(\d+)x(\d+)")
 
 
@@ -61,7 +63,45 @@ class Setting(click.ParamType[tuple[str, Any]]):
             return name, text
 
 
+class Since(click.ParamType[datetime]):
+    """A moment: how long ago (``30m``, ``2h``, ``7d``), or a date with or without a time, here and now."""
+
+    name = "since"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, context: click.Context | None
+    ) -> datetime:
+        """The moment, with its zone."""
+        if isinstance(value, datetime):
+            return value
+        text = str(value).strip()
+        match = _DURATION.fullmatch(text)
+        try:
+            if match is not None and match[2]:
+                ago = timedelta(seconds=float(match[1]) * _UNITS[match[2]])
+                return datetime.now(timezone.utc) - ago
+            # Python 3.10 reads an offset but no "Z"; without either the user's own zone is meant.
+            return datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone()
+        except (ValueError, OverflowError):
+            self.fail(f"{value!r} is no time; write 2h, 7d, 2026-03-01 or 2026-03-01T18:00", param, context)
+
+
+class TopicName(click.ParamType[str]):
+    """The name of a site or camera, which is one level of our topics."""
+
+    name = "name"
+
+    def convert(self, value: object, param: click.Parameter | None, context: click.Context | None) -> str:
+        """The name."""
+        if _NAME.fullmatch(str(value)) is None:
+            rule = "letters, digits, '-' and '_', at most 64, a letter or digit first"
+            self.fail(f"{value!r} is not a name; give {rule}", param, context)
+        return str(value)
+
+
 DURATION = Duration()
+TOPIC_NAME = TopicName()
+SINCE = Since()
 PRECISION = click.Choice(["fp32", "fp16", "int8"])
 FRAME_SIZE = FrameSize()
 SETTING = Setting()

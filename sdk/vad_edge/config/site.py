@@ -12,6 +12,9 @@ from vad_edge.config.bridges import BacnetConfig, SparkplugConfig, WebhookConfig
 
 # A name becomes an MQTT topic level and part of file names.
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Polygon = Annotated[tuple[tuple[Fraction, Fraction], ...], Field(min_length=3)]
+Keeping = Literal["none", "heatmap", "blurred", "full"]
 Topic = Annotated[str, StringConstraints(min_length=1, max_length=512)]
 
 SENSORS_ONLY = "site"
@@ -55,6 +58,8 @@ class CameraConfig(_Table):
     GStreamer pipeline after ``gst:``. reader is ``latest`` for live cameras (old frames are dropped),
     ``all`` for recordings; ``auto`` picks by the source. fps overrides what the source says of itself
     (image folders say nothing). calibration is a camera pack; without one the bundle's is used.
+    privacy_masks are polygons that are black in everything that is kept; corners are fractions of the
+    picture's width and height.
     """
 
     name: Name
@@ -63,6 +68,7 @@ class CameraConfig(_Table):
     fps: float | None = Field(default=None, gt=0, le=240)
     calibration: Path | None = None
     latency_s: float = Field(default=0.0, ge=0, le=60)
+    privacy_masks: tuple[Polygon, ...] = ()
     policy: PolicyConfig = PolicyConfig()
 
 
@@ -110,17 +116,62 @@ class SensorConfig(_Table):
 
 
 class BrokerConfig(_Table):
-    """The MQTT broker.
+    """The MQTT broker, and what is said there.
 
     url is ``mqtt://host[:port]``, ``mqtts://host[:port]``, ``embedded`` (in this process, loopback) or
-    ``none``. Credentials never stand here: password_file names a file, or VAD_EDGE_MQTT_PASSWORD holds it.
+    ``none``. The password lies in password_file or in VAD_EDGE_MQTT_PASSWORD. certificate_file and key_file
+    are this device's own, for brokers that ask for them. An event older than fresh_s when it can be sent
+    goes to the topic of the late ones, at most replay_per_s a second. commands lets the broker's users arm,
+    disarm and acknowledge; snapshots sends a picture with every event; discovery tells Home Assistant.
     """
 
     url: str = "none"
     username: str | None = None
     password_file: Path | None = None
     ca_file: Path | None = None
+    certificate_file: Path | None = None
+    key_file: Path | None = None
     client_id: Name | None = None
+    fresh_s: float = Field(default=300.0, gt=0, le=86400)
+    replay_per_s: float = Field(default=2500.0, gt=0)
+    commands: bool = True
+    snapshots: bool = False
+    discovery: bool = True
+    discovery_prefix: Name = "homeassistant"
+
+    @model_validator(mode="after")
+    def _a_key_has_a_certificate(self) -> Self:
+        if self.key_file is not None and self.certificate_file is None:
+            raise ValueError("key_file is given without certificate_file")
+        return self
+
+
+class PrivacyConfig(_Table):
+    """What may be kept of the scene, and for how long at most.
+
+    evidence is ``none``; ``heatmap`` (where it was, and nothing of the picture); ``blurred`` (pictures in
+    which nobody can be recognised); or ``full``. max_age_h is hard: older evidence is deleted whatever room
+    there is.
+    """
+
+    evidence: Keeping = "heatmap"
+    max_age_h: float = Field(default=72.0, gt=0, le=8760)
+
+
+class EvidenceConfig(_Table):
+    """How much is kept around an incident, and how much disk it may take.
+
+    A clip begins before_s before the incident and ends after_s after it, or when it is max_clip_s long; 0
+    makes none. max_mb is for all evidence together; it also makes room when less than free_mb of the disk is
+    free. events_mb is for the events themselves.
+    """
+
+    before_s: float = Field(default=5.0, ge=0, le=60)
+    after_s: float = Field(default=5.0, ge=0, le=60)
+    max_clip_s: float = Field(default=30.0, ge=0, le=300)
+    max_mb: int = Field(default=2000, ge=1)
+    free_mb: int = Field(default=500, ge=0)
+    events_mb: int = Field(default=500, ge=10)
 
 
 class SiteConfig(_Table):
@@ -131,6 +182,8 @@ class SiteConfig(_Table):
     camera: tuple[CameraConfig, ...] = ()
     sensor: tuple[SensorConfig, ...] = ()
     broker: BrokerConfig = BrokerConfig()
+    privacy: PrivacyConfig = PrivacyConfig()
+    evidence: EvidenceConfig = EvidenceConfig()
     bacnet: BacnetConfig | None = None
     webhook: WebhookConfig | None = None
     sparkplug: SparkplugConfig = SparkplugConfig()

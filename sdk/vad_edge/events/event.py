@@ -26,7 +26,9 @@ class Event:
     surprise (-log10 of a chance); shares says what the risk is made of, by cue and stream. surprise and cues
     are this frame's own, None and empty without a valid frame. regions are boxes in source pixels. early_s is
     how long before its first alarm the incident opened. time_synced is false where the wall clock cannot be
-    trusted. evidence maps a kind of evidence to where it lies.
+    trusted. evidence maps a kind of evidence to the ``sha256:...`` of its file. durable is false where the
+    disk would not take the event, so that it may be lost with the process. test marks what a commissioning
+    test made up.
     """
 
     id: str
@@ -49,6 +51,8 @@ class Event:
     early_s: float | None
     time_synced: bool
     evidence: Mapping[str, str]
+    durable: bool = True
+    test: bool = False
 
 
 def to_cloudevent(event: Event) -> dict[str, Any]:
@@ -58,7 +62,7 @@ def to_cloudevent(event: Event) -> dict[str, Any]:
         "id": event.id,
         "source": f"/vad-edge/{event.site}/{event.camera}",
         "type": _TYPE_PREFIX + event.kind,
-        "time": _stamp(event.time),
+        "time": stamp(event.time),
         "subject": event.incident,
         "datacontenttype": "application/json",
         "dataschema": f"{_SCHEMA}#/properties/data",
@@ -70,7 +74,7 @@ def to_cloudevent(event: Event) -> dict[str, Any]:
             "level": str(event.level),
             "previous": str(event.previous),
             "time_s": event.time_s,
-            "since": _stamp(event.since),
+            "since": stamp(event.since),
             "risk": event.risk,
             "peak_risk": event.peak_risk,
             "surprise": event.surprise,
@@ -84,6 +88,8 @@ def to_cloudevent(event: Event) -> dict[str, Any]:
             "early_s": event.early_s,
             "time_synced": event.time_synced,
             "evidence": dict(event.evidence),
+            "durable": event.durable,
+            "test": event.test,
         },
     }
 
@@ -94,9 +100,9 @@ def from_cloudevent(envelope: Mapping[str, Any]) -> Event:
         data = dict(envelope["data"])
         data["level"] = Level[data["level"].upper()]
         data["previous"] = Level[data["previous"].upper()]
-        data["since"] = _time(data["since"])
+        data["since"] = time_of(data["since"])
         data["regions"] = tuple(Region(**box) for box in data["regions"])
-        return Event(id=envelope["id"], time=_time(envelope["time"]), **data)
+        return Event(id=envelope["id"], time=time_of(envelope["time"]), **data)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(f"not an event of this program: {error!r}") from error
 
@@ -108,10 +114,12 @@ def event_schema() -> dict[str, Any]:
     return schema
 
 
-def _stamp(time: datetime) -> str:
+def stamp(time: datetime) -> str:
+    """A time as events carry it: UTC, microseconds, ``Z``; stamps sort as their times do."""
     return time.astimezone(timezone.utc).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-def _time(stamp: str) -> datetime:
+def time_of(text: str) -> datetime:
+    """The time that `stamp` wrote. Raises ValueError for anything that is no time."""
     # Python 3.10 reads an offset but no "Z".
-    return datetime.fromisoformat(stamp.replace("Z", "+00:00"))
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))

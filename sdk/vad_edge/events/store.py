@@ -6,119 +6,177 @@ import json
 import logging
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timezone
 from itertools import islice
 from pathlib import Path
 
 from vad_edge.errors import StoreError
+from vad_edge.events.database import Database
 from vad_edge.events.event import Event, from_cloudevent, to_cloudevent
+from vad_edge.events.migrations import note_incident
 
 logger = logging.getLogger(__name__)
 
-# Marks the file as ours ("vade"); anything else that lies at the path is moved out of the way.
-_APPLICATION_ID = 0x76616465
-# One entry a schema version; PRAGMA user_version counts those that have run.
-_MIGRATIONS = (
-    (
-        """CREATE TABLE events (
-            seq INTEGER PRIMARY KEY AUTOINCREMENT,
-            id TEXT NOT NULL UNIQUE,
-            incident TEXT NOT NULL,
-            camera TEXT NOT NULL,
-            level TEXT NOT NULL,
-            time TEXT NOT NULL,
-            body TEXT NOT NULL,
-            delivered_at TEXT
-        )""",
-        "CREATE INDEX events_pending ON events (camera, seq) WHERE delivered_at IS NULL",
-    ),
-)
-
-
-class _NotOursError(Exception):
-    """What lies at the path is no database, a damaged one, or somebody else's."""
+SPARE_EVENTS = 5_000
+"""Events kept in memory while the disk takes none; the oldest make room."""
+RETRY_S = 5.0
 
 
 class EventStore:
     """A durable outbox in one SQLite file, for any number of threads.
 
-    Creates the folder and the file. A file that is damaged or not ours is renamed to
-    ``NAME.corrupt-<time>`` and a new one begun; `quarantined` then says where the old one lies. Raises
-    StoreError when the place cannot be written or a newer version wrote the file.
+    Order is the order of adding: a wall clock that jumps changes stamps, never what comes first. While the
+    disk takes nothing, events are kept in memory and handed out all the same, marked as not durable; they are
+    written when it works again. `failure` says why the last event could not be written, `lost` counts those
+    that not even memory could hold. Opens, repairs and raises as `Database` does.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.quarantined: Path | None = None
+    def __init__(self, path: Path, *, repair: bool = True) -> None:
+        self.database = Database(path, repair=repair)
+        self.failure: str | None = None
+        self.lost = 0
         self._lock = threading.Lock()
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                self._connection = _open(path)
-            except _NotOursError as reason:
-                self.quarantined = _quarantine(path)
-                logger.error("%s: %s; kept as %s, a new store begins", path, reason, self.quarantined)
-                self._connection = _open(path)
-        except (OSError, sqlite3.Error) as error:
-            raise StoreError(
-                f"cannot open the event store: {error}", where=str(path), fix="check the folder and its disk"
-            ) from error
+        self._spare: dict[str, Event] = {}
+        self._marks: dict[str, str] = {}
+        self._retry_at_s = 0.0
 
-    def add(self, event: Event) -> None:
-        """Keep `event`; it is on the disk when this returns. One that is already there stays as it is."""
-        row = (
-            event.id,
-            event.incident,
-            event.camera,
-            str(event.level),
-            event.time.isoformat(),
-            json.dumps(to_cloudevent(event), allow_nan=False),
-        )
-        with self._guarded() as connection:
-            connection.execute(
-                "INSERT INTO events (id, incident, camera, level, time, body) VALUES (?, ?, ?, ?, ?, ?)"
-                " ON CONFLICT (id) DO NOTHING",
-                row,
-            )
+    @property
+    def path(self) -> Path:
+        """Where the file lies."""
+        return self.database.path
+
+    @property
+    def quarantined(self) -> Path | None:
+        """Where a damaged file was kept; None if none was."""
+        return self.database.quarantined
+
+    def add(self, event: Event) -> Event:
+        """Keep `event`; what is returned was kept, and is on the disk unless its `durable` is false.
+
+        One that is already there stays as it is.
+        """
+        body = _body(event)
+        with self._lock:
+            try:
+                self.database.write(lambda connection: _insert(connection, event, body))
+            except StoreError as error:
+                if self.database.closed:
+                    raise
+                return self._keep_in_memory(event, error)
+            self._catch_up()
+            self.failure = None
+            return event
 
     def pending(self, camera: str, limit: int = 100) -> list[Event]:
         """The events of `camera` not yet delivered, oldest first, at most `limit`."""
-        with self._guarded() as connection:
-            rows = connection.execute(
-                "SELECT id, body FROM events WHERE camera = ? AND delivered_at IS NULL ORDER BY seq",
-                (camera,),
-            )
-            return list(islice(_readable(rows), limit))
+        stored, spare = self._pending(camera, "ORDER BY seq", limit)
+        return (stored + spare)[:limit]
 
-    def mark_delivered(self, event_id: str) -> None:
-        """Note that the broker acknowledged the event, now; the first time counts."""
-        with self._guarded() as connection:
-            connection.execute(
-                "UPDATE events SET delivered_at = ? WHERE id = ? AND delivered_at IS NULL",
-                (datetime.now(timezone.utc).isoformat(), event_id),
-            )
+    def newest_pending(self, camera: str, limit: int) -> list[Event]:
+        """The `limit` newest of what is pending for `camera`, oldest first."""
+        stored, spare = self._pending(camera, "ORDER BY seq DESC", limit)
+        return (stored[::-1] + spare)[-limit:]
 
-    def events(self) -> list[Event]:
-        """All events, oldest first."""
-        with self._guarded() as connection:
-            return list(_readable(connection.execute("SELECT id, body FROM events ORDER BY seq")))
+    def _pending(self, camera: str, order: str, limit: int) -> tuple[list[Event], list[Event]]:
+        """At most `limit` of the disk's pending events, and those in memory alone, which are newer."""
+        with self._lock:
+            if self._spare and time.monotonic() >= self._retry_at_s:
+                self._catch_up()
+            marks = self._marks
+            spare = [event for event in self._spare.values() if event.camera == camera]
+
+            def find(connection: sqlite3.Connection) -> list[Event]:
+                rows = connection.execute(
+                    f"SELECT id, body FROM events WHERE camera = ? AND delivered_at IS NULL {order}",  # noqa: S608
+                    (camera,),
+                )
+                return list(islice(_readable(row for row in rows if row[0] not in marks), limit))
+
+            try:
+                stored = self.database.read(find)
+            except StoreError:
+                if self.database.closed or not spare:
+                    raise
+                stored = []
+            return stored, [event for event in spare if event.id not in marks]
+
+    def mark_delivered(self, *event_ids: str) -> None:
+        """Note that the broker acknowledged the events, now, in one write; the first time counts.
+
+        While the disk takes nothing the mark is kept in memory, so that the event is not handed out again.
+        """
+        with self._lock:
+            now = datetime.now(timezone.utc).isoformat()
+            for event_id in event_ids:
+                self._marks.setdefault(event_id, now)
+            self._catch_up()
+
+    def events(self, incident: str | None = None) -> list[Event]:
+        """All events, or those of one incident, oldest first."""
+        where, values = ("", ()) if incident is None else ("WHERE incident = ?", (incident,))
+        statement = f"SELECT id, body FROM events {where} ORDER BY seq"  # noqa: S608 - our own words
+        return self.database.read(lambda connection: list(_readable(connection.execute(statement, values))))
 
     def close(self) -> None:
         """Let go of the file; every later call but this raises StoreError."""
         with self._lock:
-            self._connection.close()
+            if not self.database.closed:
+                self._catch_up()
+            self.database.close()
 
-    @contextmanager
-    def _guarded(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
-            try:
-                yield self._connection
-            except sqlite3.Error as error:
-                raise StoreError(
-                    f"the event store failed: {error}", where=str(self.path), fix="check its disk"
-                ) from error
+    def _keep_in_memory(self, event: Event, error: StoreError) -> Event:
+        self.failure = str(error)
+        logger.error("%s; event %s is kept in memory alone", error, event.id)
+        spared = self._spare.setdefault(event.id, replace(event, durable=False))
+        while len(self._spare) > SPARE_EVENTS:
+            oldest = next(iter(self._spare))
+            del self._spare[oldest]
+            self._marks.pop(oldest, None)
+            self.lost += 1
+        return spared
+
+    def _catch_up(self) -> None:
+        """Write what is in memory alone, if the disk lets us."""
+        spare, marks = list(self._spare.values()), dict(self._marks)
+        if not spare and not marks:
+            return
+
+        def work(connection: sqlite3.Connection) -> None:
+            for event in spare:
+                _insert(connection, event, _body(event))
+            connection.executemany(
+                "UPDATE events SET delivered_at = ? WHERE id = ? AND delivered_at IS NULL",
+                [(at, event_id) for event_id, at in marks.items()],
+            )
+
+        try:
+            self.database.write(work)
+        except StoreError as error:
+            if self.database.closed:
+                raise
+            self._retry_at_s = time.monotonic() + RETRY_S
+            logger.warning("%s; %d events and %d marks stay in memory", error, len(spare), len(marks))
+            return
+        self._spare.clear()
+        self._marks.clear()
+
+
+def _insert(connection: sqlite3.Connection, event: Event, body: str) -> None:
+    row = (event.id, event.incident, event.camera, str(event.level), event.time.isoformat(), body)
+    done = connection.execute(
+        "INSERT INTO events (id, incident, camera, level, time, body) VALUES (?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (id) DO NOTHING",
+        row,
+    )
+    if done.rowcount:
+        note_incident(connection, event)
+
+
+def _body(event: Event) -> str:
+    return json.dumps(to_cloudevent(event), allow_nan=False)
 
 
 def _readable(rows: Iterator[tuple[str, str]]) -> Iterator[Event]:
@@ -133,59 +191,3 @@ def _event(event_id: str, body: str) -> Event | None:
     except ValueError as error:
         logger.error("event %s in the store cannot be read: %s", event_id, error)
         return None
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=5.0, isolation_level=None, check_same_thread=False)
-    try:
-        _prepare(connection, path)
-    except sqlite3.DatabaseError as error:
-        connection.close()
-        # Its subclasses are the world's trouble (disk full, locked); the bare type says the file is bad.
-        if type(error) is sqlite3.DatabaseError:
-            raise _NotOursError(str(error)) from error
-        raise
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _prepare(connection: sqlite3.Connection, path: Path) -> None:
-    """Check that the file is whole and ours, and bring it to the newest schema."""
-    (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-    if verdict != "ok":
-        raise _NotOursError(f"the database is damaged ({verdict})")
-    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    (owner,) = connection.execute("PRAGMA application_id").fetchone()
-    if tables and owner != _APPLICATION_ID:
-        raise _NotOursError("the database belongs to another program")
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version > len(_MIGRATIONS):
-        raise StoreError(
-            f"the event store has schema {version}, this version knows {len(_MIGRATIONS)}",
-            where=str(path),
-            fix="update vad-edge, or give another folder",
-        )
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("BEGIN IMMEDIATE")
-    # Asked again under the lock: another process may have been quicker.
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    for statements in _MIGRATIONS[version:]:
-        for statement in statements:
-            connection.execute(statement)
-    connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-    connection.execute(f"PRAGMA user_version = {len(_MIGRATIONS)}")
-    connection.execute("COMMIT")
-
-
-def _quarantine(path: Path) -> Path:
-    stamp = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S%fZ")
-    kept = path.with_name(f"{path.name}.corrupt-{stamp}")
-    path.rename(kept)
-    for suffix in ("-wal", "-shm"):
-        side = path.with_name(path.name + suffix)
-        if side.exists():
-            side.rename(kept.with_name(kept.name + suffix))
-    return kept

@@ -85,6 +85,14 @@ class WarningMachine:
             return self._change("lowered", self._held(), self._incident)
         return None
 
+    def stand_down(self, time_s: float) -> LevelChange | None:
+        """Forget what has built up; the change that clears the incident under way, if there is one."""
+        self._time_s = max(self._time_s, time_s)
+        self._above.clear()
+        self._below.clear()
+        self._peak = 0.0 if self._incident is None else self._peak
+        return None if self._incident is None else self._clear(self._incident)
+
     def _track(self, risk: Risk) -> None:
         """Note since when the risk has stood above each level's start, or below its end."""
         for level, start in self._starts.items():

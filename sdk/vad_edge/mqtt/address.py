@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from urllib.parse import SplitResult, urlsplit
+from dataclasses import dataclass, field
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from vad_edge.errors import ConfigError
 
@@ -15,19 +15,24 @@ _FIX = "give mqtt://host[:port] or mqtts://host[:port]"
 
 @dataclass(frozen=True, slots=True)
 class BrokerAddress:
-    """A broker's host and port; old_protocol says it is known to speak MQTT 3.1.1 only."""
+    """A broker's host and port; old_protocol says it is known to speak MQTT 3.1.1 only.
+
+    username and password are those of the URL, if it has some. Its text form shows neither.
+    """
 
     host: str
     port: int
     tls: bool
     old_protocol: bool = False
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 def parse_broker(url: str) -> BrokerAddress:
-    """The address in ``mqtt://host[:port]`` or ``mqtts://host[:port]``.
+    """The address in ``mqtt://[user[:password]@]host[:port]``, or ``mqtts://`` for TLS.
 
     ``?version=3.1.1`` after it skips the attempt at MQTT 5. Raises ConfigError for anything else; a
     message never repeats a URL that holds credentials.
@@ -36,14 +41,8 @@ def parse_broker(url: str) -> BrokerAddress:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise _refusal(url, str(error)) from None
-    if "@" in url:
-        raise ConfigError(
-            "credentials do not belong into the URL",
-            where="broker.url",
-            fix="give the name as broker.username and the password in the file broker.password_file names "
-            "or in VAD_EDGE_MQTT_PASSWORD",
-        )
+        reason = "it cannot be read; a '/', '#' or '@' in a password is written %2F, %23 or %40"
+        raise _refusal(url, reason if "@" in url else str(error)) from None
     if parts.scheme not in _DEFAULT_PORTS:
         raise _refusal(url, "not an MQTT URL")
     host = parts.hostname or ""
@@ -53,12 +52,22 @@ def parse_broker(url: str) -> BrokerAddress:
         raise _refusal(url, "0 is not a port")
     if parts.path not in ("", "/") or parts.fragment:
         raise _refusal(url, "nothing may follow host and port")
+    if parts.password is not None and not parts.username:
+        raise _refusal(url, "a password needs a user name")
     return BrokerAddress(
         host=host,
         port=port or _DEFAULT_PORTS[parts.scheme],
         tls=parts.scheme == "mqtts",
         old_protocol=_is_old(url, parts),
+        username=unquote(parts.username) if parts.username else None,
+        password=unquote(parts.password) if parts.password is not None else None,
     )
+
+
+def holds_password(url: str) -> bool:
+    """Whether there is, or may be, a password in the URL."""
+    credentials = url.partition("://")[2].rpartition("@")[0]
+    return ":" in credentials
 
 
 def _labels(host: str) -> list[str]:

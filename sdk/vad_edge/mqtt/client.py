@@ -1,57 +1,46 @@
-"""The one wrapper around paho: a connection that keeps coming back by itself."""
+"""The one way to a broker: a connection that keeps coming back by itself."""
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import random
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
 
-import paho.mqtt.client as paho
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
-from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.enums import MQTTProtocolVersion
 
 from vad_edge.config.site import BrokerConfig
 from vad_edge.mqtt.address import BrokerAddress, parse_broker
-from vad_edge.mqtt.failure import connect_failure
+from vad_edge.mqtt.attempt import attempt
+from vad_edge.mqtt.backoff import Backoff
+from vad_edge.mqtt.connection import IN_FLIGHT, Connection, Will
 from vad_edge.mqtt.handle import PublishHandle
-from vad_edge.mqtt.identity import secure
+from vad_edge.mqtt.label import Label
+from vad_edge.mqtt.problem import BrokerProblem, refused_topic
+
+__all__ = ["MessageHandler", "MqttClient", "Will"]
 
 _log = logging.getLogger(__name__)
 
 MessageHandler = Callable[[str, bytes], None]
 
-_KEEPALIVE_S = 20
-_CONNACK_S = 5.0
-_QUEUE_MESSAGES = 1000
+KEEPALIVE_S = 20
 _FAREWELL_S = 2.0
-_SESSION_S = 7 * 24 * 3600
-
-
-@dataclass(frozen=True, slots=True)
-class Will:
-    """What the broker publishes when we vanish without a word."""
-
-    topic: str
-    payload: bytes
-    retain: bool = True
+_STOP_S = 3.0
+_STEADY_S = 10.0
+"""A connection that lasted so long was a good one: the next failure starts with the shortest delay."""
 
 
 class MqttClient:
-    """One connection to a broker: MQTT 5, or 3.1.1 where the broker knows no better.
+    """One connection to a broker at a time: MQTT 5, or 3.1.1 where the broker knows no better.
 
-    Nothing here raises once constructed: an unreachable broker shows in `connected` and `last_error`, and
-    is tried again, with random delays, until `stop`. on_message is called on the network thread; a QoS 1
-    message is acknowledged when it returns. A will that is a function is asked before every connect. With
-    keep_session the broker keeps what we miss for a week, under client_id, which must then stay the same.
-    Raises ConfigError for a bad URL, an unreadable password or CA file.
+    Nothing here raises once constructed: what is wrong shows in `problem`, and is tried again, with
+    scattered delays, until `stop`; `refused` holds what the broker's ACL forbids, by topic. A message is sent
+    on the connection it was published on or not at all. on_message is called on the network thread;
+    on_retained, where it is given, instead of it for what the broker had kept from before we subscribed. A
+    will that is a function is asked before every connect. With keep_session the broker keeps what we miss
+    for a week, under client_id, which must then stay the same.
+    Raises ConfigError for a bad URL, an unreadable password, certificate, key or CA file.
     """
 
     def __init__(
@@ -61,33 +50,40 @@ class MqttClient:
         client_id: str,
         will: Will | Callable[[], Will] | None = None,
         on_message: MessageHandler | None = None,
+        on_retained: MessageHandler | None = None,
         keep_session: bool = False,
         reconnect_s: tuple[float, float] = (1.0, 60.0),
+        keepalive_s: int = KEEPALIVE_S,
     ) -> None:
         self.address: BrokerAddress = parse_broker(broker.url)
-        self.last_error = ""
+        self.client_id = client_id
+        self.on_message = on_message
+        self.on_retained = on_retained
+        self.problem: BrokerProblem | None = None
+        self.refused: dict[str, BrokerProblem] = {}
         self._broker = broker
-        self._client_id = client_id
         self._will = will
         self._keep_session = keep_session
-        self.on_message = on_message
-        self._delays_s = (reconnect_s[0] * random.uniform(0.5, 1.5), reconnect_s[1] * random.uniform(0.5, 1))
-        self._subscriptions: dict[str, int] = {}
-        self._retained: dict[str, bytes] = {}
-        self._connect_listeners: list[Callable[[], None]] = []
-        self._refusals: dict[int, str] = {}
-        self._unanswered = 0
-        self._ever_connected = False
-        self._connack_came = False
-        self._lock = threading.RLock()
-        self._answered = threading.Condition()
-        self._online = threading.Event()
-        self._stopping = threading.Event()
-        self._connack_timer: threading.Timer | None = None
-        self._logged_error = ""
-        self._paho = self._new_paho(
+        self._keepalive_s = keepalive_s
+        self._backoff = Backoff(*reconnect_s)
+        self._protocol = (
             MQTTProtocolVersion.MQTTv311 if self.address.old_protocol else MQTTProtocolVersion.MQTTv5
         )
+        self._subscriptions: dict[str, int] = {}
+        self._retained: dict[str, tuple[bytes, Label | None]] = {}
+        self._connect_listeners: list[Callable[[], None]] = []
+        self._lock = threading.RLock()
+        self._answered = threading.Condition()
+        self._unanswered = 0
+        self._window = IN_FLIGHT
+        self._connection: Connection | None = None
+        self._online = threading.Event()
+        self._stopping = threading.Event()
+        self._silent = threading.Event()
+        self._short_lived = 0
+        self._logged = ""
+        self._new_connection(self._protocol)  # what is wrong with the files shall be known now
+        self._thread = threading.Thread(target=self._serve, name=f"mqtt-{client_id}", daemon=True)
 
     @property
     def connected(self) -> bool:
@@ -95,22 +91,22 @@ class MqttClient:
         return self._online.is_set()
 
     @property
+    def last_error(self) -> str:
+        """`problem` as text, empty if there is none."""
+        return str(self.problem or "")
+
+    @property
     def protocol(self) -> MQTTProtocolVersion:
-        """The MQTT version spoken, or tried."""
-        return self._paho.protocol
+        """The MQTT version spoken, or tried next."""
+        connection = self._connection
+        return self._protocol if connection is None else connection.protocol
 
     def start(self) -> None:
         """Begin to connect, in the background."""
-        session: dict[str, Any] = {}
-        if self._keep_session and self.protocol == MQTTProtocolVersion.MQTTv5:
-            kept = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-            kept.SessionExpiryInterval = _SESSION_S
-            session = {"clean_start": False, "properties": kept}
-        self._paho.connect_async(self.address.host, self.address.port, keepalive=_KEEPALIVE_S, **session)
-        self._paho.loop_start()
+        self._thread.start()
 
     def wait_connected(self, timeout_s: float) -> bool:
-        """Wait until connected; False after `timeout_s`, when `last_error` says why."""
+        """Wait until connected; False after `timeout_s`, when `problem` says why."""
         return self._online.wait(timeout_s)
 
     def on_connected(self, listener: Callable[[], None]) -> None:
@@ -121,32 +117,45 @@ class MqttClient:
         """Subscribe now and after every reconnect."""
         with self._lock:
             self._subscriptions[topic] = qos
-            if self.connected:
-                self._ask_for(self._paho, topic, qos)
+            if self.connected and self._connection is not None:
+                self._ask_for(self._connection, topic, qos)
 
     def wait_subscribed(self, timeout_s: float) -> bool:
         """Wait until connected and every subscription is answered; what is published then reaches us."""
         with self._answered:
             return self._answered.wait_for(lambda: self.connected and self._unanswered <= 0, timeout_s)
 
-    def publish(self, topic: str, payload: bytes, *, qos: int = 0, retain: bool = False) -> PublishHandle:
-        """Send a message without waiting; while there is no connection it is lost, as the handle says.
+    def publish(
+        self, topic: str, payload: bytes, *, qos: int = 0, retain: bool = False, label: Label | None = None
+    ) -> PublishHandle:
+        """Send a message without waiting; without a connection it is lost, as the handle says."""
+        connection = self._connection
+        if connection is None or not self.connected:
+            return PublishHandle()
+        return connection.publish(topic, payload, qos=qos, retain=retain, label=label)
 
-        A QoS 1 message whose connection breaks before the acknowledgement is sent again by itself.
-        """
-        if not self.connected:
-            return PublishHandle(None, self._refusals)
-        info = self._paho.publish(topic, payload, qos, retain)
-        if info.rc == MQTTErrorCode.MQTT_ERR_NO_CONN and qos > 0:
-            info.rc = MQTTErrorCode.MQTT_ERR_SUCCESS  # paho has queued it for the next connection
-        return PublishHandle(None if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS else info, self._refusals)
-
-    def set_retained(self, topic: str, payload: bytes) -> None:
+    def set_retained(self, topic: str, payload: bytes, label: Label | None = None) -> None:
         """Publish retained, now and again after every reconnect with the newest payload."""
         with self._lock:
-            self._retained[topic] = payload
-            # Not QoS 1: paho would send an unacknowledged old state again after the newest one.
-            self.publish(topic, payload, retain=True)
+            self._retained[topic] = (payload, label)
+            self.publish(topic, payload, retain=True, label=label)
+
+    def republish(self) -> None:
+        """Publish everything retained again, for someone who has just come."""
+        with self._lock:
+            for topic, (payload, label) in self._retained.items():
+                self.publish(topic, payload, retain=True, label=label)
+
+    def forbidden(self, what: str, topic: str, reason: str) -> None:
+        """Note that the broker turned something down on a connection that stands."""
+        known = self.refused.get(topic)
+        self.refused[topic] = refused_topic(self.address, what, topic, reason)
+        if known is None:
+            _log.warning("%s", self.refused[topic])
+
+    def permitted(self, topic: str) -> None:
+        """Note that what was turned down before goes through now."""
+        self.refused.pop(topic, None)
 
     def stop(self, farewell: Sequence[tuple[str, bytes, bool]] = ()) -> None:
         """Send the farewell messages, wait a bounded time until they arrived, disconnect.
@@ -156,156 +165,107 @@ class MqttClient:
         if self._stopping.is_set():
             return
         deadline_s = time.monotonic() + _FAREWELL_S
-        for topic, _, _ in farewell:
-            self._retained.pop(topic, None)
+        with self._lock:
+            for topic, _, _ in farewell:
+                self._retained.pop(topic, None)
         for handle in [self.publish(topic, load, qos=1, retain=retain) for topic, load, retain in farewell]:
             handle.wait(deadline_s - time.monotonic())
-        with self._lock:
-            self._stopping.set()
-            client = self._paho
-        self._cancel_timer()
-        client.disconnect()
-        client.loop_stop()
+        self._stopping.set()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+        if self._thread.is_alive():
+            self._thread.join(_STOP_S)
         self._online.clear()
 
-    def _new_paho(self, protocol: MQTTProtocolVersion) -> paho.Client:
-        client = paho.Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=self._client_id,
-            clean_session=None if protocol == MQTTProtocolVersion.MQTTv5 else not self._keep_session,
-            protocol=protocol,
+    def fall_silent(self) -> None:
+        """Hang without a word, for a test that a missed heartbeat is noticed; `stop` is all that is left."""
+        self._silent.set()
+        if self._connection is not None:
+            self._connection.fall_silent()
+
+    def _serve(self) -> None:
+        """Connect, stay until the connection ends, wait, try again."""
+        while not self._stopping.is_set():
+            tried = attempt(self._new_connection, self._protocol)
+            self._protocol = tried.protocol
+            if tried.problem is not None:
+                self._failed(tried.problem)
+            if tried.connection is not None:
+                if self._stopping.is_set():
+                    tried.connection.close()
+                tried.connection.ended.wait()
+                if self._silent.is_set():
+                    return
+                self._ended(tried.connection)
+            self._stopping.wait(self._backoff.next_s())
+
+    def _ended(self, connection: Connection) -> None:
+        self._online.clear()
+        if connection.lasted_s >= _STEADY_S:
+            self._short_lived = 0
+            self._backoff.reset()
+        else:
+            self._short_lived += 1
+        connection.close()
+        self._connection = None
+        if not self._stopping.is_set():
+            self._failed(connection.why_lost(self._short_lived))
+
+    def _new_connection(self, protocol: MQTTProtocolVersion) -> Connection:
+        """A connection yet to be opened, which `stop` can end while it is."""
+        self._connection = Connection(
+            self._broker,
+            self.address,
+            self.client_id,
+            protocol,
+            keepalive_s=self._keepalive_s,
+            window=self._window,
+            will=self._will,
+            keep_session=self._keep_session,
+            on_up=self._up,
+            on_message=self._message,
+            on_subscribed=self._subscribed,
         )
-        secure(client, self._broker, self.address)
-        client.on_pre_connect = self._leave_will
-        client.max_queued_messages_set(_QUEUE_MESSAGES)
-        client.reconnect_delay_set(*self._delays_s)  # type: ignore[arg-type]  # floats do
-        client.on_connect = self._connack
-        client.on_connect_fail = self._connect_failed
-        client.on_disconnect = self._disconnected
-        client.on_message = self._message
-        client.on_socket_open = self._socket_opened
-        client.on_publish = self._published
-        client.on_subscribe = self._subscribed
-        return client
+        return self._connection
 
-    def _leave_will(self, client: paho.Client, userdata: Any) -> None:
-        will = self._will() if callable(self._will) else self._will
-        if will is not None:
-            client.will_set(will.topic, will.payload, qos=1, retain=will.retain)
-
-    def _socket_opened(self, client: paho.Client, userdata: Any, sock: Any) -> None:
-        self._connack_came = False
-        if client.protocol == MQTTProtocolVersion.MQTTv5:
-            self._cancel_timer()
-            self._connack_timer = threading.Timer(_CONNACK_S, self._fall_back, args=(client, "silence"))
-            self._connack_timer.daemon = True
-            self._connack_timer.start()
-
-    def _connack(
-        self,
-        client: paho.Client,
-        userdata: Any,
-        flags: Any,
-        reason: ReasonCode,
-        properties: Properties | None,
-    ) -> None:
-        if client is not self._paho:
-            return
-        self._cancel_timer()
-        self._connack_came = str(reason) != "Unsupported protocol version"
-        if not self._connack_came:
-            return
-        if reason.is_failure:
-            self._failed(f"broker {self.address} refused the connection: {str(reason).lower()}")
-            return
+    def _up(self, connection: Connection) -> None:
         with self._lock:
-            self.last_error = self._logged_error = ""
-            self._ever_connected = True
+            self._window = connection.window
+            self.problem = None
+            if self._short_lived == 0:  # else it would be said again at every turn
+                self._logged = ""
             self._unanswered = 0
+            self.refused.clear()
             for topic, qos in self._subscriptions.items():
-                self._ask_for(client, topic, qos)
+                self._ask_for(connection, topic, qos)
             self._online.set()
-            for topic, payload in self._retained.items():
-                client.publish(topic, payload, retain=True)
+            self.republish()
         with self._answered:
             self._answered.notify_all()
         _log.info("connected to broker %s", self.address)
         for listener in self._connect_listeners:
             listener()
 
-    def _connect_failed(self, client: paho.Client, userdata: Any) -> None:
-        # paho calls this while it handles the error, and hands it on in no other way.
-        self._failed(connect_failure(self.address, sys.exc_info()[1]))
-
-    def _disconnected(
-        self,
-        client: paho.Client,
-        userdata: Any,
-        flags: Any,
-        reason: ReasonCode,
-        properties: Properties | None,
-    ) -> None:
-        if client is not self._paho:
-            return
-        self._cancel_timer()
-        if self._online.is_set() and not self._stopping.is_set():
-            self._online.clear()
-            self._failed(f"lost the connection to broker {self.address}: {str(reason).lower()}")
-        elif client.protocol == MQTTProtocolVersion.MQTTv5 and not self._connack_came:
-            # The network thread calls this and cannot wait for its own end.
-            threading.Thread(target=self._fall_back, args=(client, "a closed door"), daemon=True).start()
-        elif not self._stopping.is_set() and not self.last_error:
-            self._failed(f"broker {self.address} closed the connection: {str(reason).lower()}")
-
-    def _ask_for(self, client: paho.Client, topic: str, qos: int) -> None:
+    def _ask_for(self, connection: Connection, topic: str, qos: int) -> None:
         with self._answered:
             self._unanswered += 1
-        client.subscribe(topic, qos)
+        connection.subscribe(topic, qos)
 
-    def _subscribed(
-        self,
-        client: paho.Client,
-        userdata: Any,
-        mid: int,
-        reasons: list[ReasonCode],
-        properties: Properties | None,
-    ) -> None:
-        for reason in reasons:
-            if reason.is_failure:
-                self._failed(f"broker {self.address} refused a subscription: {str(reason).lower()}")
+    def _subscribed(self, topic: str, refusal: str) -> None:
+        if refusal:
+            self.forbidden("the subscription to", topic, refusal)
         with self._answered:
             self._unanswered -= 1
             self._answered.notify_all()
 
-    def _published(
-        self, client: paho.Client, userdata: Any, mid: int, reason: ReasonCode, properties: Properties | None
-    ) -> None:
-        if reason.is_failure:
-            self._refusals[mid] = str(reason)
-            self._failed(f"broker {self.address} refused a message: {str(reason).lower()}")
+    def _message(self, topic: str, payload: bytes, retained: bool) -> None:
+        handler = self.on_retained if retained and self.on_retained is not None else self.on_message
+        if handler is not None:
+            handler(topic, payload)
 
-    def _message(self, client: paho.Client, userdata: Any, message: paho.MQTTMessage) -> None:
-        if self.on_message is not None:
-            with contextlib.suppress(UnicodeDecodeError):  # a topic that is no UTF-8 is nobody's
-                self.on_message(message.topic, bytes(message.payload))
-
-    def _failed(self, error: str) -> None:
-        self.last_error = error
-        if error != self._logged_error:
-            self._logged_error = error
-            _log.warning("%s; trying again until it works", error)
-
-    def _fall_back(self, client: paho.Client, reason: str) -> None:
-        with self._lock:
-            if self._stopping.is_set() or self._ever_connected or self._paho is not client:
-                return
-            _log.info("broker %s answers MQTT 5 with %s, speaking 3.1.1", self.address, reason)
-            self._paho = self._new_paho(MQTTProtocolVersion.MQTTv311)
-            self.start()
-        client.disconnect()
-        client.loop_stop()
-
-    def _cancel_timer(self) -> None:
-        timer = self._connack_timer
-        if timer is not None:
-            timer.cancel()
+    def _failed(self, problem: BrokerProblem) -> None:
+        self.problem = problem
+        if str(problem) != self._logged:
+            self._logged = str(problem)
+            _log.warning("%s (trying again until it works)", problem)

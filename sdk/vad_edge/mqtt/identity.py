@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import secrets
+import ssl
 
 import paho.mqtt.client as paho
 
 from vad_edge.config.site import BrokerConfig
 from vad_edge.errors import ConfigError
 from vad_edge.mqtt.address import BrokerAddress
+from vad_edge.mqtt.problem import Login
 
 PASSWORD_VARIABLE = "VAD_EDGE_MQTT_PASSWORD"  # noqa: S105
 CLIENT_ID_VARIABLE = "VAD_EDGE_CLIENT_ID"
@@ -30,30 +32,73 @@ def client_id(broker: BrokerConfig, site: str, role: str) -> str:
     return f"vad-edge-{site}-{role}-{_PROCESS_SUFFIX}"
 
 
+def login_of(broker: BrokerConfig, address: BrokerAddress) -> Login:
+    """What we show the broker, without the secret."""
+    return Login(broker.username or address.username, _password(broker, address) is not None)
+
+
 def secure(client: paho.Client, broker: BrokerConfig, address: BrokerAddress) -> None:
     """Give `client` its user name and password, and TLS where the URL asks for it.
 
-    Raises ConfigError if the password file or the CA file cannot be used, or a password has no user name.
+    Raises ConfigError if a file with a password, CA, certificate or key cannot be used, or a password has no
+    user name.
     """
-    secret = _password(broker)
-    if broker.username is not None:
-        client.username_pw_set(broker.username, secret)
+    username = broker.username or address.username
+    secret = _password(broker, address)
+    if username is not None:
+        client.username_pw_set(username, secret)
     elif broker.password_file is not None:
         raise ConfigError("a password needs a user name", where="broker", fix="give broker.username")
     if address.tls:
-        try:
-            client.tls_set(ca_certs=str(broker.ca_file) if broker.ca_file else None)
-        except OSError as error:
-            raise ConfigError(
-                f"cannot use the CA file: {error.strerror or error}",
-                where=f"broker.ca_file ({broker.ca_file})",
-            ) from error
+        client.tls_set_context(tls_context(broker))
+    elif broker.ca_file or broker.certificate_file:
+        raise ConfigError(
+            "certificates are given for a connection that is not encrypted",
+            where="broker.url",
+            fix="use mqtts:// with the broker's TLS port, usually 8883",
+        )
 
 
-def _password(broker: BrokerConfig) -> str | None:
+def tls_context(broker: BrokerConfig) -> ssl.SSLContext:
+    """Trust in the given CA, or the system's, and our own certificate if there is one; TLS 1.2 or newer."""
+    try:
+        context = ssl.create_default_context(cafile=broker.ca_file)
+    except OSError as error:
+        raise _unusable("the CA file", "ca_file", broker, error) from error
+    if broker.certificate_file is None:
+        return context
+    try:
+        context.load_cert_chain(broker.certificate_file, broker.key_file, password=_no_passphrase)
+    except OSError as error:
+        key = "certificate_file" if broker.key_file is None else "key_file"
+        raise _unusable("the client certificate and its key", key, broker, error) from error
+    return context
+
+
+def _no_passphrase() -> str:
+    # Without this OpenSSL would ask on the terminal, where nobody sits.
+    raise ConfigError(
+        "the key is encrypted",
+        where="broker.key_file",
+        fix="give a key without a passphrase that only this program's user can read",
+    )
+
+
+def _unusable(what: str, key: str, broker: BrokerConfig, error: OSError) -> ConfigError:
+    reason = str(getattr(error, "reason", None) or error.strerror or error).replace("_", " ")
+    return ConfigError(
+        f"cannot use {what}: {reason}",
+        where=f"broker.{key} ({getattr(broker, key)})",
+        fix="give PEM files that belong together",
+    )
+
+
+def _password(broker: BrokerConfig, address: BrokerAddress) -> str | None:
     secret = os.environ.get(PASSWORD_VARIABLE)
-    if secret is not None or broker.password_file is None:
+    if secret is not None:
         return secret
+    if broker.password_file is None:
+        return address.password
     try:
         return broker.password_file.read_text(encoding="utf-8").rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:

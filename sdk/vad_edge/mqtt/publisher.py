@@ -3,60 +3,96 @@
 from __future__ import annotations
 
 import json
-import logging
+import math
+import random
 import threading
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
+from vad_edge.clock import utc_now
 from vad_edge.config.site import BrokerConfig
-from vad_edge.errors import StoreError
-from vad_edge.events.event import Event, to_cloudevent
+from vad_edge.events.event import Event
 from vad_edge.events.store import EventStore
 from vad_edge.fusion.level import Level
 from vad_edge.health.board import HealthSnapshot
 from vad_edge.mqtt.client import MqttClient, Will
-from vad_edge.mqtt.handle import PublishHandle
+from vad_edge.mqtt.command import CommandResult
+from vad_edge.mqtt.homeassistant import BIRTH, Shown, discovery, discovery_topic, status_topic
 from vad_edge.mqtt.identity import client_id
+from vad_edge.mqtt.inbox import CommandInbox
+from vad_edge.mqtt.label import JSON, Label
+from vad_edge.mqtt.outbox import Outbox
 from vad_edge.mqtt.topics import CameraTopics
-
-_log = logging.getLogger(__name__)
 
 ONLINE, STOPPED, OFFLINE = b"online", b"stopped", b"offline"
 
-_BATCH = 64
 _IDLE_S = 0.5
-_ACKNOWLEDGE_S = 0.25
-_REFUSED_PAUSE_S = 5.0
 _FLUSH_S = 2.0
+_JOIN_S = 1.0
+_WELCOME_S = 5.0
+"""When Home Assistant has started, all cameras of a house speak within so long, not all at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Greeting:
+    """Home Assistant's discovery: what is said where, and on which topic it tells that it has started.
+
+    An empty message takes back what an earlier run has said.
+    """
+
+    topic: str
+    payload: bytes
+    status_topic: str
 
 
 class CameraPublisher:
     """Publishes what one camera has to say, over a connection of its own so that it has its own will.
 
-    No method waits for the broker: a thread pumps the outbox, in the order of the store, and marks an event
-    as delivered when the broker has acknowledged it. What the broker misses while it is away stays in the
-    store (events) or is said again when it is back (availability, state, health).
+    No method waits for the broker: a thread pumps the outbox. What the broker misses while it is away stays
+    in the store (events) or is said again when it is back (availability, state, health). With `commands`,
+    what is asked of the camera arrives in `inbox`. model is the name of the bundle that watches.
     """
 
     def __init__(
-        self, client: MqttClient, topics: CameraTopics, store: EventStore, *, risk_interval_s: float = 0.5
+        self,
+        client: MqttClient,
+        topics: CameraTopics,
+        outbox: Outbox,
+        *,
+        commands: bool = False,
+        greeting: Greeting | None = None,
+        model: str = "",
+        risk_interval_s: float = 0.5,
     ) -> None:
         self.client = client
         self.topics = topics
-        self._store = store
+        self.inbox = CommandInbox(self.publish_result) if commands else None
+        self._outbox = outbox
+        self._greeting = greeting
+        self._model = model
+        self._armed = True
         self._risk_interval_s = risk_interval_s
         self._risk: float | None = None
         self._risk_due_s = 0.0
-        self._in_flight: dict[str, PublishHandle] = {}
-        self._paused_until_s = 0.0
+        self._welcome_due_s = math.inf
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._pump, name=f"mqtt-{topics.camera}", daemon=True)
+        client.on_message = self._message
+        client.on_retained = self._retained
 
     def start(self) -> None:
         """Begin to connect and to publish; says ``online`` on every connect."""
+        if self._greeting is not None:
+            self.client.set_retained(self._greeting.topic, self._greeting.payload, JSON)
+            self.client.subscribe(self._greeting.status_topic)
         self.client.set_retained(self.topics.availability, ONLINE)
+        self.client.subscribe(self.topics.availability)
+        if self.inbox is not None:
+            self.client.subscribe(self.topics.command)
         self.client.on_connected(self._wake.set)
         self.client.start()
         self._thread.start()
@@ -73,21 +109,26 @@ class CameraPublisher:
         time: datetime,
         since: datetime | None = None,
         incident: str | None = None,
+        armed: bool = True,
+        test: bool = False,
     ) -> None:
         """Publish the warning level, retained; since and incident are None when nothing is going on."""
+        self._armed = armed
         state = {
             "level": str(level),
             "since": _stamp(since) if since else None,
             "incident": incident,
             "risk": risk,
-            "armed": True,
+            "armed": armed,
             "time": _stamp(time),
+            "model": self._model,
+            "test": test,
         }
-        self.client.set_retained(self.topics.state, _json(state))
+        self.client.set_retained(self.topics.state, _json(state), JSON)
 
     def publish_health(self, snapshot: HealthSnapshot) -> None:
         """Publish conditions and counters, retained."""
-        self.client.set_retained(self.topics.health, _json(snapshot.to_dict()))
+        self.client.set_retained(self.topics.health, _json(snapshot.to_dict()), JSON)
 
     def publish_risk(self, value: float) -> None:
         """Publish the risk as a plain number; of those that come too fast, the newest is sent."""
@@ -95,25 +136,52 @@ class CameraPublisher:
         if time.monotonic() >= self._risk_due_s:
             self._wake.set()
 
+    def publish_snapshot(self, jpeg: bytes, event: Event | None = None) -> None:
+        """Publish a picture; of `event`, if it shows one."""
+        about = {} if event is None else {"incident": event.incident, "event": event.id}
+        self.client.publish(self.topics.snapshot, jpeg, qos=1, label=Label("image/jpeg", user=about))
+
+    def publish_result(self, result: CommandResult) -> None:
+        """Say what became of a command."""
+        payload = result.payload(armed=self._armed, time=_stamp(utc_now()))
+        self.client.publish(self.topics.command_result, payload, qos=1, label=JSON)
+
     def stop(self) -> None:
         """Send what can be sent in a bounded time, say ``stopped``, disconnect."""
         self._stopping.set()
         self._wake.set()
         if self._thread.is_alive():
-            self._thread.join(_FLUSH_S + 2 * _ACKNOWLEDGE_S)
+            self._thread.join(_FLUSH_S + _JOIN_S)
         self.client.stop([(self.topics.availability, STOPPED, True)])
 
+    def _message(self, topic: str, payload: bytes) -> None:
+        if topic == self.topics.command and self.inbox is not None:
+            self.inbox.accept(payload)
+        elif topic == self.topics.availability and payload == OFFLINE and not self._stopping.is_set():
+            # The will of a connection that died before us, which the broker has only now noticed.
+            self.client.set_retained(topic, ONLINE)
+        elif self._greeting is not None and topic == self._greeting.status_topic and payload == BIRTH:
+            self._welcome_due_s = time.monotonic() + random.uniform(0.0, _WELCOME_S)
+
+    def _retained(self, topic: str, payload: bytes) -> None:
+        if topic == self.topics.command and self.inbox is not None:
+            self.inbox.accept(payload, retained=True)
+
     def _pump(self) -> None:
+        pause_s = _IDLE_S
         while not self._stopping.is_set():
-            self._wake.wait(_IDLE_S)
+            self._wake.wait(pause_s)
             self._wake.clear()
             if time.monotonic() >= self._risk_due_s:
                 self._send_risk()
-            self._send_events()
+            if time.monotonic() >= self._welcome_due_s:
+                self._welcome_due_s = math.inf
+                self.client.republish()
+            pause_s = min(self._outbox.turn(), _IDLE_S)
         self._send_risk()
         deadline_s = time.monotonic() + _FLUSH_S
-        while time.monotonic() < deadline_s and self._send_events():
-            pass
+        while (left_s := deadline_s - time.monotonic()) > (pause_s := self._outbox.turn(deadline_s)):
+            time.sleep(min(pause_s, left_s))
 
     def _send_risk(self) -> None:
         risk, self._risk = self._risk, None
@@ -122,54 +190,33 @@ class CameraPublisher:
         self._risk_due_s = time.monotonic() + self._risk_interval_s
         self.client.publish(self.topics.risk, f"{risk:.4g}".encode())
 
-    def _send_events(self) -> bool:
-        """Publish and settle one batch; whether there may be more to do."""
-        if not self.client.connected or time.monotonic() < self._paused_until_s:
-            return False
-        try:
-            events = self._store.pending(self.topics.camera, _BATCH)
-            for event in events:
-                if event.id not in self._in_flight and not self._send(event):
-                    break
-            for event_id in list(self._in_flight):
-                if not self._settle(event_id):
-                    return True
-        except StoreError as error:
-            _log.error("%s; its events may be sent twice", error)
-            self._paused_until_s = time.monotonic() + _REFUSED_PAUSE_S
-            return False
-        if events:
-            self._wake.set()
-        return bool(events)
 
-    def _send(self, event: Event) -> bool:
-        handle = self.client.publish(self.topics.event, _json(to_cloudevent(event)), qos=1)
-        if not handle.lost:
-            self._in_flight[event.id] = handle
-        return not handle.lost
-
-    def _settle(self, event_id: str) -> bool:
-        handle = self._in_flight[event_id]
-        if handle.wait(_ACKNOWLEDGE_S):
-            self._store.mark_delivered(event_id)
-        elif handle.lost:
-            self._paused_until_s = time.monotonic() + _REFUSED_PAUSE_S
-        else:
-            return False
-        del self._in_flight[event_id]
-        return True
-
-
-def camera_publisher(broker: BrokerConfig, *, site: str, camera: str, store: EventStore) -> CameraPublisher:
+def camera_publisher(
+    broker: BrokerConfig,
+    *,
+    site: str,
+    camera: str,
+    store: EventStore,
+    now: Callable[[], datetime] = utc_now,
+    model: str = "",
+) -> CameraPublisher:
     """The publisher of a camera with a connection whose will says ``offline``.
 
-    Raises ConfigError if the broker's table cannot be used.
+    now is the wall time of the clock that stamps its events. Raises ConfigError if the broker's table cannot
+    be used.
     """
     topics = CameraTopics(site, camera)
     client = MqttClient(
         broker, client_id=client_id(broker, site, camera), will=Will(topics.availability, OFFLINE)
     )
-    return CameraPublisher(client, topics, store)
+    outbox = Outbox(client, topics, store, now=now, fresh_s=broker.fresh_s, replay_per_s=broker.replay_per_s)
+    shown = Shown(broker.commands, broker.snapshots, model)
+    greeting = Greeting(
+        discovery_topic(broker.discovery_prefix, topics),
+        _json(discovery(topics, shown)) if broker.discovery else b"",
+        status_topic(broker.discovery_prefix),
+    )
+    return CameraPublisher(client, topics, outbox, commands=broker.commands, greeting=greeting, model=model)
 
 
 def _json(content: dict[str, Any]) -> bytes:

@@ -57,11 +57,11 @@ def replay_sensors(
     client.start()
     try:
         if not client.wait_connected(max(_CONNECT_S, wait_for_run_s)):
-            raise BrokerError(client.last_error or "no answer from the broker", where=broker.url)
+            raise BrokerError(client.last_error or "no answer from the broker", where=str(client.address))
         if wait_for_run_s > 0 and not online.wait(wait_for_run_s):
             raise BrokerError(
                 f"no camera of site {site!r} said `online` within {wait_for_run_s:g} s",
-                where=broker.url,
+                where=str(client.address),
                 fix="start `vad-edge run` with the same broker and site first",
             )
         sender = _Sender(client)

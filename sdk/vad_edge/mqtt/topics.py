@@ -20,6 +20,26 @@ class CameraTopics:
         return self._under("event")
 
     @property
+    def event_replay(self) -> str:
+        """Events that are too old to sound an alarm, QoS 1, not retained."""
+        return self._under("event/replay")
+
+    @property
+    def snapshot(self) -> str:
+        """A JPEG picture, not retained."""
+        return self._under("snapshot")
+
+    @property
+    def command(self) -> str:
+        """What others ask of the camera, as JSON."""
+        return self._under("command")
+
+    @property
+    def command_result(self) -> str:
+        """What became of a command, as JSON, not retained."""
+        return self._under("command/result")
+
+    @property
     def state(self) -> str:
         """The warning level and since when, retained JSON."""
         return self._under("state")
@@ -33,6 +53,16 @@ class CameraTopics:
     def health(self) -> str:
         """Conditions and counters, retained JSON."""
         return self._under("health")
+
+    @property
+    def check(self) -> str:
+        """Where `vad-edge mqtt check` and `vad-edge alarm test` talk to themselves."""
+        return self._under("check")
+
+    @property
+    def everything(self) -> str:
+        """The filter for all of these."""
+        return self._under("#")
 
     @property
     def availability(self) -> str:

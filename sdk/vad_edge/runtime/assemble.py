@@ -17,6 +17,8 @@ from vad_edge.bundle.pack import pack_fits, read_pack
 from vad_edge.clock import LiveClock, MediaClock
 from vad_edge.config.site import SENSORS_ONLY, BrokerConfig, CameraConfig, SiteConfig
 from vad_edge.errors import BundleError, ConfigError, EngineError, SourceError
+from vad_edge.events.evidence.keeper import EvidenceKeeper
+from vad_edge.events.incidents import Incidents
 from vad_edge.events.store import EventStore
 from vad_edge.fusion.fuse import Fuser
 from vad_edge.fusion.machine import WarningMachine
@@ -29,6 +31,9 @@ from vad_edge.mqtt.identity import client_id
 from vad_edge.mqtt.publisher import camera_publisher
 from vad_edge.mqtt.subscriber import SensorSubscriber
 from vad_edge.pipeline import Lane, VideoPipeline
+from vad_edge.runtime.armed import ArmedFile
+from vad_edge.runtime.desk import store_conditions
+from vad_edge.runtime.evidence import evidence_keeper
 from vad_edge.runtime.settings import RunSettings
 from vad_edge.runtime.station import Station
 from vad_edge.scoring.scorer import Scorer
@@ -50,8 +55,10 @@ class Assembly:
     hub: SensorHub
     store: EventStore
     health: HealthBoard
+    keeper: EvidenceKeeper
     subscriber: SensorSubscriber | None
     arrived: threading.Event
+    armed: ArmedFile
 
 
 def assemble(settings: RunSettings, stack: ExitStack) -> Assembly:
@@ -76,14 +83,23 @@ def assemble(settings: RunSettings, stack: ExitStack) -> Assembly:
     hub = SensorHub(site.sensor, clock)
     store = EventStore(settings.store_path)
     stack.callback(store.close)
-    if store.quarantined is not None:
-        health.raise_condition("store_damaged", "store", f"the old store lies at {store.quarantined}")
-    subscriber = _connect(site, stations, hub, store, stack)
+    for code, reason in store_conditions(store).items():
+        if reason:
+            health.raise_condition(code, "store", reason)
+    Incidents(store.database).interrupt([camera.name for camera in cameras])
+    armed = ArmedFile(settings.store_path.with_name("armed.json"))
+    if armed.problem:
+        health.raise_condition("armed_unknown", "store", armed.problem)
+    for station in stations:
+        station.armed = armed.armed(station.name)
+    model = settings.bundle.manifest.name if settings.bundle is not None and site.camera else ""
+    keeper = evidence_keeper(site, stations, sources, store, health, clock.now, stack)
+    subscriber = _connect(site, stations, hub, store, clock, model, stack)
     for station in stations:
         if station.reader is not None:
             station.reader.start()
             stack.callback(station.reader.stop)
-    return Assembly(clock, stations, pipeline, hub, store, health, subscriber, arrived)
+    return Assembly(clock, stations, pipeline, hub, store, health, keeper, subscriber, arrived, armed)
 
 
 def _open(camera: CameraConfig, clock: LiveClock, cameras: int, health: HealthBoard) -> FrameSource | None:
@@ -197,7 +213,13 @@ def _calibration(
 
 
 def _connect(
-    site: SiteConfig, stations: list[Station], hub: SensorHub, store: EventStore, stack: ExitStack
+    site: SiteConfig,
+    stations: list[Station],
+    hub: SensorHub,
+    store: EventStore,
+    clock: LiveClock | MediaClock,
+    model: str,
+    stack: ExitStack,
 ) -> SensorSubscriber | None:
     """Publishers and the sensors' subscriber; none without a broker. They connect when they are started."""
     if site.broker.url == "none":
@@ -208,6 +230,13 @@ def _connect(
         broker = broker.model_copy(update={"url": embedded.url})
         _log.info("embedded broker at %s", embedded.url)
     for station in stations:
-        station.publisher = camera_publisher(broker, site=site.site, camera=station.name, store=store)
+        station.publisher = camera_publisher(
+            broker,
+            site=site.site,
+            camera=station.name,
+            store=store,
+            now=lambda: clock.wall(clock.now()),
+            model=model,
+        )
     client = MqttClient(broker, client_id=client_id(broker, site.site, "sensors"))
     return SensorSubscriber(client, hub, site.site)

@@ -6,9 +6,11 @@ import logging
 import queue
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from vad_edge.errors import StoreError
 from vad_edge.events.event import Event
+from vad_edge.events.evidence.keeper import EvidenceKeeper
 from vad_edge.events.store import EventStore
 from vad_edge.health.board import HealthBoard
 
@@ -18,15 +20,21 @@ _log = logging.getLogger(__name__)
 class EventDesk:
     """Commits events in a thread, wakes their publishers, and hands them back for whoever watches.
 
-    A store that fails is a health condition; the event is handed back all the same.
+    An event carries the hashes of the pictures kept of it; they are written after it.
+    A store that fails is a health condition; the event is handed back all the same, marked as not durable.
     """
 
     def __init__(
-        self, store: EventStore, health: HealthBoard, wake: Mapping[str, Callable[[], None]]
+        self,
+        store: EventStore,
+        health: HealthBoard,
+        wake: Mapping[str, Callable[[], None]],
+        evidence: EvidenceKeeper,
     ) -> None:
         self._store = store
         self._health = health
         self._wake = wake
+        self._evidence = evidence
         self._incoming: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
         self._kept: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="events", daemon=True)
@@ -50,12 +58,36 @@ class EventDesk:
 
     def _run(self) -> None:
         while (event := self._incoming.get()) is not None:
-            try:
-                self._store.add(event)
-                self._health.clear_condition("store_failed", "store")
-            except StoreError as error:
-                _log.error("%s", error)
-                self._health.raise_condition("store_failed", "store", str(error))
+            event, pictures = self._evidence.picture(event)
+            kept = self._keep(event)
             if event.camera in self._wake:
                 self._wake[event.camera]()
-            self._kept.put(event)
+            self._kept.put(kept)
+            self._evidence.keep(kept, pictures)
+
+    def _keep(self, event: Event) -> Event:
+        try:
+            kept = self._store.add(event)
+        except (StoreError, ValueError) as error:
+            _log.error("event %s: %s", event.id, error)
+            self._health.raise_condition("store_failed", "store", str(error))
+            return replace(event, durable=False)
+        for code, reason in store_conditions(self._store).items():
+            if reason:
+                self._health.raise_condition(code, "store", reason)
+            else:
+                self._health.clear_condition(code, "store")
+        return kept
+
+
+def store_conditions(store: EventStore) -> dict[str, str]:
+    """What is wrong with the store by condition code, empty for what is well."""
+    lost = f"{store.lost} events are lost: neither disk nor memory took them" if store.lost else ""
+    full = "" if store.database.reserve.held else "less disk is free than is held back for events"
+    damaged = f"the old store lies at {store.quarantined}" if store.quarantined is not None else ""
+    return {
+        "store_failed": store.failure or "",
+        "events_lost": lost,
+        "disk_full": full,
+        "store_damaged": damaged,
+    }

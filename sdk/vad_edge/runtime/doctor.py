@@ -14,7 +14,9 @@ import platformdirs
 import psutil
 
 from vad_edge.bundle.verdict import Verdict
+from vad_edge.config.site import BrokerConfig
 from vad_edge.errors import VadEdgeError
+from vad_edge.events.evidence.ffmpeg import find_ffmpeg
 from vad_edge.inference.tensorrt.host import board_model
 
 State = Literal["ok", "warn", "fail"]
@@ -38,9 +40,17 @@ class Finding:
         return asdict(self)
 
 
-def examine(*, bundle: Path | None = None, broker: str | None = None) -> list[Finding]:
+def examine(*, bundle: Path | None = None, broker: BrokerConfig | None = None) -> list[Finding]:
     """Look at everything a run uses; bundle and broker only where they are given. Never raises."""
-    checks: list[Callable[[], Iterator[Finding]]] = [_machine, _opencv, _gstreamer, _cameras, _engines, _room]
+    checks: list[Callable[[], Iterator[Finding]]] = [
+        _machine,
+        _opencv,
+        _gstreamer,
+        _ffmpeg,
+        _cameras,
+        _engines,
+        _room,
+    ]
     if bundle is not None:
         checks.append(lambda: _bundle(bundle))
     if broker is not None:
@@ -76,6 +86,14 @@ def _gstreamer() -> Iterator[Finding]:
     else:
         fix = "apt install gstreamer1.0-tools, if you need them"
         yield Finding("gstreamer", "warn", "no gst-launch-1.0: no csi: or gst: sources", fix)
+
+
+def _ffmpeg() -> Iterator[Finding]:
+    if find_ffmpeg():
+        yield Finding("ffmpeg", "ok", "ffmpeg is there: clips of H.264 and H.265 are copied")
+    else:
+        fix = "apt install ffmpeg, if clips are kept"
+        yield Finding("ffmpeg", "warn", "no ffmpeg: every clip is encoded anew", fix)
 
 
 def _cameras() -> Iterator[Finding]:
@@ -151,13 +169,11 @@ def _accelerator(name: str, verdict: Verdict) -> Finding:
     return Finding(name, "warn", f"it cannot run the bundle: {verdict.reason}", verdict.fix)
 
 
-def _broker(url: str) -> Iterator[Finding]:
-    from vad_edge.config.site import BrokerConfig
+def _broker(broker: BrokerConfig) -> Iterator[Finding]:
     from vad_edge.mqtt.client import MqttClient
     from vad_edge.mqtt.identity import client_id
 
     try:
-        broker = BrokerConfig(url=url)
         client = MqttClient(broker, client_id=client_id(broker, "doctor", "check"))
     except VadEdgeError as error:
         yield Finding("broker", "fail", str(error))
@@ -165,9 +181,10 @@ def _broker(url: str) -> Iterator[Finding]:
     client.start()
     try:
         if client.wait_connected(BROKER_WAIT_S):
-            yield Finding("broker", "ok", f"{url} answers")
+            yield Finding("broker", "ok", f"{client.address} answers")
+        elif client.problem is not None:
+            yield Finding("broker", "fail", client.problem.text, client.problem.fix)
         else:
-            why = client.last_error or f"no answer within {BROKER_WAIT_S:.0f} s"
-            yield Finding("broker", "fail", why, "check address, port and credentials")
+            yield Finding("broker", "fail", f"no answer within {BROKER_WAIT_S:.0f} s", "check host and port")
     finally:
         client.stop()

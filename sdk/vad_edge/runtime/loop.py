@@ -8,17 +8,21 @@ import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vad_edge.clock import MediaClock
 from vad_edge.events.event import Event
+from vad_edge.events.incidents import Incidents
 from vad_edge.health.notify import ServiceManager
 from vad_edge.pipeline import STAGES, ScoredFrame
 from vad_edge.report.moment import Moment, RunObserver
 from vad_edge.runtime.assemble import Assembly, assemble
 from vad_edge.runtime.audience import Audience
 from vad_edge.runtime.collect import POLL_S, Picked, collect_live, collect_recorded
+from vad_edge.runtime.commands import CommandDesk
 from vad_edge.runtime.desk import EventDesk
 from vad_edge.runtime.heartbeat import Heartbeat
 from vad_edge.runtime.settings import RunSettings, RunSummary
@@ -78,7 +82,18 @@ class _Run:
         self._incidents: set[str] = set()
         publishers = {s.name: s.publisher for s in parts.stations if s.publisher is not None}
         self._desk = EventDesk(
-            parts.store, parts.health, {name: publisher.wake for name, publisher in publishers.items()}
+            parts.store,
+            parts.health,
+            {name: publisher.wake for name, publisher in publishers.items()},
+            parts.keeper,
+        )
+        self._commands = CommandDesk(
+            parts.stations,
+            Incidents(parts.store.database),
+            parts.armed,
+            parts.health,
+            snapshots=settings.site.broker.snapshots,
+            keeping=settings.site.privacy.evidence,
         )
 
     def to_the_end(self) -> RunSummary:
@@ -129,11 +144,16 @@ class _Run:
             self._parts.stations, (frame for frame, _ in picked), scored, strict=True
         ):
             if frame is not None:
-                self._decide(station, frame.time_s, result)
+                shown = station.shown(frame)
+                self._parts.keeper.offer(station.name, shown, _heat(result))
+                event = self._decide(station, frame.time_s, result)
+                self._commands.frame(station, shown, _heat(result), event)
                 self._latencies.append(time.perf_counter() - collected)
-                self._observe(station, frame, result)
+                self._observe(station, shown, result)
             elif not self._parts.clock.is_media:
                 self._decide_without_frame(station)
+        for event in self._commands.turn(self._parts.clock, site=self._settings.site.site):
+            self._announce(event)
         for event in self._desk.kept():
             self._audience.on_event(event)
         for condition in self._watch.look(self._parts.clock.now()):
@@ -169,7 +189,7 @@ class _Run:
         if now - max(station.last_frame_s, station.last_update_s) >= POLL_S:
             self._decide(station, now, None)
 
-    def _decide(self, station: Station, time_s: float, scored: ScoredFrame | None) -> None:
+    def _decide(self, station: Station, time_s: float, scored: ScoredFrame | None) -> Event | None:
         started = time.perf_counter()
         event = station.decide(
             time_s,
@@ -184,6 +204,7 @@ class _Run:
         if scored is not None:
             self._watch.frame(station, scored)
         self._seconds["fuse"] += time.perf_counter() - started
+        return event
 
     def _evidence(self, station: Station, time_s: float) -> list[tuple[SensorSurprise, float]]:
         found = self._parts.hub.evidence(station.name, time_s)
@@ -195,7 +216,7 @@ class _Run:
         self._desk.submit(event)
 
     def _skipped(self, station: Station, frame: Frame) -> None:
-        self._observe(station, frame, None)
+        self._observe(station, station.shown(frame), None)
 
     def _observe(self, station: Station, frame: Frame, scored: ScoredFrame | None) -> None:
         started = time.perf_counter()
@@ -203,7 +224,7 @@ class _Run:
             Moment(
                 camera=station.name,
                 frame=frame,
-                scored=scored,
+                scored=None if scored is None else replace(scored, frame=frame),
                 risk=station.risk,
                 level=station.machine.level,
                 sensors=self._parts.hub.views(frame.time_s),
@@ -218,6 +239,7 @@ class _Run:
 
     def _finish(self) -> None:
         """Commit and publish what is left; the files are closed by the stack."""
+        self._commands.close()
         self._desk.close()
         for event in self._desk.kept():
             self._audience.on_event(event)
@@ -254,3 +276,8 @@ class _Run:
             seconds={"decode": sum(reader.decode_s for reader in readers), **spent, **self._seconds},
             problems=(*problems, *self._audience.lost),
         )
+
+
+def _heat(scored: ScoredFrame | None) -> NDArray[np.float32] | None:
+    """The error map of a frame, once the model has seen enough for it to mean anything."""
+    return scored.error_map if scored is not None and scored.warm else None

@@ -36,8 +36,12 @@ class RunSettings:
     @property
     def store_path(self) -> Path:
         """Where the events of this site are kept."""
-        folder = self.output or platformdirs.user_state_path("vad-edge") / self.site.site
-        return folder / "events.db"
+        return store_path(self.output, self.site.site)
+
+
+def store_path(folder: Path | None, site: str) -> Path:
+    """The event store in a run's output folder, or that of a site in the user's state folder."""
+    return (folder or platformdirs.user_state_path("vad-edge") / site) / "events.db"
 
 
 @dataclass(frozen=True, slots=True)

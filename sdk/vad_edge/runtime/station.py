@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from vad_edge.config.site import CameraConfig
 from vad_edge.events.announce import event_from_change
 from vad_edge.events.event import Event
+from vad_edge.events.evidence.privacy import PrivacyMasks
 from vad_edge.fusion.fuse import Fuser
 from vad_edge.fusion.machine import LevelChange, WarningMachine
 from vad_edge.fusion.risk import Risk
@@ -29,7 +30,8 @@ from vad_edge.video.resample import Admission, FrameRateGate
 class Station:
     """Everything a run holds for one camera; reader and gate are None where there are only sensors.
 
-    footage_frames is how many frames of normal footage the camera is calibrated on.
+    footage_frames is how many frames of normal footage the camera is calibrated on. While it is not armed,
+    risk is computed and shown, and there are no events.
     """
 
     config: CameraConfig
@@ -38,12 +40,17 @@ class Station:
     reader: Reader | None = None
     gate: FrameRateGate | None = None
     footage_frames: int = 0
+    armed: bool = True
     publisher: CameraPublisher | None = None
     risk: Risk | None = None
     last_frame_s: float = 0.0
     last_update_s: float = 0.0
     since: datetime | None = None
     counts: Counter[str] = field(default_factory=Counter)
+    masks: PrivacyMasks = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.masks = PrivacyMasks(self.config.privacy_masks)
 
     @property
     def name(self) -> str:
@@ -64,6 +71,10 @@ class Station:
             self.counts["skipped"] += 1
         return admission
 
+    def shown(self, frame: Frame) -> Frame:
+        """The frame as anyone but the model may see it."""
+        return replace(frame, image=self.masks.burn(frame.image)) if self.masks else frame
+
     def decide(
         self,
         time_s: float,
@@ -77,14 +88,32 @@ class Station:
         self.last_update_s = time_s
         surprise = scored.surprise if scored is not None else None
         self.risk = self.fuser.update(time_s, surprise, evidence)
-        change = self.machine.update(self.risk)
-        if change is None:
+        change = self.machine.update(self.risk) if self.armed else None
+        return None if change is None else self._event(change, self.risk, scored, site, wall)
+
+    def arm(
+        self, armed: bool, time_s: float, *, site: str, wall: Callable[[float], datetime]
+    ) -> Event | None:
+        """Arm or disarm; the event that clears the incident under way, if disarming cuts one off."""
+        self.armed = armed
+        change = None if armed else self.machine.stand_down(time_s)
+        if change is None or self.risk is None:
             return None
+        return self._event(change, self.risk, None, site, wall)
+
+    def _event(
+        self,
+        change: LevelChange,
+        risk: Risk,
+        scored: ScoredFrame | None,
+        site: str,
+        wall: Callable[[float], datetime],
+    ) -> Event:
         self.since = None if change.kind == "cleared" else wall(change.since_s)
         return event_from_change(
             change,
-            self.risk,
-            surprise,
+            risk,
+            scored.surprise if scored is not None else None,
             site=site,
             camera=self.name,
             wall=wall,
@@ -109,6 +138,7 @@ class Station:
                 time=wall(self.last_update_s),
                 since=self.since,
                 incident=self.machine.incident,
+                armed=self.armed,
             )
 
 

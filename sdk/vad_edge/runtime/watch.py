@@ -71,6 +71,8 @@ class HealthWatch:
             client = station.publisher.client
             lost = not client.connected and bool(client.last_error)
             self._set("broker_unreachable", station.name, lost, client.last_error)
+            refused = "; ".join(sorted(map(str, client.refused.values())))
+            self._set("broker_refuses", station.name, bool(refused), refused)
 
     def _look_at_sensors(self, time_s: float) -> None:
         found = {(code, stream): text for code, stream, text in self._parts.hub.conditions(time_s)}

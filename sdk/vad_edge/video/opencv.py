@@ -42,6 +42,7 @@ class VideoCaptureSource:
             width=int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)),
             height=int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT)),
             frame_count=count if clock is None and count > 0 else None,
+            codec=_codec(int(capture.get(cv2.CAP_PROP_FOURCC))),
         )
         self._fps = self._info.fps or 25.0
 
@@ -138,3 +139,8 @@ def open_file(path: Path, *, fps: float | None = None) -> VideoCaptureSource:
 def camera_devices() -> Sequence[str]:
     """The video devices of this machine, as paths."""
     return sorted(str(path) for path in Path("/dev").glob("video*"))
+
+
+def _codec(fourcc: int) -> str:
+    """Four characters from the number OpenCV makes of them; it has none, or -1, where it does not know."""
+    return fourcc.to_bytes(4, "little").decode("latin-1").strip(" \0").lower() if fourcc > 0 else ""

@@ -22,7 +22,7 @@ class SourceInfo:
     """What a source says of itself.
 
     name is fit for logs: credentials are left out. fps and frame_count are None where unknown; width and
-    height are pixels.
+    height are pixels. codec is the FourCC in lower case, empty where the source says nothing.
     """
 
     name: str
@@ -31,6 +31,7 @@ class SourceInfo:
     width: int
     height: int
     frame_count: int | None = None
+    codec: str = ""
 
 
 class FrameSource(Protocol):

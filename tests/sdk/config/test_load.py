@@ -28,6 +28,7 @@ dwell_s = 1
 [[camera]]
 name = "yard"
 source = 0
+privacy_masks = [[[0, 0], [0.5, 0], [0, 0.5]]]
 
 [[sensor]]
 name = "door"
@@ -40,6 +41,9 @@ cameras = ["hall"]
 [broker]
 url = "mqtt://broker:1883"
 password_file = "/run/secrets/mqtt"
+
+[privacy]
+evidence = "blurred"
 """
 
 
@@ -61,6 +65,8 @@ def test_a_whole_site_file_is_read(load: Callable[[str], SiteConfig]) -> None:
     assert site.camera[1].source == 0
     assert site.sensor[0].on == ("open",)
     assert site.broker.url == "mqtt://broker:1883"
+    assert site.privacy.evidence == "blurred"
+    assert site.camera[1].privacy_masks == (((0.0, 0.0), (0.5, 0.0), (0.0, 0.5)),)
 
 
 def test_relative_paths_start_from_the_files_folder(
@@ -91,6 +97,16 @@ SENSOR = '[[sensor]]\nname = "s"\ntopic = "t"\nkind = "binary"\n'
     [
         ('bundel = "a"', "bundel: unknown key; did you mean 'bundle'?"),
         ("zzz = 1", "zzz: unknown key; known keys are site, bundle, camera, sensor, broker"),
+        (
+            '[privacy]\nevidence = "all"',
+            "privacy.evidence: 'all' is not allowed; it should be 'none', 'heatmap'",
+        ),
+        ("[privacy]\nmax_age_h = 0", "privacy.max_age_h: 0 is not allowed; it should be greater than 0"),
+        (CAMERA + "privacy_masks = [[[0, 0], [1, 1]]]", "camera[0].privacy_masks[0]: a list is not allowed"),
+        (
+            CAMERA + "privacy_masks = [[[0, 0], [0, 240], [320, 240]]]",
+            "camera[0].privacy_masks[0][1][1]: 240 is not allowed; it should be less than or equal to 1",
+        ),
         (CAMERA + "fpps = 1", "camera[0].fpps: unknown key; did you mean 'fps'?"),
         (
             CAMERA + "[camera.policy]\nalert = 1",

@@ -156,3 +156,26 @@ def test_every_incident_ends_once_the_risk_is_gone(
     quiet = [(len(path) + index * 1.0, 0.0) for index in range(20)]
     changes = drive(risks + quiet, policy)
     assert not changes or changes[-1].kind == "cleared"
+
+
+def test_standing_down_clears_the_incident_and_forgets_what_built_up() -> None:
+    machine = WarningMachine(POLICY)
+    for time_s, value in course((2, 3.5)):
+        machine.update(Risk(time_s, value, {}))
+    change = machine.stand_down(2.5)
+    assert change is not None
+    assert (change.kind, str(change.level), change.time_s, change.peak_risk) == (
+        "cleared",
+        "normal",
+        2.5,
+        3.5,
+    )
+    assert machine.incident is None
+    assert machine.update(Risk(9.0, 3.5, {})) is None  # the dwell begins anew
+
+
+def test_standing_down_while_all_is_normal_says_nothing() -> None:
+    machine = WarningMachine(POLICY)
+    machine.update(Risk(1.0, 2.5, {}))
+    assert machine.stand_down(1.2) is None
+    assert machine.update(Risk(1.6, 2.5, {})) is None

@@ -1,4 +1,4 @@
-"""Clients of a real Mosquitto, a store, and events to put into it."""
+"""A store, events to put into it, and proxies between a client and its broker."""
 
 from __future__ import annotations
 
@@ -7,64 +7,25 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from tests.support.mosquitto import wait_until
+from tests.support.proxy import Proxy
 
-from vad_edge.config.site import BrokerConfig
 from vad_edge.events.event import Event
 from vad_edge.events.store import EventStore
 from vad_edge.fusion.level import Level
-from vad_edge.mqtt.client import MqttClient
 
 
 @pytest.fixture
-def connect() -> Iterator[Callable[..., MqttClient]]:
-    """Makes clients that come back fast and are stopped in the end."""
-    made: list[MqttClient] = []
+def proxied() -> Iterator[Callable[[int], Proxy]]:
+    """Makes proxies in front of a port."""
+    made: list[Proxy] = []
 
-    def new(broker: BrokerConfig, name: str = "test", start: bool = True, **options: object) -> MqttClient:
-        client = MqttClient(broker, client_id=name, reconnect_s=(0.05, 0.1), **options)  # type: ignore[arg-type]
-        made.append(client)
-        if start:
-            client.start()
-            assert client.wait_connected(10), client.last_error
-        return client
+    def new(port: int) -> Proxy:
+        made.append(Proxy(port))
+        return made[-1]
 
     yield new
-    for client in made:
-        client.stop()
-
-
-class Listener:
-    """Everything an independent client hears, in order."""
-
-    def __init__(self, new: Callable[..., MqttClient], broker: BrokerConfig, *filters: str) -> None:
-        self.messages: list[tuple[str, bytes]] = []
-        self.client = new(
-            broker,
-            "listener",
-            start=False,
-            on_message=lambda topic, load: self.messages.append((topic, load)),
-        )
-        for topic in filters:
-            self.client.subscribe(topic)
-        self.client.start()
-
-    def ready(self) -> Listener:
-        assert self.client.wait_subscribed(10), self.client.last_error
-        return self
-
-    def on(self, topic: str) -> list[bytes]:
-        return [payload for heard, payload in list(self.messages) if heard == topic]
-
-
-@pytest.fixture
-def listen(connect: Callable[..., MqttClient]) -> Callable[..., Listener]:
-    return lambda broker, *filters: Listener(connect, broker, *filters)
-
-
-@pytest.fixture
-def eventually() -> Callable[..., None]:
-    return wait_until
+    for proxy in made:
+        proxy.close()
 
 
 @pytest.fixture
@@ -76,13 +37,13 @@ def store(tmp_path: Path) -> Iterator[EventStore]:
 
 @pytest.fixture
 def make_event() -> Callable[..., Event]:
-    start = datetime(2026, 3, 1, 12, 0, tzinfo=timezone.utc)
+    start = datetime.now(timezone.utc)
 
-    def make(number: int, camera: str = "walkway") -> Event:
-        time_ = start + timedelta(seconds=number)
+    def make(number: int, camera: str = "walkway", incident: str = "incident-1", age_s: float = 0.0) -> Event:
+        time_ = start + timedelta(milliseconds=number, seconds=-age_s)
         return Event(
             id=f"event-{number:04d}",
-            incident="incident-1",
+            incident=incident,
             site="home",
             camera=camera,
             kind="opened",

@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from vad_edge.errors import ConfigError
-from vad_edge.mqtt.address import BrokerAddress, parse_broker
+from vad_edge.mqtt.address import BrokerAddress, holds_password, parse_broker
 
 
 @pytest.mark.parametrize(
@@ -41,11 +41,30 @@ def test_nonsense_is_refused_with_what_would_do(url: str, message: str) -> None:
     assert message in str(refusal.value)
 
 
-def test_credentials_in_the_url_are_refused_and_not_repeated() -> None:
+def test_credentials_of_a_url_are_read_and_never_shown() -> None:
+    address = parse_broker("mqtts://alice:s%40cret@broker:8883")
+    assert (address.username, address.password) == ("alice", "s@cret")
+    assert "cret" not in f"{address} {address!r}"
+
+
+@pytest.mark.parametrize("url", ["mqtt://alice:se/cret@broker", "mqtt://:secret@h", "http://a:secret@h"])
+def test_a_refused_url_with_credentials_is_not_repeated(url: str) -> None:
     with pytest.raises(ConfigError) as refusal:
-        parse_broker("mqtt://alice:secret@broker")
-    assert "VAD_EDGE_MQTT_PASSWORD" in str(refusal.value)
-    assert "secret" not in str(refusal.value)
+        parse_broker(url)
+    assert "cret" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "holds"),
+    [
+        ("mqtt://broker:1883", False),
+        ("mqtt://alice@broker", False),
+        ("mqtt://alice:secret@broker", True),
+        ("mqtt://alice:se@cret/@broker", True),
+    ],
+)
+def test_a_password_in_a_url_is_noticed(url: str, holds: bool) -> None:
+    assert holds_password(url) is holds
 
 
 @given(st.one_of(st.text(), st.text().map("mqtt://".__add__), st.text(max_size=8).map("mqtts://h:".__add__)))

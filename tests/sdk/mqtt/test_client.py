@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 from paho.mqtt.enums import MQTTProtocolVersion
 
-import vad_edge.mqtt.client as client_module
+import vad_edge.mqtt.connection as connection_module
 from vad_edge.config.site import BrokerConfig
 from vad_edge.errors import ConfigError
 from vad_edge.mqtt.client import MqttClient
+from vad_edge.mqtt.connection import Will
 from vad_edge.mqtt.identity import client_id
 
 
@@ -117,7 +118,7 @@ def test_tls_works_with_the_right_ca_and_says_what_to_do_without(
 def test_a_broker_that_stays_silent_to_mqtt_5_gets_3_1_1(
     connect: Callable[..., MqttClient], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client_module, "_CONNACK_S", 0.2)
+    monkeypatch.setattr(connection_module, "CONNACK_S", 0.2)
     with _old_broker(answers_5=b"\x20") as url:
         client = connect(BrokerConfig(url=url), start=False)
         client.start()
@@ -160,7 +161,7 @@ def test_stopping_delivers_the_farewell_and_keeps_the_will_unsent(
     mosquitto: Any, listen: Callable[..., Any], eventually: Callable[..., None]
 ) -> None:
     listener = listen(mosquitto.broker, "availability").ready()
-    will = client_module.Will("availability", b"offline")
+    will = Will("availability", b"offline")
     client = MqttClient(mosquitto.broker, client_id="leaver", will=will)
     client.start()
     assert client.wait_connected(10)
@@ -217,3 +218,22 @@ class _old_broker:  # noqa: N801
                 connection.close()
             else:
                 connection.sendall((is_5 and self._answers_5) or b"\x20\x02\x00\x00")
+
+
+def test_a_handler_that_fails_does_not_silence_the_client(
+    mosquitto: Any, connect: Callable[..., MqttClient], eventually: Callable[..., None]
+) -> None:
+    heard: list[bytes] = []
+
+    def handler(topic: str, payload: bytes) -> None:
+        heard.append(payload)
+        if payload == b"bad":
+            raise ValueError("not expected")
+
+    client = connect(mosquitto.broker, "handler", on_message=handler)
+    client.subscribe("news")
+    assert client.wait_subscribed(5)
+    for payload in (b"bad", b"good"):
+        client.publish("news", payload, qos=1)
+    eventually(lambda: heard == [b"bad", b"good"], "both messages")
+    assert client.connected

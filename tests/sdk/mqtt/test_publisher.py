@@ -12,12 +12,14 @@ from typing import Any
 
 import pytest
 
+from vad_edge.clock import utc_now
 from vad_edge.config.site import BrokerConfig
 from vad_edge.events.event import Event, from_cloudevent
 from vad_edge.events.store import EventStore
 from vad_edge.fusion.level import Level
 from vad_edge.health.board import HealthBoard
 from vad_edge.mqtt.client import MqttClient, Will
+from vad_edge.mqtt.outbox import Outbox
 from vad_edge.mqtt.publisher import CameraPublisher, camera_publisher
 from vad_edge.mqtt.topics import CameraTopics
 
@@ -32,7 +34,8 @@ def start(store: EventStore) -> Iterator[Callable[[BrokerConfig], CameraPublishe
     def new(broker: BrokerConfig) -> CameraPublisher:
         will = Will(TOPICS.availability, b"offline")
         client = MqttClient(broker, client_id="walkway", will=will, reconnect_s=(0.05, 0.1))
-        made.append(CameraPublisher(client, TOPICS, store, risk_interval_s=0.2))
+        outbox = Outbox(client, TOPICS, store, now=utc_now, fresh_s=300.0, replay_per_s=2500.0)
+        made.append(CameraPublisher(client, TOPICS, outbox, risk_interval_s=0.2))
         made[-1].start()
         return made[-1]
 
@@ -67,6 +70,8 @@ def test_an_independent_client_reads_what_a_camera_says(
         "risk": 2.5,
         "armed": True,
         "time": "2026-03-01T12:00:00.000Z",
+        "model": "",
+        "test": False,
     }
     assert heard[TOPICS.risk] == "2.5"
     assert json.loads(heard[TOPICS.health]) == {"ok": True, "conditions": [], "counters": {}}
@@ -226,6 +231,7 @@ import sys, time
 from pathlib import Path
 from vad_edge.config.site import BrokerConfig
 from vad_edge.events.store import EventStore
+from vad_edge.mqtt.outbox import Outbox
 from vad_edge.mqtt.publisher import camera_publisher
 store = EventStore(Path(sys.argv[2]))
 camera_publisher(BrokerConfig(url=sys.argv[1]), site="home", camera="walkway", store=store).start()
@@ -251,3 +257,18 @@ def test_a_camera_has_a_connection_of_its_own(store: EventStore) -> None:
     first = camera_publisher(broker, site="home", camera="front", store=store)
     assert first.topics.availability == "vad-edge/home/front/availability"
     first.stop()
+
+
+def test_an_offline_that_comes_late_is_put_right(
+    mosquitto: Any,
+    start: Callable[[BrokerConfig], CameraPublisher],
+    connect: Callable[..., MqttClient],
+    listen: Callable[..., Any],
+    eventually: Callable[..., None],
+) -> None:
+    listener = listen(mosquitto.broker, TOPICS.availability).ready()
+    start(mosquitto.broker)
+    eventually(lambda: listener.on(TOPICS.availability) == [b"online"], "online")
+    # As the broker does when it gives up a connection of a process that died before this one.
+    connect(mosquitto.broker, "ghost").publish(TOPICS.availability, b"offline", qos=1, retain=True)
+    eventually(lambda: listener.on(TOPICS.availability)[-2:] == [b"offline", b"online"], "online again")

@@ -6,15 +6,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cv2
 import onnx.parser
 import pytest
+from tests.support.ffmpeg import Ffmpeg
 from tests.support.footage import quiet_frames, with_block, write_video
 from tests.support.tiny_bundle import STEP_GRAPH, MakeBundle
 
 from vad_edge.bundle.archive import Bundle
-from vad_edge.config.site import CameraConfig, PolicyConfig, SensorConfig, SiteConfig
+from vad_edge.config.site import CameraConfig, PolicyConfig, PrivacyConfig, SensorConfig, SiteConfig
 from vad_edge.errors import BundleError, ConfigError, EngineError, SourceError
 from vad_edge.events.event import Event
+from vad_edge.events.evidence.vault import Vault
+from vad_edge.events.incidents import Incidents
 from vad_edge.events.store import EventStore
 from vad_edge.health.board import HealthEvent
 from vad_edge.inference import select
@@ -333,3 +337,100 @@ def test_a_site_of_sensors_alone_runs_without_a_model(go: Callable[..., RunSumma
 
     assert (summary.frames, summary.events, summary.problems) == (0, 0, ())
     assert notes.closed == 1
+
+
+FULL = PrivacyConfig(evidence="full")
+LEFT_HALF = ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0))
+
+
+def evidence_of(folder: Path) -> dict[str, Path]:
+    """The evidence of a run's worst incident, by kind; H.264 adds noise of its own that may be others."""
+    with contextlib.closing(EventStore(folder / "events.db")) as store:
+        vault = Vault(store.database)
+        incident = max(Incidents(store.database).find(), key=lambda found: found.peak_risk)
+        return {file.kind: vault.path(file) for file in vault.of(incident.id)}
+
+
+def test_an_incident_leaves_its_heat_map_and_nothing_of_the_picture_unless_told(
+    go: Callable[..., RunSummary], tmp_path: Path
+) -> None:
+    clip = write_video(tmp_path / "clip.mkv", with_block(quiet_frames(80, seed=1), 40, 50))
+    notes = Notes()
+
+    go(clip, notes=notes)
+
+    assert set(evidence_of(tmp_path / "out")) == {"heatmap"}
+    assert set(notes.events[0].evidence) == {"heatmap"}
+
+
+def test_evidence_in_full_shows_the_block_in_pictures_and_in_the_clip(
+    go: Callable[..., RunSummary], tmp_path: Path
+) -> None:
+    clip = write_video(tmp_path / "clip.mkv", with_block(quiet_frames(80, seed=1), 40, 50))
+    site = SiteConfig(camera=(CameraConfig(name="yard", source=str(clip), policy=POLICY),), privacy=FULL)
+
+    go(notes=Notes(), site=site)
+
+    found = evidence_of(tmp_path / "out")
+    assert set(found) == {"before", "picture", "heatmap", "after", "clip"}
+    assert cv2.imread(str(found["before"])).max() < 200
+    assert cv2.imread(str(found["picture"])).max() > 240
+    assert found["clip"].suffix == ".webm"
+    assert cv2.VideoCapture(str(found["clip"])).read()[0]
+
+
+def test_an_h264_recording_is_cut_without_encoding(
+    go: Callable[..., RunSummary], ffmpeg: Ffmpeg, tmp_path: Path
+) -> None:
+    clip = ffmpeg.encode(tmp_path / "clip.mp4", with_block(quiet_frames(80, seed=1), 40, 50))
+    site = SiteConfig(camera=(CameraConfig(name="yard", source=str(clip), policy=POLICY),), privacy=FULL)
+
+    go(notes=Notes(), site=site)
+
+    assert ffmpeg.codec(evidence_of(tmp_path / "out")["clip"]) == "h264"
+
+
+def test_nothing_under_a_mask_leaves_the_loop_and_the_model_sees_it_all(
+    go: Callable[..., RunSummary], ffmpeg: Ffmpeg, tmp_path: Path
+) -> None:
+    clip = ffmpeg.encode(tmp_path / "clip.mp4", with_block(quiet_frames(80, seed=1), 40, 50))
+    camera = CameraConfig(name="yard", source=str(clip), policy=POLICY, privacy_masks=(LEFT_HALF,))
+    shown: list[bool] = []
+
+    def look(moment: Moment) -> None:
+        shown.append(bool(moment.frame.image[:, :32].any()))
+        if moment.scored is not None:
+            shown.append(bool(moment.scored.frame.image[:, :32].any()))
+
+    go(notes=Notes(at=look), site=SiteConfig(camera=(camera,), privacy=FULL))
+
+    found = evidence_of(tmp_path / "out")
+    assert shown
+    assert not any(shown)
+    assert cv2.imread(str(found["picture"]))[:, :28].max() < 20
+    assert found["clip"].suffix == ".webm"
+
+
+def test_no_evidence_is_kept_where_none_is_wanted(go: Callable[..., RunSummary], tmp_path: Path) -> None:
+    clip = write_video(tmp_path / "clip.mkv", with_block(quiet_frames(80, seed=1), 40, 50))
+    camera = CameraConfig(name="yard", source=str(clip), policy=POLICY)
+    notes = Notes()
+
+    go(notes=notes, site=SiteConfig(camera=(camera,), privacy=PrivacyConfig(evidence="none")))
+
+    assert evidence_of(tmp_path / "out") == {}
+    assert notes.events[0].evidence == {}
+
+
+def test_an_incident_a_killed_run_left_open_is_closed_by_the_next_run(
+    go: Callable[..., RunSummary], tmp_path: Path
+) -> None:
+    block = write_video(tmp_path / "block.mkv", with_block(quiet_frames(60, seed=1), 40, 59))
+    go(block, notes=Notes())
+    with contextlib.closing(EventStore(tmp_path / "out" / "events.db")) as store:
+        assert Incidents(store.database).find()[0].closed is None
+
+    go(write_video(tmp_path / "quiet.mkv", quiet_frames(20, seed=1)), notes=Notes())
+
+    with contextlib.closing(EventStore(tmp_path / "out" / "events.db")) as store:
+        assert Incidents(store.database).find()[0].ending == "interrupted"

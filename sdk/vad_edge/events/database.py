@@ -1,0 +1,204 @@
+"""One SQLite file that is opened, checked, migrated, and replaced where it is damaged."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+from collections.abc import Callable
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TypeVar
+
+from vad_edge.errors import ConfigError, StoreError
+from vad_edge.events.migrations import MIGRATIONS
+from vad_edge.events.reserve import Reserve
+from vad_edge.events.salvage import salvage
+
+logger = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+
+# Marks the file as ours ("vade"); anything else that lies at the path is moved out of the way.
+_APPLICATION_ID = 0x76616465
+
+
+class _NotOursError(Exception):
+    """What lies at the path is no database, a damaged one, or somebody else's."""
+
+
+class Database:
+    """A connection that any number of threads may use, and that outlives a damaged file and a full disk.
+
+    With repair, the folder and the file are created; a file that is damaged or not ours, now or later, is
+    renamed to ``NAME.corrupt-<time>`` and a new one begun with what can still be read of it (`quarantined`
+    says where the old one lies); and space is held back for the moment when the disk is full. Without it a
+    file must be there (ConfigError), and is left as it is. Raises StoreError when the place cannot be used or
+    a newer version wrote the file.
+    """
+
+    def __init__(self, path: Path, *, repair: bool = True) -> None:
+        self.path = path
+        self.quarantined: Path | None = None
+        self.closed = False
+        self.reserve = Reserve(path.with_name(f"{path.name}.reserve"))
+        self._repair = repair
+        self._lock = threading.Lock()
+        try:
+            if repair:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            elif not path.exists():
+                raise ConfigError(
+                    "there is no event store", where=str(path), fix="give the folder of the run"
+                )
+            self._connection = self._opened()
+        except (OSError, sqlite3.Error) as error:
+            raise StoreError(
+                f"cannot open the event store: {error}", where=str(path), fix="check the folder and its disk"
+            ) from error
+        if repair:
+            self.reserve.hold()
+
+    def read(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
+        """What `work` finds. It may run a second time, on a new file, if the first is damaged."""
+        return self._attempt(lambda: work(self._connection))
+
+    def write(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
+        """Do `work` as one transaction; it is on the disk when this returns. It may run a second time."""
+        result = self._attempt(lambda: self._transact(work))
+        if self._repair:
+            self.reserve.hold()
+        return result
+
+    def close(self) -> None:
+        """Let go of the file; every later call but this raises StoreError."""
+        with self._lock:
+            self.closed = True
+            self._connection.close()
+
+    def _attempt(self, attempt: Callable[[], Result]) -> Result:
+        with self._lock:
+            try:
+                try:
+                    return attempt()
+                except sqlite3.Error as error:
+                    if not self._mended(error):
+                        raise
+                return attempt()
+            except (OSError, sqlite3.Error) as error:
+                raise StoreError(
+                    f"the event store failed: {error}", where=str(self.path), fix="check its disk"
+                ) from error
+
+    def _transact(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            result = work(self._connection)
+            self._connection.execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise
+        return result
+
+    def _mended(self, error: sqlite3.Error) -> bool:
+        """Whether something was done about `error` that makes a second attempt worth while."""
+        if not self._repair or self.closed:
+            return False
+        if _is_damage(error):
+            self._connection.close()
+            self._connection = self._replaced(str(error))
+            return True
+        return "full" in str(error) and self.reserve.release()
+
+    def _opened(self) -> sqlite3.Connection:
+        try:
+            return _open(self.path, check=self._repair)
+        except _NotOursError as reason:
+            if not self._repair:
+                raise StoreError(
+                    str(reason), where=str(self.path), fix="the next run keeps it aside and begins a new one"
+                ) from reason
+            return self._replaced(str(reason))
+
+    def _replaced(self, reason: str) -> sqlite3.Connection:
+        kept = self.quarantined = _quarantine(self.path)
+        connection = _open(self.path, check=False)
+        saved = _saved(kept, connection)
+        logger.error(
+            "%s: %s; kept as %s, a new store begins with %d of its events", self.path, reason, kept, saved
+        )
+        return connection
+
+
+def _is_damage(error: sqlite3.Error) -> bool:
+    # Its subclasses are the world's trouble (disk full, locked); the bare type says the file is bad.
+    return type(error) is sqlite3.DatabaseError
+
+
+def _open(path: Path, *, check: bool) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=5.0, isolation_level=None, check_same_thread=False)
+    try:
+        _prepare(connection, path, check)
+    except sqlite3.DatabaseError as error:
+        connection.close()
+        if _is_damage(error):
+            raise _NotOursError(str(error)) from error
+        raise
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _prepare(connection: sqlite3.Connection, path: Path, check: bool) -> None:
+    """See that the file is ours and, with check, whole; bring it to the newest schema."""
+    (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone() if check else ("ok",)
+    if verdict != "ok":
+        raise _NotOursError(f"the database is damaged ({verdict})")
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    (owner,) = connection.execute("PRAGMA application_id").fetchone()
+    if tables and owner != _APPLICATION_ID:
+        raise _NotOursError("the database belongs to another program")
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > len(MIGRATIONS):
+        raise StoreError(
+            f"the event store has schema {version}, this version knows {len(MIGRATIONS)}",
+            where=str(path),
+            fix="update vad-edge, or give another folder",
+        )
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    # What is deleted is deleted: its bytes are overwritten, not left in a free page.
+    connection.execute("PRAGMA secure_delete = ON")
+    connection.execute("BEGIN IMMEDIATE")
+    # Asked again under the lock: another process may have been quicker.
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    for step in MIGRATIONS[version:]:
+        step(connection)
+    connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+    connection.execute("COMMIT")
+
+
+def _saved(damaged: Path, connection: sqlite3.Connection) -> int:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        saved = salvage(damaged, connection)
+    except sqlite3.Error:
+        # Not even its list of tables can be read.
+        connection.execute("ROLLBACK")
+        return 0
+    connection.execute("COMMIT")
+    return saved
+
+
+def _quarantine(path: Path) -> Path:
+    now = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S%fZ")
+    kept = path.with_name(f"{path.name}.corrupt-{now}")
+    path.rename(kept)
+    for suffix in ("-wal", "-shm"):
+        side = path.with_name(path.name + suffix)
+        if side.exists():
+            side.rename(kept.with_name(kept.name + suffix))
+    return kept

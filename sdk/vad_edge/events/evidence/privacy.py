@@ -1,0 +1,55 @@
+"""What may be seen in what is kept: masks that are burned in, and blurring."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from vad_edge.config.site import Polygon
+
+Image = NDArray[np.uint8]
+
+BLURRED_SIDE = 32
+"""Pixels the long side of a picture is brought down to: a person who fills the height is four pixels wide."""
+
+
+class PrivacyMasks:
+    """Polygons of one camera that are black in everything that leaves the loop.
+
+    Corners are fractions of width and height, so that they hold at any resolution.
+    """
+
+    def __init__(self, polygons: Sequence[Polygon] = ()) -> None:
+        self._polygons = polygons
+        self._shape: tuple[int, int] = (0, 0)
+        self._corners: list[NDArray[np.int32]] = []
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to hide."""
+        return bool(self._polygons)
+
+    def burn(self, image: Image) -> Image:
+        """The picture with the masks black: a copy, or `image` itself where there are none."""
+        if not self._polygons:
+            return image
+        height, width = image.shape[:2]
+        if self._shape != (height, width):
+            self._shape = (height, width)
+            scale = np.array([width, height], np.float64)
+            self._corners = [np.rint(np.array(p) * scale).astype(np.int32) for p in self._polygons]
+        covered = image.copy()
+        cv2.fillPoly(covered, self._corners, (0, 0, 0))
+        return covered
+
+
+def blurred(image: Image) -> Image:
+    """The picture without anything that says who is in it; the size stays."""
+    height, width = image.shape[:2]
+    scale = min(BLURRED_SIDE / max(height, width), 1.0)
+    small = cv2.resize(
+        image, (max(round(width * scale), 1), max(round(height * scale), 1)), interpolation=cv2.INTER_AREA
+    )
+    return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)

@@ -1,0 +1,73 @@
+"""What can still be read of a damaged database."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from vad_edge.events.event import from_cloudevent
+
+_TABLES = {
+    "events": ("seq", "id", "incident", "camera", "level", "time", "body", "delivered_at"),
+    "incidents": (
+        "seq",
+        "id",
+        "camera",
+        "opened",
+        "closed",
+        "ending",
+        "peak_level",
+        "peak_risk",
+        "verdict",
+        "verdict_by",
+        "verdict_at",
+        "verdict_note",
+    ),
+    "evidence": ("seq", "incident", "camera", "kind", "name", "sha256", "bytes", "kept_at", "boot", "boot_s"),
+    "audit": ("seq", "at", "action", "incident", "who", "reason", "files", "bytes", "events"),
+}
+
+
+def salvage(damaged: Path, connection: sqlite3.Connection) -> int:
+    """Copy the rows of `damaged` that can be read into a new database; how many events came over.
+
+    An event whose text is not whole stays behind: nothing is made up.
+    """
+    saved = 0
+    with closing(sqlite3.connect(f"{damaged.absolute().as_uri()}?mode=ro", uri=True)) as old:
+        for table, columns in _TABLES.items():
+            marks = ", ".join("?" * len(columns))
+            insert = f"INSERT OR IGNORE INTO {table} ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608
+            for row in _rows(old, table, columns):
+                if table == "events" and not _whole(row):
+                    continue
+                try:
+                    done = connection.execute(insert, row)
+                except sqlite3.InterfaceError:  # a value of a kind no column holds
+                    continue
+                saved += done.rowcount if table == "events" else 0
+    return saved
+
+
+def _rows(old: sqlite3.Connection, table: str, columns: tuple[str, ...]) -> Iterator[tuple[Any, ...]]:
+    """The rows up to the first broken page, then those behind the last, from the end."""
+    for order in ("ASC", "DESC"):
+        statement = f"SELECT {', '.join(columns)} FROM {table} ORDER BY seq {order}"  # noqa: S608
+        try:
+            yield from old.execute(statement)
+        except sqlite3.Error:
+            continue
+        return
+
+
+def _whole(row: tuple[Any, ...]) -> bool:
+    _, event_id, incident, camera, *_, body, _ = row
+    try:
+        event = from_cloudevent(json.loads(body))
+    except (TypeError, ValueError):
+        return False
+    return (event.id, event.incident, event.camera) == (event_id, incident, camera)

@@ -1,0 +1,106 @@
+"""What may be asked of a camera over MQTT, and how it is answered."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, model_validator
+from typing_extensions import Self
+
+MAX_COMMAND_BYTES = 4096
+
+Name = Literal["arm", "disarm", "acknowledge", "snapshot", "recalibrate"]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+
+
+class Command(BaseModel):
+    """One request, as `command.schema.json` describes it.
+
+    id comes back with the answer. incident and verdict belong to ``acknowledge``: without an incident the
+    newest is meant; without a verdict somebody has seen it and says nothing about whether it was real. by
+    says who asks.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    command: Name
+    id: Text | None = None
+    incident: Text | None = None
+    verdict: Literal["true", "false", "test"] | None = None
+    by: Text | None = None
+
+    @model_validator(mode="after")
+    def _only_incidents_are_acknowledged(self) -> Self:
+        if self.command != "acknowledge" and {"incident", "verdict"} & self.model_fields_set:
+            raise ValueError("incident and verdict belong to acknowledge")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class CommandResult:
+    """What became of a request; reason and fix say why it was not done."""
+
+    command: str | None
+    id: str | None
+    ok: bool
+    reason: str = ""
+    fix: str = ""
+    incident: str | None = None
+
+    def payload(self, *, armed: bool, time: str) -> bytes:
+        """The JSON that is published, plain ASCII whatever was asked."""
+        content = {
+            "command": self.command,
+            "id": self.id,
+            "ok": self.ok,
+            "reason": self.reason,
+            "fix": self.fix,
+            "incident": self.incident,
+            "armed": armed,
+            "time": time,
+        }
+        return json.dumps(content, allow_nan=False).encode()
+
+
+def done(command: Command, incident: str | None = None) -> CommandResult:
+    """The answer to a request that was carried out."""
+    return CommandResult(command.command, command.id, ok=True, incident=incident)
+
+
+def refuse(command: Command, reason: str, fix: str = "") -> CommandResult:
+    """The answer to a request that was not."""
+    return CommandResult(command.command, command.id, ok=False, reason=reason, fix=fix)
+
+
+def parse_command(payload: bytes) -> Command | CommandResult:
+    """The request in `payload`, or the answer that says what is wrong with it."""
+    fix = 'send JSON such as {"id": "1", "command": "arm"}'
+    if len(payload) > MAX_COMMAND_BYTES:
+        return _bad(f"{len(payload):,} bytes are too many for a command", f"stay below {MAX_COMMAND_BYTES}")
+    try:
+        content: Any = json.loads(payload.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        return _bad(f"byte {error.start} is not UTF-8", fix)
+    except (ValueError, RecursionError) as error:
+        return _bad(f"not JSON: {error}"[:200], fix)
+    if not isinstance(content, dict):
+        return _bad("not a JSON object", fix)
+    try:
+        return Command.model_validate(content)
+    except ValidationError as error:
+        detail = error.errors(include_url=False, include_context=False)[0]
+        place = ".".join(str(part) for part in detail["loc"])
+        reason = detail["msg"].removeprefix("Value error, ")
+        return _bad(f"{place}: {reason}"[:200] if place else reason[:200], fix, content)
+
+
+def _bad(reason: str, fix: str, content: dict[str, Any] | None = None) -> CommandResult:
+    """The answer to what is no request, with its id and name where they can be told."""
+    given, name = (content or {}).get("id"), (content or {}).get("command")
+    known = isinstance(given, str) and 1 <= len(given) <= 64
+    named = name if isinstance(name, str) and len(name) <= 64 else None
+    # What came in may hold half a surrogate pair, or a line that would look like another message in a log.
+    printable = reason.encode("ascii", "backslashreplace").decode()
+    return CommandResult(named, given if known else None, ok=False, reason=printable, fix=fix)

@@ -1,0 +1,176 @@
+"""The real ffmpeg: video that OpenCV cannot write, and a small RTSP server that speaks what ffmpeg sends."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from tests.support.mosquitto import wait_until
+
+
+class Ffmpeg:
+    """Encodes and looks into files."""
+
+    def encode(
+        self,
+        path: Path,
+        frames: Sequence[NDArray[np.uint8]],
+        *,
+        fps: float = 10.0,
+        codec: str = "libx264",
+        key_every: int = 10,
+    ) -> Path:
+        """Write frames as H.264 or H.265 with a key frame every so many."""
+        height, width = frames[0].shape[:2]
+        raw = [
+            "-f",
+            "rawvideo",
+            "-pix_fmt",
+            "bgr24",
+            "-s",
+            f"{width}x{height}",
+            "-r",
+            str(fps),
+            "-i",
+            "pipe:0",
+        ]
+        coding = ["-c:v", codec, "-preset", "ultrafast", "-g", str(key_every), "-pix_fmt", "yuv420p"]
+        quiet = ["-x265-params", "log-level=error"] if codec == "libx265" else []
+        subprocess.run(
+            ["ffmpeg", "-v", "error", "-y", *raw, *coding, *quiet, str(path)],
+            input=b"".join(frame.tobytes() for frame in frames),
+            check=True,
+        )
+        return path
+
+    def codec(self, path: Path) -> str:
+        """The codec of a file's only stream."""
+        wanted = ["-show_entries", "stream=codec_name", "-of", "csv=p=0"]
+        found = subprocess.run(
+            ["ffprobe", "-v", "error", *wanted, str(path)], capture_output=True, text=True, check=True
+        )
+        return found.stdout.strip()
+
+
+@pytest.fixture
+def ffmpeg() -> Ffmpeg:
+    if shutil.which("ffmpeg") is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("ffmpeg is not installed; see tests/install_ffmpeg.sh")
+        pytest.skip("ffmpeg is not installed")
+    return Ffmpeg()
+
+
+class RtspServer:
+    """Serves one H.264 file over and over, in real time, RTP inside the RTSP connection, with Basic auth."""
+
+    def __init__(self, clip: Path, folder: Path, user: str, password: str) -> None:
+        self._clip = clip
+        self._sdp = folder / "stream.sdp"
+        self._secret = "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self._open: list[socket.socket] = []
+        self._sender: subprocess.Popen[bytes] | None = None
+        port = self._server.getsockname()[1]
+        self.url = f"rtsp://{user}:{password}@127.0.0.1:{port}/live"
+        self.played = 0
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def hang_up(self) -> None:
+        """Cut every connection; the next one is served again."""
+        for connection in self._open:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        self._open.clear()
+
+    def close(self) -> None:
+        self._server.close()
+        self.hang_up()
+        self._stop_sending()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self._server.accept()
+                self._open.append(connection)
+                threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        with contextlib.suppress(OSError), connection, socket.socket(type=socket.SOCK_DGRAM) as packets:
+            packets.bind(("127.0.0.1", 0))
+            requests = connection.makefile("rb")
+            while first := requests.readline().decode().split():
+                headers = {}
+                while line := requests.readline().decode().strip():
+                    name, _, value = line.partition(":")
+                    headers[name.lower()] = value.strip()
+                self._answer(connection, packets, first[0], first[1], headers)
+
+    def _answer(
+        self,
+        connection: socket.socket,
+        packets: socket.socket,
+        method: str,
+        url: str,
+        headers: dict[str, str],
+    ) -> None:
+        status, extra, body = "200 OK", "Session: 1\r\n", b""
+        if method == "OPTIONS":
+            extra = "Public: OPTIONS, DESCRIBE, SETUP, PLAY, TEARDOWN\r\n"
+        elif headers.get("authorization") != self._secret:
+            status, extra = "401 Unauthorized", 'WWW-Authenticate: Basic realm="camera"\r\n'
+        elif method == "DESCRIBE":
+            body = self._describe(packets.getsockname()[1])
+            extra = f"Content-Type: application/sdp\r\nContent-Base: {url}/\r\n"
+        elif method == "SETUP" and "TCP" not in headers["transport"]:
+            status = "461 Unsupported Transport"
+        elif method == "SETUP":
+            extra += "Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n"
+        head = f"RTSP/1.0 {status}\r\nCSeq: {headers['cseq']}\r\n{extra}Content-Length: {len(body)}\r\n\r\n"
+        connection.sendall(head.encode() + body)
+        if method == "PLAY":
+            self.played += 1
+            threading.Thread(target=self._forward, args=(packets, connection), daemon=True).start()
+
+    def _describe(self, port: int) -> bytes:
+        self._stop_sending()
+        self._sdp.unlink(missing_ok=True)
+        source = ["-re", "-stream_loop", "-1", "-i", str(self._clip)]
+        copied = ["-c", "copy", "-bsf:v", "h264_mp4toannexb"]
+        target = ["-f", "rtp", f"rtp://127.0.0.1:{port}?pkt_size=1200", "-sdp_file", str(self._sdp)]
+        self._sender = subprocess.Popen(["ffmpeg", "-v", "error", "-nostdin", *source, *copied, *target])
+        wait_until(lambda: self._sdp.exists() and "a=fmtp" in self._sdp.read_text(), "ffmpeg's description")
+        lines = [line for line in self._sdp.read_text().splitlines() if "=" in line]
+        lines = ["m=video 0 RTP/AVP 96" if line.startswith("m=") else line for line in lines]
+        return ("\r\n".join([*lines, "a=control:track1"]) + "\r\n").encode()
+
+    def _forward(self, packets: socket.socket, connection: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                packet = packets.recv(65536)
+                connection.sendall(b"$\0" + len(packet).to_bytes(2, "big") + packet)
+
+    def _stop_sending(self) -> None:
+        if self._sender is not None:
+            self._sender.kill()
+            self._sender.wait()
+
+
+@pytest.fixture
+def rtsp(ffmpeg: Ffmpeg, tmp_path: Path) -> Iterator[RtspServer]:
+    """A camera that shows twenty seconds of moving bars, again and again."""
+    bars = [np.roll(np.repeat(np.arange(0, 256, 4, np.uint8), 3).reshape(1, 64, 3), n, 1) for n in range(200)]
+    clip = ffmpeg.encode(tmp_path / "bars.mp4", [np.ascontiguousarray(np.repeat(bar, 48, 0)) for bar in bars])
+    server = RtspServer(clip, tmp_path, "viewer", "s3cret")
+    yield server
+    server.close()
