@@ -5,12 +5,13 @@ BIN := $(VENV)/bin
 # constraints.txt pins the CPU build of torch: without it pip would fetch several GB of CUDA packages.
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo test lint types unit bench bench-models mosquitto ffmpeg clean
+.PHONY: help demo test lint types unit bench bench-models bench-store mosquitto ffmpeg clean
 
 help:
 	@echo "make demo   the main job on a shipped synthetic clip, everything embedded; leaves out/demo"
 	@echo "make test   lint, types, import contracts and all tests"
 	@echo "make bench-models  what every model costs, beside each other"
+	@echo "make bench-store   what committing events costs"
 	@echo "make bench  speed and memory of a run; BUNDLE=... CLIP=... for your own"
 
 $(BIN)/python:
@@ -47,6 +48,9 @@ bench: $(VENV)/.dev
 
 bench-models: $(VENV)/.dev
 	$(BIN)/python -m tests.benchmarks.models
+
+bench-store: $(VENV)/.dev
+	$(BIN)/python -m tests.benchmarks.store
 
 # A real broker is part of the tests; where it cannot be installed they say so and skip (in CI they fail).
 mosquitto:
