@@ -34,8 +34,8 @@ class EventStore:
     that not even memory could hold. Opens, repairs and raises as `Database` does.
     """
 
-    def __init__(self, path: Path, *, repair: bool = True) -> None:
-        self.database = Database(path, repair=repair)
+    def __init__(self, path: Path, *, repair: bool = True, patient: bool = False) -> None:
+        self.database = Database(path, repair=repair, patient=patient)
         self.failure: str | None = None
         self.lost = 0
         self._lock = threading.Lock()

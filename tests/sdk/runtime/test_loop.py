@@ -443,6 +443,22 @@ def test_an_incident_a_killed_run_left_open_is_closed_by_the_next_run(
         assert Incidents(store.database).find()[0].ending == "interrupted"
 
 
+def test_a_device_whose_disk_is_gone_still_warns(
+    go: Callable[..., RunSummary], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blocked = tmp_path / "state"
+    blocked.write_text("")
+    monkeypatch.setenv("XDG_STATE_HOME", str(blocked))
+    clip = write_video(tmp_path / "clip.mkv", with_block(quiet_frames(80, seed=1), 40, 50))
+    notes = Notes()
+
+    summary = go(clip, notes=notes, output=None)
+
+    assert summary.incidents == 1
+    assert [event.durable for event in notes.events] == [False] * len(notes.events)
+    assert ("store_failed", "store") in notes.codes()
+
+
 @pytest.mark.slow
 def test_the_clip_of_a_network_camera_is_what_the_camera_sent(
     go: Callable[..., RunSummary], ffmpeg: Ffmpeg, tmp_path: Path
