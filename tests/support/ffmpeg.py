@@ -72,15 +72,15 @@ def ffmpeg() -> Ffmpeg:
 
 
 class RtspServer:
-    """Serves one H.264 file over and over, in real time, RTP inside the RTSP connection, with Basic auth."""
+    """Serves a transport stream of H.264 over and over, in real time, over TCP alone, with Basic auth."""
 
     def __init__(self, clip: Path, folder: Path, user: str, password: str) -> None:
         self._clip = clip
-        self._sdp = folder / "stream.sdp"
+        self._folder = folder
         self._secret = "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
         self._server = socket.create_server(("127.0.0.1", 0))
         self._open: list[socket.socket] = []
-        self._sender: subprocess.Popen[bytes] | None = None
+        self._senders: dict[int, subprocess.Popen[bytes]] = {}
         port = self._server.getsockname()[1]
         self.url = f"rtsp://{user}:{password}@127.0.0.1:{port}/live"
         self.played = 0
@@ -96,7 +96,8 @@ class RtspServer:
     def close(self) -> None:
         self._server.close()
         self.hang_up()
-        self._stop_sending()
+        for port in list(self._senders):
+            self._stop_sending(port)
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
@@ -106,8 +107,11 @@ class RtspServer:
                 threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
-        with contextlib.suppress(OSError), connection, socket.socket(type=socket.SOCK_DGRAM) as packets:
+        with contextlib.suppress(OSError), contextlib.ExitStack() as viewer:
+            viewer.enter_context(connection)
+            packets = viewer.enter_context(socket.socket(type=socket.SOCK_DGRAM))
             packets.bind(("127.0.0.1", 0))
+            viewer.callback(self._stop_sending, packets.getsockname()[1])
             requests = connection.makefile("rb")
             while first := requests.readline().decode().split():
                 headers = {}
@@ -143,14 +147,14 @@ class RtspServer:
             threading.Thread(target=self._forward, args=(packets, connection), daemon=True).start()
 
     def _describe(self, port: int) -> bytes:
-        self._stop_sending()
-        self._sdp.unlink(missing_ok=True)
+        sdp = self._folder / f"stream-{port}.sdp"
+        sdp.unlink(missing_ok=True)
         source = ["-re", "-stream_loop", "-1", "-i", str(self._clip)]
-        copied = ["-c", "copy", "-bsf:v", "h264_mp4toannexb"]
-        target = ["-f", "rtp", f"rtp://127.0.0.1:{port}?pkt_size=1200", "-sdp_file", str(self._sdp)]
-        self._sender = subprocess.Popen(["ffmpeg", "-v", "error", "-nostdin", *source, *copied, *target])
-        wait_until(lambda: self._sdp.exists() and "a=fmtp" in self._sdp.read_text(), "ffmpeg's description")
-        lines = [line for line in self._sdp.read_text().splitlines() if "=" in line]
+        target = ["-f", "rtp", f"rtp://127.0.0.1:{port}?pkt_size=1200", "-sdp_file", str(sdp)]
+        command = ["ffmpeg", "-v", "error", "-nostdin", *source, "-c", "copy", *target]
+        self._senders[port] = subprocess.Popen(command)
+        wait_until(lambda: sdp.exists() and "a=fmtp" in sdp.read_text(), "ffmpeg's description")
+        lines = [line for line in sdp.read_text().splitlines() if "=" in line]
         lines = ["m=video 0 RTP/AVP 96" if line.startswith("m=") else line for line in lines]
         return ("\r\n".join([*lines, "a=control:track1"]) + "\r\n").encode()
 
@@ -160,17 +164,18 @@ class RtspServer:
                 packet = packets.recv(65536)
                 connection.sendall(b"$\0" + len(packet).to_bytes(2, "big") + packet)
 
-    def _stop_sending(self) -> None:
-        if self._sender is not None:
-            self._sender.kill()
-            self._sender.wait()
+    def _stop_sending(self, port: int) -> None:
+        sender = self._senders.pop(port, None)
+        if sender is not None:
+            sender.kill()
+            sender.wait()
 
 
 @pytest.fixture
 def rtsp(ffmpeg: Ffmpeg, tmp_path: Path) -> Iterator[RtspServer]:
     """A camera that shows twenty seconds of moving bars, again and again."""
     bars = [np.roll(np.repeat(np.arange(0, 256, 4, np.uint8), 3).reshape(1, 64, 3), n, 1) for n in range(200)]
-    clip = ffmpeg.encode(tmp_path / "bars.mp4", [np.ascontiguousarray(np.repeat(bar, 48, 0)) for bar in bars])
+    clip = ffmpeg.encode(tmp_path / "bars.ts", [np.ascontiguousarray(np.repeat(bar, 48, 0)) for bar in bars])
     server = RtspServer(clip, tmp_path, "viewer", "s3cret")
     yield server
     server.close()

@@ -34,29 +34,29 @@ class Database:
     renamed to ``NAME.corrupt-<time>`` and a new one begun with what can still be read of it (`quarantined`
     says where the old one lies); and space is held back for the moment when the disk is full. Without it a
     file must be there (ConfigError), and is left as it is. Raises StoreError when the place cannot be used or
-    a newer version wrote the file.
+    a newer version wrote the file; a patient one takes a place that cannot be used for a disk that may come
+    back, and tries again at every call.
     """
 
-    def __init__(self, path: Path, *, repair: bool = True) -> None:
+    def __init__(self, path: Path, *, repair: bool = True, patient: bool = False) -> None:
         self.path = path
         self.quarantined: Path | None = None
         self.closed = False
         self.reserve = Reserve(path.with_name(f"{path.name}.reserve"))
         self._repair = repair
         self._lock = threading.Lock()
+        self._open_connection: sqlite3.Connection | None = None
         try:
-            if repair:
-                path.parent.mkdir(parents=True, exist_ok=True)
-            elif not path.exists():
-                raise ConfigError(
-                    "there is no event store", where=str(path), fix="give the folder of the run"
-                )
-            self._connection = self._opened()
+            self._open_connection = self._opened()
         except (OSError, sqlite3.Error) as error:
-            raise StoreError(
-                f"cannot open the event store: {error}", where=str(path), fix="check the folder and its disk"
-            ) from error
-        if repair:
+            if not patient:
+                raise StoreError(
+                    f"cannot open the event store: {error}",
+                    where=str(path),
+                    fix="check the folder and its disk",
+                ) from error
+            logger.error("%s: %s; going on without", path, error)
+        if repair and self._open_connection is not None:
             self.reserve.hold()
 
     def read(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
@@ -74,7 +74,16 @@ class Database:
         """Let go of the file; every later call but this raises StoreError."""
         with self._lock:
             self.closed = True
-            self._connection.close()
+            if self._open_connection is not None:
+                self._open_connection.close()
+
+    @property
+    def _connection(self) -> sqlite3.Connection:
+        if self._open_connection is None:
+            if self.closed:
+                raise sqlite3.ProgrammingError("Cannot operate on a closed database.")
+            self._open_connection = self._opened()
+        return self._open_connection
 
     def _attempt(self, attempt: Callable[[], Result]) -> Result:
         with self._lock:
@@ -91,13 +100,14 @@ class Database:
                 ) from error
 
     def _transact(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
-        self._connection.execute("BEGIN IMMEDIATE")
+        connection = self._connection
+        connection.execute("BEGIN IMMEDIATE")
         try:
-            result = work(self._connection)
-            self._connection.execute("COMMIT")
+            result = work(connection)
+            connection.execute("COMMIT")
         except BaseException:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
             raise
         return result
 
@@ -107,11 +117,17 @@ class Database:
             return False
         if _is_damage(error):
             self._connection.close()
-            self._connection = self._replaced(str(error))
+            self._open_connection = self._replaced(str(error))
             return True
         return "full" in str(error) and self.reserve.release()
 
     def _opened(self) -> sqlite3.Connection:
+        if self._repair:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        elif not self.path.exists():
+            raise ConfigError(
+                "there is no event store", where=str(self.path), fix="give the folder of the run"
+            )
         try:
             return _open(self.path, check=self._repair)
         except _NotOursError as reason:

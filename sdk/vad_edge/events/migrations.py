@@ -6,6 +6,7 @@ import json
 import sqlite3
 from collections.abc import Callable
 
+from vad_edge.events.body import compressed
 from vad_edge.events.event import Event, from_cloudevent, stamp
 from vad_edge.fusion.level import Level
 
@@ -92,12 +93,16 @@ def _first(connection: sqlite3.Connection) -> None:
 
 
 def _second(connection: sqlite3.Connection) -> None:
-    """Incidents beside events, evidence and the audit; incidents are made up from the events there are."""
+    """Incidents beside events, evidence and the audit; bodies are compressed.
+
+    Incidents are made up from the events there are.
+    """
     for statement in _INCIDENTS:
         connection.execute(statement)
-    for incident, camera, level, time, body in connection.execute(
-        "SELECT incident, camera, level, time, body FROM events ORDER BY seq"
-    ):
+    for seq, incident, camera, level, time, body in connection.execute(
+        "SELECT seq, incident, camera, level, time, body FROM events ORDER BY seq"
+    ).fetchall():
+        connection.execute("UPDATE events SET body = ? WHERE seq = ?", (compressed(body), seq))
         try:
             note_incident(connection, from_cloudevent(json.loads(body)))
         except ValueError:

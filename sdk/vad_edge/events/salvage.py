@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from vad_edge.events.event import from_cloudevent
+from vad_edge.events.body import unpack
 
 _TABLES = {
     "events": ("seq", "id", "incident", "camera", "level", "time", "body", "delivered_at"),
@@ -67,7 +66,7 @@ def _rows(old: sqlite3.Connection, table: str, columns: tuple[str, ...]) -> Iter
 def _whole(row: tuple[Any, ...]) -> bool:
     _, event_id, incident, camera, *_, body, _ = row
     try:
-        event = from_cloudevent(json.loads(body))
-    except (TypeError, ValueError):
+        event = unpack(body)
+    except ValueError:
         return False
     return (event.id, event.incident, event.camera) == (event_id, incident, camera)

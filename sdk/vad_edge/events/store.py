@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import sqlite3
 import threading
@@ -14,8 +13,9 @@ from itertools import islice
 from pathlib import Path
 
 from vad_edge.errors import StoreError
+from vad_edge.events.body import pack, unpack
 from vad_edge.events.database import Database
-from vad_edge.events.event import Event, from_cloudevent, to_cloudevent
+from vad_edge.events.event import Event
 from vad_edge.events.migrations import note_incident
 
 logger = logging.getLogger(__name__)
@@ -34,8 +34,8 @@ class EventStore:
     that not even memory could hold. Opens, repairs and raises as `Database` does.
     """
 
-    def __init__(self, path: Path, *, repair: bool = True) -> None:
-        self.database = Database(path, repair=repair)
+    def __init__(self, path: Path, *, repair: bool = True, patient: bool = False) -> None:
+        self.database = Database(path, repair=repair, patient=patient)
         self.failure: str | None = None
         self.lost = 0
         self._lock = threading.Lock()
@@ -58,7 +58,7 @@ class EventStore:
 
         One that is already there stays as it is.
         """
-        body = _body(event)
+        body = pack(event)
         with self._lock:
             try:
                 self.database.write(lambda connection: _insert(connection, event, body))
@@ -146,7 +146,7 @@ class EventStore:
 
         def work(connection: sqlite3.Connection) -> None:
             for event in spare:
-                _insert(connection, event, _body(event))
+                _insert(connection, event, pack(event))
             connection.executemany(
                 "UPDATE events SET delivered_at = ? WHERE id = ? AND delivered_at IS NULL",
                 [(at, event_id) for event_id, at in marks.items()],
@@ -164,7 +164,7 @@ class EventStore:
         self._marks.clear()
 
 
-def _insert(connection: sqlite3.Connection, event: Event, body: str) -> None:
+def _insert(connection: sqlite3.Connection, event: Event, body: bytes) -> None:
     row = (event.id, event.incident, event.camera, str(event.level), event.time.isoformat(), body)
     done = connection.execute(
         "INSERT INTO events (id, incident, camera, level, time, body) VALUES (?, ?, ?, ?, ?, ?)"
@@ -175,19 +175,15 @@ def _insert(connection: sqlite3.Connection, event: Event, body: str) -> None:
         note_incident(connection, event)
 
 
-def _body(event: Event) -> str:
-    return json.dumps(to_cloudevent(event), allow_nan=False)
-
-
-def _readable(rows: Iterator[tuple[str, str]]) -> Iterator[Event]:
+def _readable(rows: Iterator[tuple[str, bytes]]) -> Iterator[Event]:
     """The events of the rows; one that cannot be read must not hold up those behind it."""
     events = (_event(event_id, body) for event_id, body in rows)
     return (event for event in events if event is not None)
 
 
-def _event(event_id: str, body: str) -> Event | None:
+def _event(event_id: str, body: bytes) -> Event | None:
     try:
-        return from_cloudevent(json.loads(body))
+        return unpack(body)
     except ValueError as error:
         logger.error("event %s in the store cannot be read: %s", event_id, error)
         return None

@@ -16,7 +16,7 @@ from vad_edge.bundle.manifest import Graph
 from vad_edge.bundle.pack import pack_fits, read_pack
 from vad_edge.clock import LiveClock, MediaClock
 from vad_edge.config.site import SENSORS_ONLY, BrokerConfig, CameraConfig, SiteConfig
-from vad_edge.errors import BundleError, ConfigError, EngineError, SourceError
+from vad_edge.errors import BundleError, ConfigError, EngineError, SourceError, StoreError
 from vad_edge.events.evidence.keeper import EvidenceKeeper
 from vad_edge.events.incidents import Incidents
 from vad_edge.events.store import EventStore
@@ -81,12 +81,16 @@ def assemble(settings: RunSettings, stack: ExitStack) -> Assembly:
     ]
     pipeline = _pipeline(settings, stations, health, stack) if site.camera else None
     hub = SensorHub(site.sensor, clock)
-    store = EventStore(settings.store_path)
+    # A folder that was given by hand may be a slip; the device's own may have a disk that died overnight.
+    store = EventStore(settings.store_path, patient=settings.output is None)
     stack.callback(store.close)
     for code, reason in store_conditions(store).items():
         if reason:
             health.raise_condition(code, "store", reason)
-    Incidents(store.database).interrupt([camera.name for camera in cameras])
+    try:
+        Incidents(store.database).interrupt([camera.name for camera in cameras])
+    except StoreError as error:
+        health.raise_condition("store_failed", "store", str(error))
     armed = ArmedFile(settings.store_path.with_name("armed.json"))
     if armed.problem:
         health.raise_condition("armed_unknown", "store", armed.problem)

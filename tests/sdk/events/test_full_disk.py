@@ -152,3 +152,30 @@ def test_memory_holds_a_bounded_number_of_events_and_counts_the_others(
     kept = [store.add(event) for event in (*story(), *story())]
     assert store.pending("front") == kept[-3:]
     assert store.lost == 5
+
+
+def test_a_disk_that_is_not_there_at_the_start_is_used_when_it_comes(
+    tmp_path: Path, story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_module, "RETRY_S", 0.0)
+    blocked = tmp_path / "state"
+    blocked.write_text("a file where the folder should be")
+    with contextlib.closing(EventStore(blocked / "events.db", patient=True)) as store:
+        kept = [store.add(event) for event in story()]
+        assert not any(event.durable for event in kept)
+        assert store.pending("front") == kept
+        store.mark_delivered(kept[0].id)
+        blocked.unlink()
+        assert store.pending("front") == kept[1:]
+        assert store.add(story()[0]).durable
+        assert store.events()[:4] == kept
+        assert store.database.reserve.held
+
+
+def test_a_disk_that_never_comes_can_be_closed(tmp_path: Path) -> None:
+    blocked = tmp_path / "state"
+    blocked.write_text("")
+    store = EventStore(blocked / "events.db", patient=True)
+    store.close()
+    with pytest.raises(StoreError, match="closed database"):
+        store.events()

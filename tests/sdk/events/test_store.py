@@ -1,12 +1,8 @@
 from __future__ import annotations
 
-import json
 import logging
 import shutil
-import signal
 import sqlite3
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from vad_edge.errors import StoreError
-from vad_edge.events.event import Event, to_cloudevent
+from vad_edge.events.event import Event
 from vad_edge.events.store import EventStore
 
 Story = Callable[..., list[Event]]
@@ -104,45 +100,6 @@ def test_threads_share_one_store(store: EventStore, story: Story) -> None:
         thread.join()
     assert len(store.events()) == 24
     assert all(store.pending(events[0].camera) == [] for events in stories)
-
-
-WRITER = """
-import sys
-from dataclasses import replace
-from datetime import timedelta
-from pathlib import Path
-from vad_edge.events.event import from_cloudevent
-from vad_edge.events.store import EventStore
-import json
-event = from_cloudevent(json.loads(sys.stdin.readline()))
-store = EventStore(Path(sys.argv[1]))
-for number in range(1_000_000):
-    store.add(replace(event, id=f"event-{number}"))
-    sys.stdout.write(f"event-{number}\\n")
-    sys.stdout.flush()
-"""
-
-
-def test_a_killed_writer_leaves_every_event_whose_add_returned(tmp_path: Path, story: Story) -> None:
-    path = tmp_path / "events.db"
-    with subprocess.Popen(
-        [sys.executable, "-c", WRITER, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as writer:
-        assert writer.stdin is not None
-        assert writer.stdout is not None
-        writer.stdin.write(json.dumps(to_cloudevent(story()[0])) + "\n")
-        writer.stdin.flush()
-        told = [writer.stdout.readline().strip() for _ in range(200)]
-        writer.send_signal(signal.SIGKILL)
-        told += [line.strip() for line in writer.stdout if line.endswith("\n")]
-    assert writer.returncode == -signal.SIGKILL
-
-    store = EventStore(path)
-    kept = [event.id for event in store.events()]
-    store.close()
-    assert store.quarantined is None
-    assert kept[: len(told)] == told
-    assert len(kept) <= len(told) + 1
 
 
 def test_a_file_opened_twice_at_once_is_one_store(tmp_path: Path, story: Story) -> None:

@@ -9,12 +9,19 @@ from typing import Any
 import cv2
 import onnx.parser
 import pytest
-from tests.support.ffmpeg import Ffmpeg
+from tests.support.ffmpeg import Ffmpeg, RtspServer
 from tests.support.footage import quiet_frames, with_block, write_video
 from tests.support.tiny_bundle import STEP_GRAPH, MakeBundle
 
 from vad_edge.bundle.archive import Bundle
-from vad_edge.config.site import CameraConfig, PolicyConfig, PrivacyConfig, SensorConfig, SiteConfig
+from vad_edge.config.site import (
+    CameraConfig,
+    EvidenceConfig,
+    PolicyConfig,
+    PrivacyConfig,
+    SensorConfig,
+    SiteConfig,
+)
 from vad_edge.errors import BundleError, ConfigError, EngineError, SourceError
 from vad_edge.events.event import Event
 from vad_edge.events.evidence.vault import Vault
@@ -434,3 +441,42 @@ def test_an_incident_a_killed_run_left_open_is_closed_by_the_next_run(
 
     with contextlib.closing(EventStore(tmp_path / "out" / "events.db")) as store:
         assert Incidents(store.database).find()[0].ending == "interrupted"
+
+
+def test_a_device_whose_disk_is_gone_still_warns(
+    go: Callable[..., RunSummary], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blocked = tmp_path / "state"
+    blocked.write_text("")
+    monkeypatch.setenv("XDG_STATE_HOME", str(blocked))
+    clip = write_video(tmp_path / "clip.mkv", with_block(quiet_frames(80, seed=1), 40, 50))
+    notes = Notes()
+
+    summary = go(clip, notes=notes, output=None)
+
+    assert summary.incidents == 1
+    assert [event.durable for event in notes.events] == [False] * len(notes.events)
+    assert ("store_failed", "store") in notes.codes()
+
+
+@pytest.mark.slow
+def test_the_clip_of_a_network_camera_is_what_the_camera_sent(
+    go: Callable[..., RunSummary], ffmpeg: Ffmpeg, tmp_path: Path
+) -> None:
+    quiet = quiet_frames(30, seed=1)
+    scene = ffmpeg.encode(tmp_path / "scene.ts", [*quiet, *with_block(quiet, 0, 29)] * 3)
+    server = RtspServer(scene, tmp_path, "viewer", "s3cret")
+    camera = CameraConfig(name="yard", source=server.url, policy=POLICY)
+    evidence = EvidenceConfig(before_s=2.0, after_s=1.0, max_clip_s=5.0)
+    with contextlib.closing(server):
+        summary = go(
+            notes=Notes(),
+            site=SiteConfig(camera=(camera,), privacy=FULL, evidence=evidence),
+            duration_s=20.0,
+        )
+    assert summary.incidents > 0
+    clips = list((tmp_path / "out" / "evidence").glob("*/clip.mp4"))
+    assert clips
+    assert {ffmpeg.codec(clip) for clip in clips} == {"h264"}
+    assert all(cv2.VideoCapture(str(clip)).read()[0] for clip in clips)
+    assert not list((tmp_path / "out" / "evidence").glob("*/clip.webm"))
