@@ -1,8 +1,7 @@
-"""What an exporter needs of a clip folder: unseen clips, frames, fingerprints."""
+"""What an exporter needs of a clip folder: unseen clips and frames."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,14 +105,3 @@ def read_sequences(
             fix="give longer clips of the scene's normal life",
         )
     return sequences
-
-
-def fingerprint(clip: Path) -> str:
-    """The sha256 of a video file, or of the images of a folder in their order."""
-    digest = hashlib.sha256()
-    files = sorted(path for path in clip.iterdir() if path.is_file()) if clip.is_dir() else [clip]
-    for file in files:
-        with file.open("rb") as stream:
-            while block := stream.read(1 << 20):
-                digest.update(block)
-    return digest.hexdigest()

@@ -13,9 +13,10 @@ import onnx
 from vad_edge.bundle.archive import Bundle, read_bundle, write_bundle
 from vad_edge.bundle.manifest import Graph
 from vad_edge.errors import DataError, EngineError
+from vad_edge.video.fingerprint import fingerprint
 from vad_edge_export.anomalies import MIN_FRAMES
 from vad_edge_export.confirm import Lowered, confirm, has_labelled_clips
-from vad_edge_export.footage import fingerprint, read_sequences
+from vad_edge_export.footage import read_sequences
 from vad_edge_export.gate import Cost, Judge, make_trial
 from vad_edge_export.half import to_half
 from vad_edge_export.int8 import Ranges, to_int8

@@ -8,6 +8,9 @@ from typing import Any
 
 import click
 
+from vad_edge.budget import AlarmBudget
+from vad_edge.errors import ConfigError
+
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhd]?)")
 _SIZE = re.compile(r"(\d+)x(\d+)")
@@ -61,6 +64,24 @@ class Setting(click.ParamType[tuple[str, Any]]):
             return name, text
 
 
+class Budget(click.ParamType[AlarmBudget]):
+    """An `AlarmBudget` from ``1/week``, ``2/day`` or ``1/hour``."""
+
+    name = "budget"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, context: click.Context | None
+    ) -> AlarmBudget:
+        """The budget."""
+        if isinstance(value, AlarmBudget):
+            return value
+        try:
+            return AlarmBudget.parse(str(value))
+        except ConfigError as error:
+            self.fail(str(error), param, context)
+
+
+ALARM_BUDGET = Budget()
 DURATION = Duration()
 PRECISION = click.Choice(["fp32", "fp16", "int8"])
 FRAME_SIZE = FrameSize()
