@@ -17,7 +17,9 @@ COMMANDS = {
     "record": "record",
     "models": "models",
     "train": "train",
+    "calibrate": "calibrate",
     "evaluate": "evaluate",
+    "simulate": "simulate",
     "export": "export",
     "quantize": "quantize",
     "compile": "compile",
@@ -38,6 +40,7 @@ EXTRAS = {
     "sklearn": "train",
     "onnx": "export",
     "onnxscript": "export",
+    "scipy": "calibrate",
 }
 """Which extra brings a package that a command did not find."""
 
