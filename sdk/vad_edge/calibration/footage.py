@@ -21,7 +21,7 @@ from vad_edge.video.resample import FrameRateGate
 Progress = Callable[[str, float, float], None]
 """Called with what is being done, how much of it is done, and how much there is."""
 
-LEAST_SECONDS: Final = 60.0
+LEAST_SECONDS: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)

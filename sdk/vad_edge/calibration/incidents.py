@@ -69,6 +69,7 @@ def incidents_at(course: Course, held: FloatArray, level: float, policy: PolicyC
         return Incidents(np.empty(0, np.intp), np.empty(0, np.intp), np.empty(0))
     left = _left(course, inside, policy)
     starts, ends = inside[np.insert(left, 0, True)], inside[np.append(left, True)]
+    reached_s = course.time_s[reached]
     begins: list[int] = []
     tops: list[int] = []
     ready_s = -np.inf
@@ -76,7 +77,7 @@ def incidents_at(course: Course, held: FloatArray, level: float, policy: PolicyC
         end = int(ends[run])
         place = max(
             np.searchsorted(reached, starts[run]),
-            np.searchsorted(course.time_s[reached], ready_s - _EPSILON_S),
+            np.searchsorted(reached_s, ready_s - _EPSILON_S),
         )
         if place == len(reached) or reached[place] > end:
             continue

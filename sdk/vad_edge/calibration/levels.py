@@ -14,15 +14,13 @@ from vad_edge.calibration.incidents import Course, FloatArray, incidents_at
 from vad_edge.calibration.pareto import MIN_PEAKS, Pareto, fit_pareto, goodness_of_fit
 from vad_edge.config.site import PolicyConfig
 from vad_edge.errors import DataError
+from vad_edge.fusion.policy import WARNING_TIMES, WATCH_TIMES, rising
 
 REACH: Final = 2.0
 """How many times the length of the footage the fitted tail is trusted for."""
 COUNTED: Final = 3.0
 """Incidents a budget must allow within the footage where no tail fits: a count needs something to count."""
 CONFIDENCE: Final = 0.9
-WATCH_TIMES: Final = 100.0
-WARNING_TIMES: Final = 10.0
-"""How much more often than an alarm these levels may come."""
 
 _REPLICATES: Final = 200
 _CHUNKS: Final = 24
@@ -30,8 +28,6 @@ _LONGEST_CHUNK_S: Final = 3600.0
 _GRID: Final = 60
 _TAIL_PEAKS: Final = (100, 60, 40, 25, 15, MIN_PEAKS)
 _BELIEVED: Final = 0.05
-STEP: Final = 0.05
-"""Smallest distance between two levels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,16 +193,17 @@ def keep_budget(fit: LevelFit, policy: PolicyConfig, budget: AlarmBudget, camera
     kept = share
     if share.per_hour < fit.backed_per_hour * (1.0 - 1e-9):
         kept = AlarmBudget.from_rate(fit.backed_per_hour)
-    watch, warning, alarm = (fit.level(times * kept.per_hour) for times in (WATCH_TIMES, WARNING_TIMES, 1.0))
-    watch = max(watch, policy.hysteresis + STEP)
-    warning = max(warning, watch + STEP)
+    watch, warning, alarm = rising(
+        *(fit.level(times * kept.per_hour) for times in (WATCH_TIMES, WARNING_TIMES, 1.0)),
+        hysteresis=policy.hysteresis,
+    )
     return AlarmLevels(
         asked=str(budget),
         kept=str(kept),
         cameras=cameras,
         watch=watch,
         warning=warning,
-        alarm=max(alarm, warning + STEP),
+        alarm=alarm,
         hysteresis=policy.hysteresis,
         dwell_s=policy.dwell_s,
         clear_s=policy.clear_s,

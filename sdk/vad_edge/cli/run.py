@@ -23,6 +23,11 @@ if TYPE_CHECKING:
     help="Video file, folder of images, rtsp:// or http(s):// URL, csi:N, or gst:PIPELINE.",
 )
 @click.option("--bundle", type=click.Path(path_type=Path), help="The model, NAME.vadb.")
+@click.option(
+    "--calibration",
+    type=click.Path(path_type=Path),
+    help="The camera's pack, NAME.vadc: its levels are kept.",
+)
 @click.option("--config", type=click.Path(path_type=Path), help="Site file (TOML) with cameras and sensors.")
 @click.option("--broker", metavar="URL", help="mqtt://HOST[:PORT], mqtts://..., embedded, or none.")
 @click.option("--duration", type=DURATION, help="Stop after 30s, 5m, 2h ...")
@@ -50,6 +55,7 @@ def command(
     camera: int | None,
     source: str | None,
     bundle: Path | None,
+    calibration: Path | None,
     config: Path | None,
     broker: str | None,
     duration: float | None,
@@ -65,6 +71,7 @@ def command(
 
     \b
     vad-edge run --camera 0 --bundle my.vadb
+    vad-edge run --camera 0 --bundle my.vadb --calibration door.vadc
     vad-edge run --config site.toml --broker mqtt://localhost
     vad-edge run --source clip.mkv --bundle my.vadb --output out/clip
 
@@ -81,7 +88,9 @@ def command(
     from vad_edge.runtime.loop import run
     from vad_edge.runtime.settings import RunSettings
 
-    site = site_from_options(config=config, camera=camera, source=source, bundle=bundle, broker=broker)
+    site = site_from_options(
+        config=config, camera=camera, source=source, bundle=bundle, broker=broker, calibration=calibration
+    )
     opened = read_bundle(site.bundle) if site.bundle is not None and site.camera else None
     observers: list[RunObserver] = [terminal_observer(log_level)]
     if as_json:

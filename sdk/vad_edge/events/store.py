@@ -37,6 +37,10 @@ _MIGRATIONS = (
 )
 
 
+_ROLLED_UP = "rolled up"
+"""Stands where else the time of delivery does."""
+
+
 class _NotOursError(Exception):
     """What lies at the path is no database, a damaged one, or somebody else's."""
 
@@ -98,6 +102,14 @@ class EventStore:
             connection.execute(
                 "UPDATE events SET delivered_at = ? WHERE id = ? AND delivered_at IS NULL",
                 (datetime.now(timezone.utc).isoformat(), event_id),
+            )
+
+    def mark_rolled_up(self, event_id: str) -> None:
+        """Note that the event is kept and never published: one condition told of it and others together."""
+        with self._guarded() as connection:
+            connection.execute(
+                "UPDATE events SET delivered_at = ? WHERE id = ? AND delivered_at IS NULL",
+                (_ROLLED_UP, event_id),
             )
 
     def events(self) -> list[Event]:

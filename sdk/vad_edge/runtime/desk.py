@@ -27,14 +27,14 @@ class EventDesk:
         self._store = store
         self._health = health
         self._wake = wake
-        self._incoming: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
+        self._incoming: queue.SimpleQueue[tuple[Event, bool] | None] = queue.SimpleQueue()
         self._kept: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="events", daemon=True)
         self._thread.start()
 
-    def submit(self, event: Event) -> None:
-        """Take an event; returns at once."""
-        self._incoming.put(event)
+    def submit(self, event: Event, *, publish: bool = True) -> None:
+        """Take an event; returns at once. publish is false for one that is to be kept and not told."""
+        self._incoming.put((event, publish))
 
     def kept(self) -> list[Event]:
         """The events that have been committed since the last call, in order."""
@@ -49,9 +49,12 @@ class EventDesk:
         self._thread.join()
 
     def _run(self) -> None:
-        while (event := self._incoming.get()) is not None:
+        while (taken := self._incoming.get()) is not None:
+            event, publish = taken
             try:
                 self._store.add(event)
+                if not publish:
+                    self._store.mark_rolled_up(event.id)
                 self._health.clear_condition("store_failed", "store")
             except StoreError as error:
                 _log.error("%s", error)

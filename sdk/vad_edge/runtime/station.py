@@ -14,6 +14,7 @@ from vad_edge.config.site import CameraConfig
 from vad_edge.events.announce import event_from_change
 from vad_edge.events.event import Event
 from vad_edge.fusion.fuse import Fuser
+from vad_edge.fusion.governor import FloodGovernor
 from vad_edge.fusion.machine import LevelChange, WarningMachine
 from vad_edge.fusion.risk import Risk
 from vad_edge.mqtt.publisher import CameraPublisher
@@ -29,7 +30,8 @@ from vad_edge.video.resample import Admission, FrameRateGate
 class Station:
     """Everything a run holds for one camera; reader and gate are None where there are only sensors.
 
-    footage_frames is how many frames of normal footage the camera is calibrated on.
+    footage_frames is how many frames of normal footage the camera is calibrated on. governor watches over the
+    alarm budget, where there is one; rolled_up says whether the last event is to be kept from being told.
     """
 
     config: CameraConfig
@@ -38,6 +40,8 @@ class Station:
     reader: Reader | None = None
     gate: FrameRateGate | None = None
     footage_frames: int = 0
+    governor: FloodGovernor | None = None
+    rolled_up: bool = False
     publisher: CameraPublisher | None = None
     risk: Risk | None = None
     last_frame_s: float = 0.0
@@ -80,6 +84,7 @@ class Station:
         change = self.machine.update(self.risk)
         if change is None:
             return None
+        self.rolled_up = self.governor is not None and self.governor.rolls_up(change)
         self.since = None if change.kind == "cleared" else wall(change.since_s)
         return event_from_change(
             change,
@@ -97,7 +102,7 @@ class Station:
         if self.publisher is None or self.risk is None:
             return
         self.publisher.publish_risk(self.risk.value)
-        if level_changed:
+        if level_changed and not self.rolled_up:
             self.publish_state(wall)
 
     def publish_state(self, wall: Callable[[float], datetime]) -> None:

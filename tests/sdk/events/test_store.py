@@ -50,6 +50,15 @@ def test_an_event_added_twice_is_kept_once_and_stays_delivered(store: EventStore
     assert store.pending("front") == []
 
 
+def test_an_event_that_was_rolled_up_is_kept_and_never_pending(store: EventStore, story: Story) -> None:
+    first, second, *_ = story()
+    store.add(first)
+    store.add(second)
+    store.mark_rolled_up(first.id)
+    assert store.pending("front") == [second]
+    assert store.events() == [first, second]
+
+
 def test_events_survive_closing(tmp_path: Path, story: Story) -> None:
     path = tmp_path / "events.db"
     events = story()
