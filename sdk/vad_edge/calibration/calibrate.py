@@ -24,7 +24,7 @@ from vad_edge.config.site import PolicyConfig
 
 COOLDOWN_S: Final = 30.0
 """Alarms closer together than this are one to a person."""
-PERSISTENCE_S: Final = 0.6
+PERSISTENCE_S: Final = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,8 +170,8 @@ def default_policy(fps: float) -> PolicyConfig:
         dwell_s=0.5,
         clear_s=3.0,
         cooldown_s=COOLDOWN_S,
-        smoothing_s=0.5,
-        persistence=(-(-3 * last // 4), last),
+        smoothing_s=0.2,
+        persistence=(last - 1, last),
     )
 
 

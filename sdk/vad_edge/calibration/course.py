@@ -19,6 +19,8 @@ from vad_edge.scoring.scorer import Scorer
 
 _MOST_PARTS: Final = 24
 _LEAST_PARTS: Final = 4
+_TRIMMED: Final = 0.02
+"""So much of the rest may be abnormal too without hiding what is looked for."""
 
 
 def risk_of(
@@ -63,7 +65,7 @@ def unseen_risks(
             np.where((part == number)[:, None], np.nan, stretch.scores)
             for stretch, part in zip(stretches, part_of, strict=True)
         ]
-        calibration = fit_tails(rest, cues, fps=fps, block_s=block_s)
+        calibration = fit_tails(rest, cues, fps=fps, block_s=block_s, trimmed=_TRIMMED)
         for place, (stretch, part) in enumerate(zip(stretches, part_of, strict=True)):
             mine = part == number
             if mine.any():

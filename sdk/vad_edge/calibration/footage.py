@@ -65,7 +65,7 @@ def score_footage(
     clips = [clip for source in sources for clip in _clips(source, duration_s)]
     prints = _unseen(bundle, clips, notes)
     stretches: list[Stretch] = []
-    for number, clip in enumerate(clips):
+    for number, clip in enumerate(dict.fromkeys(clips)):
         if clip not in prints and isinstance(clip, Path):
             continue
 

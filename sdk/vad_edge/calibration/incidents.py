@@ -88,6 +88,22 @@ def incidents_at(course: Course, held: FloatArray, level: float, policy: PolicyC
     return Incidents(np.array(begins, np.intp), places, held[places])
 
 
+def peaks_above(course: Course, held: FloatArray, level: float, policy: PolicyConfig) -> Incidents:
+    """Every separate episode above `level` with its highest risk, whether or not a cool-down silences it.
+
+    What is closer together than the cool-down is one episode, so that the peaks are independent. A higher
+    level passes the cool-down of this one, which is why its incidents are not what tails are fitted to.
+    """
+    reached = np.flatnonzero(held >= level)
+    if not len(reached):
+        return Incidents(np.empty(0, np.intp), np.empty(0, np.intp), np.empty(0))
+    apart_s = policy.dwell_s + policy.cooldown_s
+    starts = np.flatnonzero(np.diff(course.time_s[reached], prepend=-np.inf) > apart_s)
+    episodes = np.split(reached, starts[1:])
+    tops = np.array([episode[held[episode].argmax()] for episode in episodes], np.intp)
+    return Incidents(reached[starts], tops, held[tops])
+
+
 def _left(course: Course, inside: NDArray[np.intp], policy: PolicyConfig) -> NDArray[np.bool_]:
     """Whether a level is left between each frame inside and the next one inside."""
     before, after = inside[:-1], inside[1:]

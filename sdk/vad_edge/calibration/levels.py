@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from vad_edge.budget import AlarmBudget
 from vad_edge.bundle.levels import AlarmLevels
-from vad_edge.calibration.incidents import Course, FloatArray, incidents_at
+from vad_edge.calibration.incidents import Course, FloatArray, incidents_at, peaks_above
 from vad_edge.calibration.pareto import MIN_PEAKS, Pareto, fit_pareto, goodness_of_fit
 from vad_edge.config.site import PolicyConfig
 from vad_edge.errors import DataError
@@ -73,7 +73,7 @@ def fit_levels(course: Course, policy: PolicyConfig, *, seed: int = 0) -> LevelF
     trusted = REACH * hours if tail is not None and (chance or 0.0) >= _BELIEVED else hours / COUNTED
     lowest = 1.0 / (10.0 * REACH * hours)
     rates = np.geomspace(totals.max() / hours, lowest, _GRID)
-    peaks = incidents_at(course, held, threshold, policy)
+    peaks = peaks_above(course, held, threshold, policy)
     chunk = counted.chunk_of[peaks.begins]
     likely = _levels_for(rates, counted, np.ones(counted.chunks), peaks.peaks, threshold, tail, hours)
     drawn = np.empty((_REPLICATES, len(rates)))
@@ -147,7 +147,7 @@ def _tail(
         if not len(fitting):
             continue
         threshold = float(counted.levels[fitting[-1]])
-        excesses = _excesses(incidents_at(course, held, threshold, policy).peaks, threshold)
+        excesses = _excesses(peaks_above(course, held, threshold, policy).peaks, threshold)
         fitted = fit_pareto(excesses)
         chance = goodness_of_fit(excesses, fitted, random)
         if best[2] is None or chance > best[2]:

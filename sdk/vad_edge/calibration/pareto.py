@@ -33,7 +33,7 @@ class Pareto:
         x = np.maximum(np.asarray(excess, np.float64), 0.0) / self.scale
         if self.shape == 0.0:
             return np.asarray(np.exp(-x))
-        return np.asarray((1.0 + self.shape * x) ** (-1.0 / self.shape))
+        return np.asarray(np.exp(-np.log1p(self.shape * x) / self.shape))
 
     def excess(self, chance: ArrayLike) -> NDArray[np.float64]:
         """The excess that is exceeded with this chance, in (0, 1]."""

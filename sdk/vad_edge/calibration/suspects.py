@@ -10,7 +10,7 @@ import numpy as np
 
 from vad_edge.calibration.blocks import FloatArray
 from vad_edge.calibration.footage import Stretch
-from vad_edge.calibration.incidents import Course, incidents_at
+from vad_edge.calibration.incidents import Course, peaks_above
 from vad_edge.calibration.pareto import MIN_PEAKS, fit_pareto
 from vad_edge.config.site import PolicyConfig
 
@@ -18,6 +18,9 @@ ABNORMAL: Final = 0.01
 """A peak is suspect where the others' tail gives less than this chance to so high a one among so many."""
 MOST_SHARE: Final = 0.1
 """More than this share of the incidents is not an exception but life."""
+
+EPISODE_S: Final = 10.0
+"""What is unusual again within this time is still the same."""
 
 _WANTED_PEAKS: Final = 100
 
@@ -58,7 +61,7 @@ def find_suspects(
     """
     held = course.persistent(policy)
     level = _base_level(course, held, policy)
-    found = incidents_at(course, held, level, policy)
+    found = peaks_above(course, held, level, policy)
     order = np.argsort(found.peaks)[::-1]
     peaks = found.peaks[order]
     suspects = 0
@@ -70,13 +73,15 @@ def find_suspects(
             suspects = count
     if not suspects:
         return []
-    ordinary = (level + float(peaks[suspects])) / 2.0
+    ordinary = level + 0.75 * (float(peaks[suspects]) - level)
     begins = np.cumsum([0, *(len(risk) for risk in risks)])
-    named = []
+    named: list[tuple[int, slice, Suspect]] = []
     for top in found.tops[order[:suspects]]:
         number = int(np.searchsorted(begins, top, side="right")) - 1
         place = int(top - begins[number])
-        named.append(_name(number, place, stretches[number], risks[number], ordinary, fps))
+        found_here = _name(number, place, stretches[number], risks[number], ordinary, EPISODE_S, fps)
+        if found_here not in named:
+            named.append(found_here)
     return sorted(named, key=lambda entry: (entry[0], entry[1].start))
 
 
@@ -84,19 +89,20 @@ def _base_level(course: Course, held: FloatArray, policy: PolicyConfig) -> float
     """The highest of some levels that gives enough incidents, the one with the most where none does."""
     finite = held[np.isfinite(held)]
     levels = np.unique(np.quantile(finite, 1.0 - np.geomspace(0.5, 1e-4, 40)))
-    counts = [len(incidents_at(course, held, level, policy).begins) for level in levels]
+    counts = [len(peaks_above(course, held, level, policy).begins) for level in levels]
     enough = [level for level, count in zip(levels, counts, strict=True) if count >= _WANTED_PEAKS]
     return float(enough[-1] if enough else levels[int(np.argmax(counts))])
 
 
 def _name(
-    number: int, top: int, stretch: Stretch, risk: FloatArray, ordinary: float, fps: float
+    number: int, top: int, stretch: Stretch, risk: FloatArray, ordinary: float, apart_s: float, fps: float
 ) -> tuple[int, slice, Suspect]:
-    """The frames around an incident's highest one until the risk is ordinary again."""
-    quiet = np.flatnonzero(risk < ordinary)
-    before, after = quiet[quiet < top], quiet[quiet > top]
-    first = int(before[-1]) + 1 if len(before) else 0
-    last = int(after[0]) - 1 if len(after) else len(risk) - 1
+    """The frames around an incident's highest one until the risk stays ordinary."""
+    unusual = np.append(np.flatnonzero(risk >= ordinary), top)
+    unusual.sort()
+    episodes = np.split(unusual, np.flatnonzero(np.diff(unusual) > apart_s * fps) + 1)
+    mine = next(episode for episode in episodes if episode[0] <= top <= episode[-1])
+    first, last = int(mine[0]), int(mine[-1])
     begin_s, end_s = float(stretch.time_s[first]), float(stretch.time_s[last])
     suspect = Suspect(
         clip=stretch.clip,

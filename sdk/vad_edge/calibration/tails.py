@@ -28,17 +28,19 @@ def fit_tails(
     fps: float,
     block_s: float,
     footage: Sequence[str] = (),
+    trimmed: float = 0.0,
     seed: int = 0,
 ) -> Calibration:
     """The surprise of each cue and of their joint, from the maxima of blocks of normal life. Needs scipy.
 
     stretches are uninterrupted scores, (T, K) each, one row a frame at `fps`, NaN where there is none. The
-    joint is the sum of the cues' surprises, calibrated as a whole: cues that rise together count once. Raises
+    joint is the sum of the cues' surprises, calibrated as a whole: cues that rise together count once.
+    trimmed is the share of the highest maxima that is not learned from, where some may be abnormal. Raises
     DataError for less than `MIN_MAXIMA` blocks.
     """
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng(seed) if trimmed == 0.0 else None
     tails = {
-        cue: fit_block_tail(_maxima([part[:, column] for part in stretches], fps, block_s), random)
+        cue: fit_block_tail(_maxima([part[:, column] for part in stretches], fps, block_s, trimmed), random)
         for column, cue in enumerate(cues)
     }
     sums = [
@@ -48,7 +50,7 @@ def fit_tails(
     frames = sum(int(np.isfinite(part).all(axis=1).sum()) for part in stretches)
     return Calibration(
         cues=tails,
-        total=fit_block_tail(_maxima(sums, fps, block_s), random),
+        total=fit_block_tail(_maxima(sums, fps, block_s, trimmed), random),
         frames=frames,
         seconds=frames / fps,
         fps=fps,
@@ -57,10 +59,11 @@ def fit_tails(
     )
 
 
-def fit_block_tail(maxima: FloatArray, random: np.random.Generator) -> Tail:
+def fit_block_tail(maxima: FloatArray, random: np.random.Generator | None) -> Tail:
     """The distribution of block maxima: as counted up to a knee, generalised Pareto above it.
 
-    The knee is the lowest of a few from which the Pareto tail fits, the best of them where none does.
+    The knee is the lowest of a few from which the Pareto tail fits, the best of them where none does; without
+    random numbers, the lowest.
     """
     if len(maxima) < MIN_MAXIMA:
         raise DataError(
@@ -74,7 +77,7 @@ def fit_block_tail(maxima: FloatArray, random: np.random.Generator) -> Tail:
         if len(excesses) < MIN_PEAKS:
             break
         fitted = fit_pareto(excesses)
-        chance = goodness_of_fit(excesses, fitted, random, draws=100)
+        chance = goodness_of_fit(excesses, fitted, random, draws=100) if random is not None else 1.0
         if best is None or chance > best[0]:
             best = (chance, level, fitted)
         if chance >= _BELIEVED:
@@ -94,5 +97,8 @@ def fit_block_tail(maxima: FloatArray, random: np.random.Generator) -> Tail:
     )
 
 
-def _maxima(stretches: Sequence[FloatArray], fps: float, block_s: float) -> FloatArray:
-    return np.concatenate([block_maxima(stretch, fps, block_s) for stretch in stretches])
+def _maxima(stretches: Sequence[FloatArray], fps: float, block_s: float, trimmed: float) -> FloatArray:
+    maxima = np.concatenate([block_maxima(stretch, fps, block_s) for stretch in stretches])
+    if trimmed > 0.0 and len(maxima):
+        maxima = maxima[maxima <= np.quantile(maxima, 1.0 - trimmed)]
+    return maxima
