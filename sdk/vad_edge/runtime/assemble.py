@@ -165,7 +165,10 @@ def _pipeline(
     lanes = []
     for station in stations:
         calibration, weight, levels = _calibration(station.config, bundle, engine.graph)
+        station.block_s = calibration.block_s
         station.footage_frames = calibration.frames
+        if calibration.block_s > 0:
+            station.footage_frames = round(calibration.seconds / calibration.block_s)
         if levels is not None:
             keep_levels(station, levels)
         station.gate = FrameRateGate(manifest.clock.fps, manifest.clock.max_gap_s)

@@ -30,7 +30,8 @@ from vad_edge.video.resample import Admission, FrameRateGate
 class Station:
     """Everything a run holds for one camera; reader and gate are None where there are only sensors.
 
-    footage_frames is how many frames of normal footage the camera is calibrated on. governor watches over the
+    footage_frames is how many frames of normal footage the camera is calibrated on, or how many stretches of
+    block_s where its surprises count those. governor watches over the
     alarm budget, where there is one; rolled_up says whether the last event is to be kept from being told.
     """
 
@@ -40,6 +41,7 @@ class Station:
     reader: Reader | None = None
     gate: FrameRateGate | None = None
     footage_frames: int = 0
+    block_s: float = 0.0
     governor: FloodGovernor | None = None
     rolled_up: bool = False
     publisher: CameraPublisher | None = None
@@ -94,6 +96,7 @@ class Station:
             camera=self.name,
             wall=wall,
             footage_frames=self.footage_frames,
+            block_s=self.block_s,
             regions=_regions(change, scored),
         )
 
