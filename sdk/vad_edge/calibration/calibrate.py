@@ -22,8 +22,8 @@ from vad_edge.calibration.suspects import Suspect, find_suspects
 from vad_edge.calibration.tails import fit_tails
 from vad_edge.config.site import PolicyConfig
 
-COOLDOWN_S: Final = 30.0
-"""Alarms closer together than this are one to a person."""
+COOLDOWN_S: Final = (2.0, 30.0)
+"""Alarms closer together than this are one to a person; a hundredth of short footage, so that some remain."""
 PERSISTENCE_S: Final = 0.3
 
 
@@ -133,7 +133,7 @@ def learn(
     on_progress: Progress = lambda what, done, total: None,
 ) -> Learned:
     """The statistics of `calibrate` on scores that are there already. Needs scipy."""
-    policy = default_policy(fps)
+    policy = default_policy(fps, sum(len(stretch.time_s) for stretch in stretches) / fps)
     suspects: list[tuple[int, slice, Suspect]] = []
     if not all_normal:
         on_progress("looking for what is abnormal", 0, 1)
@@ -162,14 +162,14 @@ def course_of(
     return joined(stretches, risks, fps)
 
 
-def default_policy(fps: float) -> PolicyConfig:
-    """The policy levels are derived under; its own levels mean nothing yet."""
+def default_policy(fps: float, armed_s: float) -> PolicyConfig:
+    """The policy levels are derived under on so much footage; its own levels mean nothing yet."""
     last = max(round(PERSISTENCE_S * fps) + 1, 3)
     return PolicyConfig(
         hysteresis=0.2,
         dwell_s=0.5,
         clear_s=3.0,
-        cooldown_s=COOLDOWN_S,
+        cooldown_s=min(max(armed_s / 100.0, COOLDOWN_S[0]), COOLDOWN_S[1]),
         smoothing_s=0.2,
         persistence=(last - 1, last),
     )

@@ -10,7 +10,7 @@ from vad_edge.calibration.levels import COUNTED, REACH, fit_levels, keep_budget
 from vad_edge.errors import DataError
 
 FPS = 5.0
-POLICY = default_policy(FPS)
+POLICY = default_policy(FPS, 3600.0)
 
 
 def bursts(hours: float, *, per_hour: float = 30.0, seed: int = 0, scale: float = 1.0) -> Course:
