@@ -1,8 +1,7 @@
-"""What an exporter needs of a clip folder: unseen clips, frames, fingerprints."""
+"""What an exporter needs of a clip folder: unseen clips and frames."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,14 +118,3 @@ def _check_size(clip: Path, size: tuple[int, ...], other: str, expected: tuple[i
             where=str(clip),
             fix="a model learns one camera: leave out the clips of one size",
         )
-
-
-def fingerprint(clip: Path) -> str:
-    """The sha256 of a video file, or of the images of a folder in their order."""
-    digest = hashlib.sha256()
-    files = sorted(path for path in clip.iterdir() if path.is_file()) if clip.is_dir() else [clip]
-    for file in files:
-        with file.open("rb") as stream:
-            while block := stream.read(1 << 20):
-                digest.update(block)
-    return digest.hexdigest()

@@ -19,7 +19,8 @@ from vad_edge.bundle.manifest import Provenance
 from vad_edge.inference.select import open_engine
 from vad_edge.pipeline import score_recording
 from vad_edge.scoring.calibrate import fit_calibration
-from vad_edge_export.footage import fingerprint, sample_frames, unseen_footage
+from vad_edge.video.fingerprint import fingerprint
+from vad_edge_export.footage import sample_frames, unseen_footage
 from vad_edge_export.lower import lower
 from vad_edge_export.parity import Parity, check_parity
 from vad_edge_training.checkpoint import load_model, read_checkpoint
@@ -141,6 +142,7 @@ def _provenance(model: str, origin: Mapping[str, Any], notes: Sequence[str], ter
         fold=str(origin.get("fold") or ""),
         trained_on=str(origin.get("name", "")),
         data_fingerprint=str(origin.get("fingerprint", "")),
+        fitted_footage=tuple(origin.get("fitted_footage", ())),
         synthetic=bool(origin.get("synthetic", False)),
         license=terms,
         notes="; ".join(notes),

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from vad_edge.bundle.archive import Bundle
 from vad_edge.bundle.manifest import Manifest, Precision
-from vad_edge.clock import MediaClock
+from vad_edge.clock import LiveClock
 from vad_edge.errors import EngineError
 from vad_edge.inference.engine import Engine, StepOutputs
 from vad_edge.inference.select import open_engine
@@ -175,11 +175,12 @@ class RecordingScores:
     """What a bundle made of a recording, one row for every frame of the source.
 
     time_s is (T,); scores (T, K), NaN where a frame has none; warm (T,) bool; surprise (T,), NaN while
-    warming up, on invalid frames and without a calibration. counts are the pipeline's. truncated says why the
-    recording ended early.
+    warming up, on invalid frames and without a calibration. taken (T,) bool says which frames are the
+    model's, at its own rate. counts are the pipeline's. truncated says why the recording ended early.
     """
 
     time_s: NDArray[np.float64]
+    taken: NDArray[np.bool_]
     scores: NDArray[np.float64]
     warm: NDArray[np.bool_]
     surprise: NDArray[np.float64]
@@ -196,18 +197,19 @@ def score_recording(
     precision: Precision | None = None,
     fps: float | None = None,
     with_maps: bool = False,
+    duration_s: float | None = None,
     on_progress: Callable[[int, int | None], None] | None = None,
 ) -> RecordingScores:
-    """Score a video file or image folder exactly as a run would, without sensors, levels or events.
+    """Score a video file, image folder or live source exactly as a run would, without sensors or events.
 
     engine is a backend's name, or opens an engine for one camera itself; precision is the fastest the bundle
-    has where None. fps overrides the source's own. with_maps keeps
-    every error map. on_progress gets the frames done and, where known, how many there are.
-    Raises SourceError, EngineError.
+    has where None. fps overrides the source's own. with_maps keeps every error map. duration_s ends it early:
+    a live source has no end of its own. on_progress gets the frames done and, where known, how many there
+    are. Raises SourceError, EngineError.
     """
     manifest = bundle.manifest
     gate = FrameRateGate(manifest.clock.fps, manifest.clock.max_gap_s)
-    opened = open_source(str(source), MediaClock(), fps=fps)
+    opened = open_source(str(source), LiveClock(), fps=fps)  # a recording goes by its own time
     if isinstance(engine, str):
         runner = open_engine(bundle, batch=1, engine=engine, precision=precision)
     else:
@@ -218,6 +220,8 @@ def score_recording(
     rows: list[_Row] = []
     try:
         while (frame := opened.read()) is not None:
+            if duration_s is not None and rows and frame.time_s - rows[0].time_s >= duration_s:
+                break
             admission = gate.admit(frame.time_s)
             if admission.gap:
                 pipeline.reset(0)
@@ -270,4 +274,5 @@ def _table(
         if row.surprise is not None:
             surprise[place] = row.surprise
     times = np.array([row.time_s for row in rows])
-    return RecordingScores(times, scores, warm, surprise, maps, dict(counts), truncated)
+    chosen = np.array([row.taken for row in rows], np.bool_)
+    return RecordingScores(times, chosen, scores, warm, surprise, maps, dict(counts), truncated)

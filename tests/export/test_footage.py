@@ -8,7 +8,7 @@ import pytest
 
 from vad_edge.bundle.manifest import Clock
 from vad_edge.errors import DataError
-from vad_edge_export.footage import fingerprint, read_sequences, sample_frames, unseen_footage
+from vad_edge_export.footage import read_sequences, sample_frames, unseen_footage
 
 
 @pytest.fixture
@@ -53,13 +53,6 @@ def test_frames_are_sampled_from_every_clip_at_the_size_asked_for(clips: list[Pa
 def test_no_clips_give_no_frames(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="there are no frames to compare the graph on"):
         sample_frames([], height=32, width=48, fps=10.0, limit=7)
-
-
-def test_a_fingerprint_follows_the_content_and_not_the_name(clips: list[Path]) -> None:
-    prints = {fingerprint(clip) for clip in clips}
-    assert len(prints) == 3
-    clips[0].rename(clips[0].with_name("renamed"))
-    assert fingerprint(clips[0].with_name("renamed")) in prints
 
 
 def test_clips_of_another_size_are_refused(clips: list[Path]) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from vad_edge.bundle.archive import read_bundle
-from vad_edge_export.footage import fingerprint
+from vad_edge.video.fingerprint import fingerprint
 from vad_edge_export.package import ExportReport
 
 
@@ -22,6 +22,17 @@ def test_the_bundle_knows_its_data(exported: ExportReport) -> None:
     assert provenance.trained_on == "walking block"
     assert provenance.synthetic
     assert len(provenance.data_fingerprint) == 64
+
+
+def test_the_bundle_lists_the_footage_it_was_fitted_on(exported: ExportReport, data: Path) -> None:
+    bundle = read_bundle(exported.path)
+    calibration = bundle.graph().calibration
+    assert calibration is not None
+    fitted, prints = (
+        bundle.manifest.provenance.fitted_footage,
+        {fingerprint(clip) for clip in (data / "training").iterdir()},
+    )
+    assert set(fitted) == prints - set(calibration.footage)
 
 
 def test_the_calibration_is_on_clips_the_model_was_not_fitted_on(exported: ExportReport, data: Path) -> None:

@@ -20,6 +20,7 @@ from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as Examples
 
 from vad_edge.errors import ConfigError, DataError
+from vad_edge.video.fingerprint import fingerprint
 from vad_edge_training.checkpoint import read_checkpoint
 from vad_edge_training.datasets.dataset import Dataset
 from vad_edge_training.datasets.folds import Fold
@@ -189,6 +190,7 @@ def _origin(
         "synthetic": folder.synthetic,
         "fingerprint": folder.fingerprint,
         "fitted_clips": list(fitted),
+        "fitted_footage": [fingerprint(clip) for clip in folder.training if clip.name in fitted],
         "held_out_clips": [name for name in held_out if name not in fitted],
         "versions": {name: version(name) for name in ("vad-edge", "torch", "lightning")},
         "fit": asdict(fit),

@@ -12,7 +12,8 @@ class Tail(BaseModel):
     """The distribution of one score on normal footage.
 
     Below the knee it is empirical: scores[i] is the quantile at levels[i], both rising, the last pair being
-    the knee. Above the knee it is exponential with mean excess `scale`.
+    the knee. Above the knee it is a generalised Pareto tail of that scale and shape; shape 0 is the
+    exponential one.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -20,6 +21,7 @@ class Tail(BaseModel):
     levels: tuple[float, ...] = Field(min_length=2)
     scores: tuple[float, ...] = Field(min_length=2)
     scale: float = Field(gt=0)
+    shape: float = Field(default=0.0, ge=0, le=1)
 
     @model_validator(mode="after")
     def _pairs_rise(self) -> Self:
@@ -37,7 +39,8 @@ class Calibration(BaseModel):
 
     cues holds a tail for each cue; total the tail of the sum of the cues' surprises, so that their
     dependence is measured and not assumed. frames and seconds say how much footage stands behind it,
-    fps the rate it was scored at, footage the fingerprints (sha256) of the files used.
+    fps the rate it was scored at, footage the fingerprints (sha256) of the files used. block_s is the time
+    whose largest score the tails describe; 0 where they describe single frames.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -48,3 +51,4 @@ class Calibration(BaseModel):
     seconds: float = Field(gt=0)
     fps: float = Field(gt=0)
     footage: tuple[str, ...] = ()
+    block_s: float = Field(default=0.0, ge=0)

@@ -65,7 +65,8 @@ class Provenance(_Part):
     """Where the bundle comes from; metrics name their protocol in the key.
 
     model is the training package's name of the model. fold, such as 1/5, says which labelled anomalies of
-    the dataset it has seen, empty for none.
+    the dataset it has seen, empty for none. fitted_footage holds the fingerprints (sha256) of the clips it
+    was fitted on: a camera is calibrated on others.
     """
 
     created: str
@@ -74,6 +75,7 @@ class Provenance(_Part):
     fold: str = ""
     trained_on: str = ""
     data_fingerprint: str = ""
+    fitted_footage: tuple[Sha256, ...] = ()
     synthetic: bool = False
     license: str = ""
     metrics: dict[str, float] = {}

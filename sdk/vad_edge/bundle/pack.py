@@ -12,6 +12,7 @@ from typing_extensions import Self
 from vad_edge.bundle.archive import Bundle
 from vad_edge.bundle.atomic import write_atomically
 from vad_edge.bundle.calibration import Calibration
+from vad_edge.bundle.levels import AlarmLevels
 from vad_edge.bundle.manifest import Graph, Sha256
 from vad_edge.bundle.verdict import Verdict
 from vad_edge.errors import BundleError
@@ -24,7 +25,8 @@ class CameraPack(BaseModel):
     """One camera's `*.vadc` file.
 
     graph_sha256, precision and fps name the graph and rate the calibration was made with. weight holds the
-    per-place weights (h rows of w), None for all ones. created is an ISO 8601 time.
+    per-place weights (h rows of w), None for all ones. levels keep an alarm budget, None where only the
+    scores were calibrated. created is an ISO 8601 time.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -36,6 +38,7 @@ class CameraPack(BaseModel):
     fps: float = Field(gt=0)
     calibration: Calibration
     weight: list[list[float]] | None = None
+    levels: AlarmLevels | None = None
     created: str
 
     @model_validator(mode="after")

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from vad_edge.cli.types import PRECISION
+from vad_edge.cli.types import ALARM_BUDGET, PRECISION
 
 if TYPE_CHECKING:
+    from vad_edge.budget import AlarmBudget
     from vad_edge.bundle.manifest import Precision
 
 
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="Folder with testing/ clips and labels.csv.",
 )
+@click.option(
+    "--events", is_flag=True, help="Count incidents and alarms instead of frames; needs --calibration."
+)
+@click.option("--calibration", type=click.Path(path_type=Path), help="The camera's pack, NAME.vadc.")
+@click.option("--alarm-budget", type=ALARM_BUDGET, help="Another budget than the pack was made for.")
 @click.option("--baselines", is_flag=True, help="Score the same frames without any learning, too.")
 @click.option(
     "--output", type=click.Path(path_type=Path), help="Folder for the numbers and each clip's curves."
@@ -32,6 +38,9 @@ if TYPE_CHECKING:
 def command(
     bundle: Path,
     data: Path,
+    events: bool,
+    calibration: Path | None,
+    alarm_budget: AlarmBudget | None,
     baselines: bool,
     output: Path | None,
     engine: str,
@@ -44,13 +53,29 @@ def command(
     micro_per_clip needs the whole clip. Where the data has pixel masks, it is also measured how well
     the error map shows the place.
 
+    With --events, what a calibrated camera would have announced: incidents found and how soon, false alarms
+    beside the budget. The lead time is from the first watch or warning to the alarm, beside the same on risks
+    shuffled in time, since frequent watches lead by chance.
+
     \b
     vad-edge evaluate --bundle my.vadb --data data --baselines
     vad-edge evaluate --bundle my.vadb --data data --output out/evaluation
+    vad-edge evaluate --bundle my.vadb --data data --events --calibration door.vadc --alarm-budget 1/hour
     """
     import importlib
 
     from vad_edge.cli.progress import progress_bars
+
+    if events:
+        if calibration is None:
+            raise click.UsageError("--events needs --calibration, a pack of `vad-edge calibrate`")
+        judged = importlib.import_module("vad_edge_training.evaluate_events")
+        with progress_bars() as report:
+            values = judged.evaluate_events(
+                bundle, data, calibration, alarm_budget, engine=engine, on_progress=report
+            ).to_json()
+        click.echo(json.dumps(values)) if as_json else _show_events(values)
+        return
 
     evaluate = importlib.import_module("vad_edge_training.evaluate")
     with progress_bars() as report:
@@ -64,6 +89,24 @@ def command(
         click.echo(json.dumps(values))
     else:
         _show(values)
+
+
+def _show_events(values: dict[str, Any]) -> None:
+    lead, chance = values["median_lead_time_s"], values["median_lead_time_shuffled_s"]
+    rows = {
+        "budget": f"{values['budget_kept']} kept, {values['budget_asked']} asked",
+        "incidents found": f"{values['incidents_found']} of {values['incidents_total']}",
+        "median delay": _seconds(values["median_delay_s"]),
+        "median lead time": f"{_seconds(lead)} (shuffled in time: {_seconds(chance)})",
+        "false alarms": f"{values['false_alarms']} in {values['normal_hours']:.3f} h of normal life,"
+        f" {values['false_alarms_expected']:.2f} allowed",
+    }
+    for name, value in rows.items():
+        click.echo(f"{name}: {value}")
+
+
+def _seconds(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f} s"
 
 
 def _show(values: dict[str, Any]) -> None:

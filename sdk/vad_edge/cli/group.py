@@ -17,7 +17,9 @@ COMMANDS = {
     "record": "record",
     "models": "models",
     "train": "train",
+    "calibrate": "calibrate",
     "evaluate": "evaluate",
+    "simulate": "simulate",
     "export": "export",
     "quantize": "quantize",
     "compile": "compile",
@@ -48,6 +50,7 @@ EXTRAS = {
     "onnxscript": "export",
     "bacpypes3": "bacnet",
     "google": "sparkplug",
+    "scipy": "calibrate",
 }
 """Which extra brings a package that a command did not find."""
 

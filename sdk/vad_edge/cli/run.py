@@ -26,6 +26,11 @@ if TYPE_CHECKING:
     help="Video file, folder of images, rtsp:// or http(s):// URL, csi:N, or gst:PIPELINE.",
 )
 @click.option("--bundle", type=click.Path(path_type=Path), help="The model, NAME.vadb.")
+@click.option(
+    "--calibration",
+    type=click.Path(path_type=Path),
+    help="The camera's pack, NAME.vadc: its levels are kept.",
+)
 @click.option("--config", type=click.Path(path_type=Path), help="Site file (TOML) with cameras and sensors.")
 @broker_options
 @click.option("--duration", type=DURATION, help="Stop after 30s, 5m, 2h ...")
@@ -53,6 +58,7 @@ def command(
     camera: int | None,
     source: str | None,
     bundle: Path | None,
+    calibration: Path | None,
     config: Path | None,
     broker: str | None,
     broker_password_file: Path | None,
@@ -69,6 +75,7 @@ def command(
 
     \b
     vad-edge run --camera 0 --bundle my.vadb
+    vad-edge run --camera 0 --bundle my.vadb --calibration door.vadc
     vad-edge run --config site.toml --broker mqtt://localhost
     vad-edge run --source clip.mkv --bundle my.vadb --output out/clip
 
@@ -96,6 +103,7 @@ def command(
             bundle=bundle,
             broker=broker,
             broker_password_file=broker_password_file,
+            calibration=calibration,
         )
         return RunSettings(
             site=site,

@@ -17,6 +17,7 @@ def site_from_options(
     bundle: Path | None = None,
     broker: str | None = None,
     broker_password_file: Path | None = None,
+    calibration: Path | None = None,
 ) -> SiteConfig:
     """The site file with what the options say instead.
 
@@ -33,6 +34,8 @@ def site_from_options(
         raise ConfigError(
             "there is nothing to watch", fix="give --camera 0, --source PATH or --config SITE.toml"
         )
+    if calibration is not None:
+        site = _with_calibration(site, calibration, config)
     if bundle is not None:
         site = site.model_copy(update={"bundle": bundle})
     if site.camera and site.bundle is None:
@@ -48,6 +51,17 @@ def with_broker(site: SiteConfig, url: str | None, password_file: Path | None) -
     given = {"url": url, "password_file": password_file}
     changes = {key: value for key, value in given.items() if value is not None}
     return site.model_copy(update={"broker": site.broker.model_copy(update=changes)})
+
+
+def _with_calibration(site: SiteConfig, calibration: Path, config: Path | None) -> SiteConfig:
+    if len(site.camera) != 1:
+        raise ConfigError(
+            f"there are {len(site.camera)} cameras; whose calibration is it?",
+            where=str(config),
+            fix='name each camera\'s pack in the site file: calibration = "NAME.vadc"',
+        )
+    camera = site.camera[0].model_copy(update={"calibration": calibration})
+    return site.model_copy(update={"camera": (camera,)})
 
 
 def _with_source(site: SiteConfig, source: str | int, config: Path | None) -> SiteConfig:

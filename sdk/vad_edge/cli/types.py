@@ -9,6 +9,9 @@ from typing import Any
 
 import click
 
+from vad_edge.budget import AlarmBudget
+from vad_edge.errors import ConfigError
+
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhd]?)")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -99,6 +102,24 @@ class TopicName(click.ParamType[str]):
         return str(value)
 
 
+class Budget(click.ParamType[AlarmBudget]):
+    """An `AlarmBudget` from ``1/week``, ``2/day`` or ``1/hour``."""
+
+    name = "budget"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, context: click.Context | None
+    ) -> AlarmBudget:
+        """The budget."""
+        if isinstance(value, AlarmBudget):
+            return value
+        try:
+            return AlarmBudget.parse(str(value))
+        except ConfigError as error:
+            self.fail(str(error), param, context)
+
+
+ALARM_BUDGET = Budget()
 DURATION = Duration()
 TOPIC_NAME = TopicName()
 SINCE = Since()

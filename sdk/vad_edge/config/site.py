@@ -29,8 +29,9 @@ class PolicyConfig(_Table):
     """When a risk becomes a warning level.
 
     watch, warning, alarm are risks (-log10 of a chance) a level starts at; it ends `hysteresis` below.
-    A level must hold for dwell_s before it is announced; after an incident nothing below alarm is
-    announced for cooldown_s. smoothing_s averages the risk over time before it is judged.
+    A level must hold for dwell_s before it is announced; where persistence is given, (N, M), N of the last M
+    risks must reach it instead. A level that was announced and left is not announced again for cooldown_s;
+    a higher one is. smoothing_s averages the risk over time before it is judged.
     """
 
     watch: float = Field(default=2.0, gt=0)
@@ -41,6 +42,7 @@ class PolicyConfig(_Table):
     clear_s: float = Field(default=3.0, ge=0)
     cooldown_s: float = Field(default=5.0, ge=0)
     smoothing_s: float = Field(default=0.5, ge=0)
+    persistence: tuple[int, int] | None = None
 
     @model_validator(mode="after")
     def _levels_rise(self) -> Self:
@@ -48,6 +50,8 @@ class PolicyConfig(_Table):
             raise ValueError("watch < warning < alarm must hold")
         if self.hysteresis >= self.watch:
             raise ValueError("hysteresis must be below watch, or no incident could ever end")
+        if self.persistence is not None and not 1 <= self.persistence[0] <= self.persistence[1] <= 1000:
+            raise ValueError("persistence is [N, M]: N of the last M risks, 1 <= N <= M <= 1000")
         return self
 
 

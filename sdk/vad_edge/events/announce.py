@@ -23,13 +23,14 @@ def event_from_change(
     camera: str,
     wall: Callable[[float], datetime],
     footage_frames: int = 0,
+    block_s: float = 0.0,
     regions: Sequence[Region] = (),
     time_synced: bool = True,
 ) -> Event:
     """The event that announces `change`, with what is known at that moment.
 
     wall gives the UTC wall time of a run-clock time (`RunClock.wall`). footage_frames is how many frames of
-    normal footage the camera is calibrated on.
+    normal footage the camera is calibrated on, or how many stretches of block_s where that is above 0.
     """
     return Event(
         id=new_id(),
@@ -48,25 +49,32 @@ def event_from_change(
         cues={} if surprise is None else dict(surprise.cues),
         shares=dict(risk.shares),
         regions=tuple(regions),
-        rarity="" if surprise is None else rarity(surprise.total, footage_frames),
+        rarity="" if surprise is None else rarity(surprise.total, footage_frames, block_s),
         early_s=change.early_s,
         time_synced=time_synced,
         evidence={},
     )
 
 
-def rarity(surprise: float, footage_frames: int) -> str:
+def rarity(surprise: float, footage_frames: int, block_s: float = 0.0) -> str:
     """A surprise in words, which claim nothing that the normal footage behind it cannot show.
+
+    With block_s it counts stretches of so many seconds, by their highest score, and not frames.
 
     >>> rarity(2.1, footage_frames=5000)
     'video rarer than 1 frame in 120 of normal footage'
     >>> rarity(4.0, footage_frames=5000)
     'video rarer than anything expected in 5,000 frames of normal footage'
+    >>> rarity(2.1, 5000, block_s=60.0)
+    'video rarer than 1 stretch of 60 s in 120 of normal footage'
     """
+    one, many = (
+        (f"stretch of {block_s:.3g} s", f"stretches of {block_s:.3g} s") if block_s else ("frame", "frames")
+    )
     frames = 10.0 ** min(surprise, 300.0)
     if frames < 2.0:
         return "video as common as normal footage"
     if frames > footage_frames:
-        return f"video rarer than anything expected in {footage_frames:,} frames of normal footage"
+        return f"video rarer than anything expected in {footage_frames:,} {many} of normal footage"
     step = 10.0 ** max(math.floor(math.log10(frames)) - 1, 0)
-    return f"video rarer than 1 frame in {math.floor(frames / step) * int(step):,} of normal footage"
+    return f"video rarer than 1 {one} in {math.floor(frames / step) * int(step):,} of normal footage"

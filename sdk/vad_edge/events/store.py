@@ -24,6 +24,9 @@ SPARE_EVENTS = 5_000
 """Events kept in memory while the disk takes none; the oldest make room."""
 RETRY_S = 5.0
 
+_ROLLED_UP = "rolled up"
+"""Stands where else the time of delivery does."""
+
 
 class EventStore:
     """A durable outbox in one SQLite file, for any number of threads.
@@ -53,13 +56,16 @@ class EventStore:
         """Where a damaged file was kept; None if none was."""
         return self.database.quarantined
 
-    def add(self, event: Event) -> Event:
+    def add(self, event: Event, *, publish: bool = True) -> Event:
         """Keep `event`; what is returned was kept, and is on the disk unless its `durable` is false.
 
-        One that is already there stays as it is.
+        One that is already there stays as it is. publish is false for one that is kept and never handed out:
+        it was rolled up, since one condition tells of it and others together.
         """
         body = pack(event)
         with self._lock:
+            if not publish:
+                self._marks[event.id] = _ROLLED_UP
             try:
                 self.database.write(lambda connection: _insert(connection, event, body))
             except StoreError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -38,7 +39,11 @@ class LevelChange:
 
 
 class WarningMachine:
-    """Follows one camera's risk and says when its level changes. Knows no clock but the risk's own times."""
+    """Follows one camera's risk and says when its level changes. Knows no clock but the risk's own times.
+
+    A level that was announced and left is not announced again during the cool-down, neither in the same
+    incident nor in a new one; a level that was not is announced at once.
+    """
 
     def __init__(self, policy: PolicyConfig, *, new_incident: Callable[[], str] = new_id) -> None:
         self._policy = policy
@@ -48,7 +53,8 @@ class WarningMachine:
         self._below: dict[Level, float] = {}
         self._time_s = -math.inf
         self._changed_s = -math.inf
-        self._cleared_s = -math.inf
+        self._left: dict[Level, float] = {}
+        self._recent: deque[Risk] = deque(maxlen=policy.persistence[1] if policy.persistence else 1)
         self._opened_s = self._since_s = 0.0
         self._early_s: float | None = None
         self._peak = 0.0
@@ -75,7 +81,7 @@ class WarningMachine:
         if self._incident is None:
             return self._open(now)
         reached = self._reached(now)
-        if reached > self._level:
+        if reached > self._level and not self._cooling(reached, now):
             return self._change("raised", reached, self._incident)
         if not _lasted(self._changed_s, now, self._policy.dwell_s):
             return None
@@ -95,12 +101,13 @@ class WarningMachine:
 
     def _track(self, risk: Risk) -> None:
         """Note since when the risk has stood above each level's start, or below its end."""
+        self._recent.append(risk)
         for level, start in self._starts.items():
             if risk.value >= start:
                 self._above.setdefault(level, risk.time_s)
             else:
                 self._above.pop(level, None)
-            if risk.value < start - self._policy.hysteresis:
+            if risk.value < start - self._policy.hysteresis and not self._persists(level, risk.time_s):
                 self._below.setdefault(level, risk.time_s)
             else:
                 self._below.pop(level, None)
@@ -108,12 +115,20 @@ class WarningMachine:
         self._peak = 0.0 if quiet else max(self._peak, risk.value)
 
     def _reached(self, now: float) -> Level:
-        """The highest level the risk has stood at for the dwell time."""
-        dwell_s = self._policy.dwell_s
-        return max(
-            (level for level, since in self._above.items() if _lasted(since, now, dwell_s)),
-            default=Level.NORMAL,
-        )
+        """The highest level the risk has stood at for the dwell time, or in N of its last M values."""
+        return max((level for level in self._starts if self._persists(level, now)), default=Level.NORMAL)
+
+    def _persists(self, level: Level, now: float) -> bool:
+        if self._policy.persistence is None:
+            return _lasted(self._above.get(level), now, self._policy.dwell_s)
+        wanted, last = self._policy.persistence
+        reached = sum(risk.value >= self._starts[level] for risk in self._recent)
+        return len(self._recent) == last and reached >= wanted
+
+    def _cooling(self, level: Level, now: float) -> bool:
+        """Whether `level`, or a higher one, was announced and left too short a time ago."""
+        left = [self._left[other] for other in self._left if other >= level]
+        return bool(left) and not _lasted(max(left), now, self._policy.cooldown_s)
 
     def _held(self) -> Level:
         """The level below the present one that the risk still holds; never below watch."""
@@ -122,21 +137,25 @@ class WarningMachine:
 
     def _open(self, now: float) -> LevelChange | None:
         reached = self._reached(now)
-        cooling = not _lasted(self._cleared_s, now, self._policy.cooldown_s)
-        if reached is Level.NORMAL or (cooling and reached < Level.ALARM):
+        if reached is Level.NORMAL or self._cooling(reached, now):
             return None
         self._incident = self._new_incident()
-        self._since_s, self._opened_s = self._above[Level.WATCH], now
+        suspicious = [risk for risk in self._recent if risk.value >= self._policy.watch]
+        self._since_s = min(self._above.get(Level.WATCH, now), *(risk.time_s for risk in suspicious), now)
+        self._opened_s = now
+        self._peak = max(self._peak, *(risk.value for risk in suspicious), 0.0)
         return self._change("opened", reached, self._incident)
 
     def _clear(self, incident: str) -> LevelChange:
         change = self._change("cleared", Level.NORMAL, incident)
         self._incident, self._early_s, self._peak = None, None, 0.0
-        self._cleared_s = change.time_s
         return change
 
     def _change(self, kind: ChangeKind, level: Level, incident: str) -> LevelChange:
         previous, self._level, self._changed_s = self._level, level, self._time_s
+        for passed in Level:
+            if level < passed <= previous:
+                self._left[passed] = self._time_s
         if level is Level.ALARM and self._early_s is None:
             self._early_s = self._time_s - self._opened_s
         return LevelChange(

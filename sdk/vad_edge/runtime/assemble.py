@@ -10,8 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from vad_edge.budget import AlarmBudget
 from vad_edge.bundle.archive import Bundle
 from vad_edge.bundle.calibration import Calibration
+from vad_edge.bundle.levels import AlarmLevels
 from vad_edge.bundle.manifest import Graph
 from vad_edge.bundle.pack import pack_fits, read_pack
 from vad_edge.clock import LiveClock, MediaClock
@@ -21,7 +23,9 @@ from vad_edge.events.evidence.keeper import EvidenceKeeper
 from vad_edge.events.incidents import Incidents
 from vad_edge.events.store import EventStore
 from vad_edge.fusion.fuse import Fuser
+from vad_edge.fusion.governor import FloodGovernor
 from vad_edge.fusion.machine import WarningMachine
+from vad_edge.fusion.policy import policy_of
 from vad_edge.health.board import HealthBoard
 from vad_edge.inference.engine import Engine
 from vad_edge.inference.select import LAST_RESORT, open_engine
@@ -177,8 +181,13 @@ def _pipeline(
     _log.info("engine: %s", engine.name)
     lanes = []
     for station in stations:
-        calibration, weight = _calibration(station.config, bundle, engine.graph)
+        calibration, weight, levels = _calibration(station.config, bundle, engine.graph)
+        station.block_s = calibration.block_s
         station.footage_frames = calibration.frames
+        if calibration.block_s > 0:
+            station.footage_frames = round(calibration.seconds / calibration.block_s)
+        if levels is not None:
+            keep_levels(station, levels)
         station.gate = FrameRateGate(manifest.clock.fps, manifest.clock.max_gap_s)
         lanes.append(Lane(station.name, Scorer(calibration, manifest.cues), weight))
 
@@ -197,23 +206,41 @@ def _pipeline(
     return VideoPipeline(engine, manifest, lanes, replace=replace)
 
 
+def keep_levels(station: Station, levels: AlarmLevels) -> None:
+    """Let a camera warn at the levels of its pack, in place of those of the site file."""
+    policy = policy_of(levels)
+    station.config = station.config.model_copy(update={"policy": policy})
+    station.fuser = Fuser(policy.smoothing_s)
+    station.machine = WarningMachine(policy)
+    station.governor = FloodGovernor(AlarmBudget.parse(levels.kept).per_hour)
+    _log.info(
+        "camera %s keeps %s: watch %.2f, warning %.2f, alarm %.2f",
+        station.name, levels.kept, levels.watch, levels.warning, levels.alarm,
+    )  # fmt: skip
+    if levels.needed_s > levels.armed_s:
+        _log.warning(
+            "camera %s: %s was asked for, but its calibration cannot know that", station.name, levels.asked
+        )
+
+
 def _calibration(
     camera: CameraConfig, bundle: Bundle, graph: Graph
-) -> tuple[Calibration, NDArray[np.float32] | None]:
-    """The camera pack's calibration and weights, the graph's own calibration without a pack."""
+) -> tuple[Calibration, NDArray[np.float32] | None, AlarmLevels | None]:
+    """The camera pack's calibration, weights and levels; the graph's own calibration without a pack."""
     if camera.calibration is not None:
         pack = read_pack(camera.calibration)
         verdict = pack_fits(pack, bundle, graph)
         if not verdict.ok:
             raise BundleError(verdict.reason, where=str(camera.calibration), fix=verdict.fix)
-        return pack.calibration, None if pack.weight is None else np.asarray(pack.weight, np.float32)
+        weight = None if pack.weight is None else np.asarray(pack.weight, np.float32)
+        return pack.calibration, weight, pack.levels
     if graph.calibration is None:
         raise BundleError(
             f"its {graph.precision} graph has no calibration, and the camera has no pack",
             where=f"{bundle.path}, camera {camera.name}",
             fix="export it again with --data of the scene's normal life",
         )
-    return graph.calibration, None
+    return graph.calibration, None, None
 
 
 def _connect(

@@ -35,14 +35,14 @@ class EventDesk:
         self._health = health
         self._wake = wake
         self._evidence = evidence
-        self._incoming: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
+        self._incoming: queue.SimpleQueue[tuple[Event, bool] | None] = queue.SimpleQueue()
         self._kept: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="events", daemon=True)
         self._thread.start()
 
-    def submit(self, event: Event) -> None:
-        """Take an event; returns at once."""
-        self._incoming.put(event)
+    def submit(self, event: Event, *, publish: bool = True) -> None:
+        """Take an event; returns at once. publish is false for one that is to be kept and not told."""
+        self._incoming.put((event, publish))
 
     def kept(self) -> list[Event]:
         """The events that have been committed since the last call, in order."""
@@ -57,17 +57,18 @@ class EventDesk:
         self._thread.join()
 
     def _run(self) -> None:
-        while (event := self._incoming.get()) is not None:
+        while (taken := self._incoming.get()) is not None:
+            event, publish = taken
             event, pictures = self._evidence.picture(event)
-            kept = self._keep(event)
+            kept = self._keep(event, publish)
             if event.camera in self._wake:
                 self._wake[event.camera]()
             self._kept.put(kept)
             self._evidence.keep(kept, pictures)
 
-    def _keep(self, event: Event) -> Event:
+    def _keep(self, event: Event, publish: bool) -> Event:
         try:
-            kept = self._store.add(event)
+            kept = self._store.add(event, publish=publish)
         except (StoreError, ValueError) as error:
             _log.error("event %s: %s", event.id, error)
             self._health.raise_condition("store_failed", "store", str(error))

@@ -199,7 +199,7 @@ class _Run:
             wall=self._parts.clock.wall,
         )
         if event is not None:
-            self._announce(event)
+            self._announce(event, publish=not station.rolled_up)
         station.publish(self._parts.clock.wall, level_changed=event is not None)
         if scored is not None:
             self._watch.frame(station, scored)
@@ -210,10 +210,10 @@ class _Run:
         found = self._parts.hub.evidence(station.name, time_s)
         return [(surprise, self._weights[surprise.stream]) for surprise in found]
 
-    def _announce(self, event: Event) -> None:
+    def _announce(self, event: Event, *, publish: bool = True) -> None:
         self._events += 1
         self._incidents.add(event.incident)
-        self._desk.submit(event)
+        self._desk.submit(event, publish=publish)
 
     def _skipped(self, station: Station, frame: Frame) -> None:
         self._observe(station, station.shown(frame), None)

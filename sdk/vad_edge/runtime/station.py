@@ -15,6 +15,7 @@ from vad_edge.events.announce import event_from_change
 from vad_edge.events.event import Event
 from vad_edge.events.evidence.privacy import PrivacyMasks
 from vad_edge.fusion.fuse import Fuser
+from vad_edge.fusion.governor import FloodGovernor
 from vad_edge.fusion.machine import LevelChange, WarningMachine
 from vad_edge.fusion.risk import Risk
 from vad_edge.mqtt.publisher import CameraPublisher
@@ -30,8 +31,10 @@ from vad_edge.video.resample import Admission, FrameRateGate
 class Station:
     """Everything a run holds for one camera; reader and gate are None where there are only sensors.
 
-    footage_frames is how many frames of normal footage the camera is calibrated on. While it is not armed,
-    risk is computed and shown, and there are no events.
+    footage_frames is how many frames of normal footage the camera is calibrated on, or how many stretches of
+    block_s where its surprises count those. While it is not armed, risk is computed and shown, and there are
+    no events. governor watches over the alarm budget, where there is one; rolled_up says whether the last
+    event is to be kept from being told.
     """
 
     config: CameraConfig
@@ -41,6 +44,9 @@ class Station:
     gate: FrameRateGate | None = None
     footage_frames: int = 0
     armed: bool = True
+    block_s: float = 0.0
+    governor: FloodGovernor | None = None
+    rolled_up: bool = False
     publisher: CameraPublisher | None = None
     risk: Risk | None = None
     last_frame_s: float = 0.0
@@ -109,6 +115,7 @@ class Station:
         site: str,
         wall: Callable[[float], datetime],
     ) -> Event:
+        self.rolled_up = self.governor is not None and self.governor.rolls_up(change)
         self.since = None if change.kind == "cleared" else wall(change.since_s)
         return event_from_change(
             change,
@@ -118,6 +125,7 @@ class Station:
             camera=self.name,
             wall=wall,
             footage_frames=self.footage_frames,
+            block_s=self.block_s,
             regions=_regions(change, scored),
         )
 
@@ -126,7 +134,7 @@ class Station:
         if self.publisher is None or self.risk is None:
             return
         self.publisher.publish_risk(self.risk.value)
-        if level_changed:
+        if level_changed and not self.rolled_up:
             self.publish_state(wall)
 
     def publish_state(self, wall: Callable[[float], datetime]) -> None:

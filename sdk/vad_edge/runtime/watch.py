@@ -44,6 +44,7 @@ class HealthWatch:
             self._last_s = now
             for station in self._parts.stations:
                 self._look_at_camera(station)
+                self._look_at_budget(station, time_s)
             self._look_at_sensors(time_s)
         events = self._health.drain()
         if events or last:
@@ -73,6 +74,17 @@ class HealthWatch:
             self._set("broker_unreachable", station.name, lost, client.last_error)
             refused = "; ".join(sorted(map(str, client.refused.values())))
             self._set("broker_refuses", station.name, bool(refused), refused)
+
+    def _look_at_budget(self, station: Station, time_s: float) -> None:
+        governor = station.governor
+        if governor is not None:
+            self._set(
+                "calibration_broken",
+                station.name,
+                governor.flooded(time_s),
+                f"more than {governor.limit} alarms in {governor.window_s / 3600.0:g} h: new ones are stored"
+                " and not told; look what changed, and calibrate the camera again",
+            )
 
     def _look_at_sensors(self, time_s: float) -> None:
         found = {(code, stream): text for code, stream, text in self._parts.hub.conditions(time_s)}

@@ -57,7 +57,8 @@ def tail_surprise(tail: Tail, scores: ArrayLike) -> NDArray[np.float64]:
     # Turned round, so that among equal quantiles the lowest level counts: "as high", not "higher".
     levels = np.interp(-values, -np.asarray(tail.scores)[::-1], np.asarray(tail.levels)[::-1])
     excess = np.maximum(values - tail.scores[-1], 0.0) / tail.scale
-    surprise: NDArray[np.float64] = -np.log10(1.0 - levels) + excess / math.log(10.0)
+    rarity = np.log1p(tail.shape * excess) / tail.shape if tail.shape > 0.0 else excess
+    surprise: NDArray[np.float64] = -np.log10(1.0 - levels) + rarity / math.log(10.0)
     return np.minimum(surprise, MAX_SURPRISE)
 
 
@@ -66,7 +67,8 @@ def score_surprise(tail: Tail, score: float) -> float:
     scores, levels = tail.scores, tail.levels
     if score > scores[-1]:
         excess = (score - scores[-1]) / tail.scale
-        return min(-math.log10(1.0 - levels[-1]) + excess / math.log(10.0), MAX_SURPRISE)
+        rarity = math.log1p(tail.shape * excess) / tail.shape if tail.shape > 0.0 else excess
+        return min(-math.log10(1.0 - levels[-1]) + rarity / math.log(10.0), MAX_SURPRISE)
     place = bisect_left(scores, score)
     level = levels[place]
     if place > 0 and scores[place] > score:

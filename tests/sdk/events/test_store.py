@@ -62,6 +62,14 @@ def test_a_wall_clock_that_jumps_changes_no_order(store: EventStore, story: Stor
     assert [event.id for event in store.events()] == [event.id for event in events]
 
 
+def test_an_event_that_was_rolled_up_is_kept_and_never_pending(store: EventStore, story: Story) -> None:
+    first, second, *_ = story()
+    store.add(first, publish=False)
+    store.add(second)
+    assert store.pending("front") == [second]
+    assert store.events() == [first, second]
+
+
 def test_events_survive_closing(tmp_path: Path, story: Story) -> None:
     path = tmp_path / "events.db"
     events = story()

@@ -71,10 +71,40 @@ def test_a_level_is_lowered_to_the_one_the_risk_still_holds() -> None:
     assert told(changes) == [("opened", "alarm", 0.5), ("lowered", "warning", 2.5)]
 
 
-def test_only_an_alarm_opens_an_incident_in_the_cool_down() -> None:
-    cleared_at_5 = ((2, 2.5), (3.5, 0))
-    assert told(drive(course(*cleared_at_5, (8, 3.5))))[2:] == [("opened", "warning", 10.0)]
-    assert told(drive(course(*cleared_at_5, (1, 3.5), (2, 4.5))))[2:] == [("opened", "alarm", 7.0)]
+WATCHED_UNTIL_5 = ((2, 2.5), (3.5, 0))
+
+
+def test_what_was_announced_is_not_announced_again_in_the_cool_down() -> None:
+    assert told(drive(course(*WATCHED_UNTIL_5, (8, 2.5))))[2:] == [("opened", "watch", 10.0)]
+
+
+def test_a_higher_level_than_was_announced_passes_the_cool_down() -> None:
+    changes = drive(course(*WATCHED_UNTIL_5, (1, 3.5), (2, 4.5)))
+    assert told(changes)[2:] == [("opened", "warning", 6.0), ("raised", "alarm", 7.0)]
+
+
+def test_an_alarm_is_not_raised_again_in_the_cool_down_of_the_same_incident() -> None:
+    changes = drive(course((2, 4.5), (1, 2.4), (8, 4.5)))
+    assert told(changes) == [
+        ("opened", "alarm", 0.5),
+        ("lowered", "watch", 2.5),
+        ("raised", "alarm", 7.5),
+    ]
+
+
+N_OF_M = POLICY.model_copy(update={"persistence": (3, 5)})
+
+
+def test_with_persistence_some_of_the_last_risks_must_reach_a_level() -> None:
+    risks = [(index / 10, value) for index, value in enumerate([0, 0, 9, 0, 9, 9, 0, 9, 9])]
+    (opened,) = drive(risks, N_OF_M)
+    assert (opened.kind, opened.level, opened.time_s) == ("opened", Level.ALARM, 0.5)
+    assert (opened.since_s, opened.peak_risk) == (0.2, 9)
+
+
+def test_with_persistence_lone_peaks_are_nothing() -> None:
+    risks = [(index / 10, 9.0 if index % 3 == 0 else 0.0) for index in range(60)]
+    assert drive(risks, N_OF_M) == []
 
 
 def test_the_next_incident_starts_afresh() -> None:
@@ -94,7 +124,7 @@ def test_rounded_frame_times_do_not_cost_a_frame(fps: float) -> None:
 
 
 policies = st.builds(
-    lambda start, gaps, ends, times: PolicyConfig(
+    lambda start, gaps, ends, times, persistence: PolicyConfig(
         watch=start,
         warning=start + gaps[0],
         alarm=start + gaps[0] + gaps[1],
@@ -102,11 +132,13 @@ policies = st.builds(
         dwell_s=times[0],
         clear_s=times[1],
         cooldown_s=times[2],
+        persistence=persistence,
     ),
     st.floats(0.5, 3),
     st.tuples(st.floats(0.1, 2), st.floats(0.1, 2)),
     st.floats(0, 0.9),
     st.tuples(*[st.sampled_from([0.0, 0.2, 1.0, 4.0])] * 3),
+    st.sampled_from([None, (1, 1), (2, 3), (4, 5)]),
 )
 paths = st.lists(
     st.tuples(st.sampled_from([-0.3, 0.0, 0.04, 0.1, 0.5, 2.0]), st.floats(0, 8)), min_size=1, max_size=120
@@ -144,8 +176,10 @@ def test_every_course_of_risk_gives_legal_incidents(
         assert second.time_s > first.time_s
         if second.kind in ("lowered", "cleared"):
             assert second.time_s - first.time_s >= policy.dwell_s - 1e-6
-        if second.kind == "opened" and second.level < Level.ALARM:
-            assert second.time_s - first.time_s >= policy.cooldown_s - 1e-6
+    for number, change in enumerate(changes):
+        if change.level > change.previous:
+            before = [old for old in changes[:number] if old.level < change.level <= old.previous]
+            assert all(change.time_s - old.time_s >= policy.cooldown_s - 1e-6 for old in before)
 
 
 @given(policies, paths)

@@ -14,6 +14,8 @@ from tests.support.footage import quiet_frames, with_block, write_video
 from tests.support.tiny_bundle import STEP_GRAPH, MakeBundle
 
 from vad_edge.bundle.archive import Bundle
+from vad_edge.bundle.levels import AlarmLevels
+from vad_edge.bundle.pack import CameraPack, write_pack
 from vad_edge.config.site import (
     CameraConfig,
     EvidenceConfig,
@@ -27,6 +29,7 @@ from vad_edge.events.event import Event
 from vad_edge.events.evidence.vault import Vault
 from vad_edge.events.incidents import Incidents
 from vad_edge.events.store import EventStore
+from vad_edge.fusion.level import Level
 from vad_edge.health.board import HealthEvent
 from vad_edge.inference import select
 from vad_edge.inference.engine import Engine, StepOutputs
@@ -308,6 +311,77 @@ def test_a_recording_and_a_camera_that_is_gone_do_not_mix(
     clip = write_video(tmp_path / "clip.mkv", quiet_frames(20, seed=1))
     with pytest.raises(ConfigError, match="camera0 is a recording and camera1 is not"):
         go(clip, "97", notes=Notes())
+
+
+@pytest.fixture
+def pack(calibrated_bundle: Bundle, tmp_path: Path) -> Callable[..., Path]:
+    """A camera pack for the tiny bundle; its alarm starts where it is told to."""
+
+    def make(**changes: object) -> Path:
+        graph = calibrated_bundle.graph()
+        calibration = graph.calibration
+        assert calibration is not None
+        levels = AlarmLevels.model_validate(
+            {
+                "asked": "1/hour", "kept": "1/hour", "cameras": 1, "watch": 2.0, "warning": 3.0, "alarm": 4.0,
+                "hysteresis": 0.2, "dwell_s": 0.2, "clear_s": 0.5, "cooldown_s": 0.0, "smoothing_s": 0.0,
+                "persistence": (2, 3), "rates_per_hour": (10.0, 1.0), "risks": (3.0, 4.0),
+                "backed_per_hour": 1.0, "armed_s": 7200.0, "needed_s": 3600.0, **changes,
+            }
+        )  # fmt: skip
+        path = tmp_path / "camera.vadc"
+        write_pack(
+            path,
+            CameraPack(
+                camera="camera0",
+                graph_sha256=calibrated_bundle.manifest.members[graph.member],
+                precision=graph.precision,
+                fps=10.0,
+                calibration=calibration,
+                levels=levels,
+                created="2026-01-01T00:00:00+00:00",
+            ),
+        )
+        return path
+
+    return make
+
+
+def with_pack(clip: Path, pack: Path) -> SiteConfig:
+    camera = CameraConfig(name="camera0", source=str(clip), policy=POLICY, calibration=pack)
+    return SiteConfig(camera=(camera,))
+
+
+def test_a_pack_s_levels_take_the_place_of_the_site_file_s(
+    go: Callable[..., RunSummary], pack: Callable[..., Path], tmp_path: Path
+) -> None:
+    clip = write_video(tmp_path / "clip.mkv", with_block(quiet_frames(80, seed=1), 40, 50))
+    heard, unheard = Notes(), Notes()
+
+    go(notes=heard, site=with_pack(clip, pack()))
+    go(notes=unheard, site=with_pack(clip, pack(watch=500.0, warning=600.0, alarm=700.0)))
+
+    assert [event.kind for event in heard.events] == ["opened", "lowered", "cleared"]
+    assert heard.events[0].level is Level.ALARM
+    assert unheard.events == []
+
+
+def test_a_flood_of_alarms_becomes_one_condition_and_all_are_stored(
+    go: Callable[..., RunSummary], pack: Callable[..., Path], tmp_path: Path
+) -> None:
+    images = quiet_frames(15 * 40, seed=1)
+    for number in range(15):
+        images = with_block(images, number * 40 + 20, number * 40 + 26)
+    notes = Notes()
+
+    go(notes=notes, site=with_pack(write_video(tmp_path / "clip.mkv", images), pack()))
+
+    assert notes.codes() == [("calibration_broken", "camera0")]
+    assert "more than 10 alarms in 1 h" in notes.conditions[0].message
+    with contextlib.closing(EventStore(tmp_path / "out" / "events.db")) as store:
+        kept, pending = store.events(), store.pending("camera0")
+    assert len({event.incident for event in kept}) == 15
+    assert len({event.incident for event in pending}) == 10
 
 
 def test_a_bundle_without_calibration_is_refused(

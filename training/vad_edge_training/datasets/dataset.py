@@ -14,13 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vad_edge.clock import MediaClock
+from vad_edge.video.clips import VIDEO_SUFFIXES
 from vad_edge.video.frame import Frame
 from vad_edge.video.images import SUFFIXES as IMAGE_SUFFIXES
 from vad_edge.video.source import open_source
 
 _log = logging.getLogger(__name__)
-
-VIDEO_SUFFIXES = (".mkv", ".mp4", ".avi", ".webm", ".mov", ".m4v")
 
 
 @dataclass(frozen=True)

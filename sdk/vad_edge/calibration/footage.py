@@ -1,0 +1,157 @@
+"""Normal footage to uninterrupted stretches of raw scores, scored by the very pipeline of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vad_edge.bundle.archive import Bundle
+from vad_edge.bundle.manifest import Precision
+from vad_edge.errors import DataError, SourceError
+from vad_edge.pipeline import RecordingScores, score_recording
+from vad_edge.video.clips import clips_of
+from vad_edge.video.fingerprint import fingerprint
+from vad_edge.video.resample import FrameRateGate
+
+Progress = Callable[[str, float, float], None]
+"""Called with what is being done, how much of it is done, and how much there is."""
+
+LEAST_SECONDS: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Scores of one uninterrupted part of a clip at the model's rate.
+
+    clip names its source. time_s (T,) is the clip's own; scores (T, K) are NaN while warming up and for
+    frames that may not be scored.
+    """
+
+    clip: str
+    time_s: NDArray[np.float64]
+    scores: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Footage:
+    """What a camera showed of normal life: its stretches, its clips' fingerprints, notes for people."""
+
+    stretches: tuple[Stretch, ...]
+    fingerprints: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def score_footage(
+    bundle: Bundle,
+    sources: Sequence[str],
+    *,
+    engine: str = "auto",
+    precision: Precision | None = None,
+    fps: float | None = None,
+    duration_s: float | None = None,
+    on_progress: Progress = lambda what, done, total: None,
+) -> Footage:
+    """Score every clip of `sources`: files, folders of clips, cameras and URLs.
+
+    A live source is watched for duration_s. Raises DataError for footage the model was fitted on, for too
+    little of it and for a picture that never changes, SourceError for what cannot be read, EngineError.
+    """
+    notes: list[str] = []
+    clips = [clip for source in sources for clip in _clips(source, duration_s)]
+    prints = _unseen(bundle, clips, notes)
+    stretches: list[Stretch] = []
+    for number, clip in enumerate(dict.fromkeys(clips)):
+        if clip not in prints and isinstance(clip, Path):
+            continue
+
+        def report(done: int, total: int | None, number: int = number) -> None:
+            if done % 50 == 0:
+                share = done / total if total else 0.0
+                on_progress("scoring", number + share, len(clips))
+
+        live = not isinstance(clip, Path)
+        recording = score_recording(
+            bundle,
+            clip,
+            engine=engine,
+            precision=precision,
+            fps=fps,
+            duration_s=duration_s if live else None,
+            on_progress=report,
+        )
+        if recording.truncated:
+            notes.append(recording.truncated)
+        stretches += cut_into_stretches(str(clip), recording, bundle)
+    on_progress("scoring", len(clips), len(clips))
+    _check(stretches, bundle)
+    return Footage(tuple(stretches), tuple(prints.values()), tuple(notes))
+
+
+def cut_into_stretches(clip: str, recording: RecordingScores, bundle: Bundle) -> Iterator[Stretch]:
+    """The parts of a recording between its gaps, at the model's rate."""
+    clock = bundle.manifest.clock
+    gate = FrameRateGate(clock.fps, clock.max_gap_s)
+    gaps = np.array([gate.admit(float(time_s)).gap for time_s in recording.time_s], np.bool_)
+    scores = np.where(recording.warm[:, None], recording.scores, np.nan)
+    parts = np.split(np.arange(len(gaps)), np.flatnonzero(gaps))
+    for part in parts:
+        rows = part[recording.taken[part]]
+        if len(rows):
+            yield Stretch(clip, recording.time_s[rows], scores[rows])
+
+
+def _clips(source: str, duration_s: float | None) -> Sequence[Path | str]:
+    if source.isdigit() or "://" in source or source.startswith(("gst:", "csi")):
+        if duration_s is None:
+            raise SourceError(
+                "a live source has no end", where=source, fix="say how long to watch it with --duration 24h"
+            )
+        return [source]
+    return clips_of(Path(source))
+
+
+def _unseen(bundle: Bundle, clips: Sequence[Path | str], notes: list[str]) -> dict[Path, str]:
+    """The fingerprint of each file, every content once. Raises DataError for what the model was fitted on."""
+    fitted = bundle.manifest.provenance.fitted_footage
+    files = [clip for clip in clips if isinstance(clip, Path)]
+    if not fitted and files:
+        notes.append(
+            "the bundle does not list the footage its model was fitted on, so nobody checked that this is"
+            " other footage; fitted footage looks calmer than life and makes false alarms"
+        )
+    found: dict[Path, str] = {}
+    for clip in files:
+        digest = fingerprint(clip)
+        if digest in fitted:
+            raise DataError(
+                "the model was fitted on this footage, so it would look calmer than life",
+                where=str(clip),
+                fix="calibrate on footage that was not used in training",
+            )
+        if digest in found.values():
+            notes.append(f"{clip} is there twice and counts once")
+        else:
+            found[clip] = digest
+    return found
+
+
+def _check(stretches: Sequence[Stretch], bundle: Bundle) -> None:
+    """Refuse footage that cannot teach what is normal."""
+    rows = np.concatenate([stretch.scores for stretch in stretches]) if stretches else np.empty((0, 1))
+    scored = rows[np.isfinite(rows).all(axis=1)]
+    seconds = len(scored) / bundle.manifest.clock.fps
+    if seconds < LEAST_SECONDS:
+        raise DataError(
+            f"{seconds:.0f} s of footage got a score, {LEAST_SECONDS:.0f} s are the least",
+            fix="give more normal life: an hour is a beginning, a budget of 1/week takes days",
+        )
+    if (np.ptp(scored, axis=0) <= 1e-6 * np.abs(scored).max(axis=0)).all():
+        raise DataError(
+            "every frame of this footage scores the same: nothing moves in it",
+            fix="give footage of the scene's life; is the camera frozen or covered?",
+        )

@@ -1,0 +1,117 @@
+"""`vad-edge calibrate`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from vad_edge.cli.types import ALARM_BUDGET, DURATION, PRECISION
+
+if TYPE_CHECKING:
+    from vad_edge.budget import AlarmBudget
+    from vad_edge.bundle.manifest import Precision
+
+
+@click.command(name="calibrate")
+@click.option(
+    "--source",
+    "sources",
+    required=True,
+    multiple=True,
+    metavar="FILE|FOLDER|CAMERA",
+    help="Normal life of one camera: a video, a folder of clips, a camera or URL. May be given repeatedly.",
+)
+@click.option("--bundle", required=True, type=click.Path(path_type=Path), help="The model, NAME.vadb.")
+@click.option(
+    "--alarm-budget",
+    type=ALARM_BUDGET,
+    default="1/week",
+    show_default=True,
+    help="False alarms you can live with, per site and armed time: 1/week, 2/day, 1/hour.",
+)
+@click.option("--output", required=True, type=click.Path(path_type=Path), help="The camera pack, NAME.vadc.")
+@click.option("--camera", default="camera", show_default=True, help="The camera's name.")
+@click.option(
+    "--cameras",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="How many cameras of the site share the budget.",
+)
+@click.option("--duration", type=DURATION, help="How long a live source is watched: 30m, 24h, 7d.")
+@click.option("--fps", type=click.FloatRange(1, 240), help="Frame rate of image folders.")
+@click.option("--all-normal", is_flag=True, help="Leave nothing out: whatever looks abnormal is normal here.")
+@click.option("--engine", default="auto", show_default=True, help="Inference backend.")
+@click.option("--precision", type=PRECISION, help="The fastest the bundle has by default.")
+@click.option("--plot", type=click.Path(path_type=Path), help="Also draw the fit: a PNG, SVG or PDF.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+def command(
+    sources: tuple[str, ...],
+    bundle: Path,
+    alarm_budget: AlarmBudget,
+    output: Path,
+    camera: str,
+    cameras: int,
+    duration: float | None,
+    fps: float | None,
+    all_normal: bool,
+    engine: str,
+    precision: Precision | None,
+    plot: Path | None,
+    as_json: bool,
+) -> None:
+    """Learn one camera's normal life and the levels that keep an alarm budget.
+
+    Give footage that the model was not trained on and that shows normal life only, as much as there is: one
+    alarm a day takes half a day of it, one a week three and a half days. Where it is too little, the camera
+    keeps the smallest budget it can answer for, and is told how much more is needed.
+
+    \b
+    vad-edge calibrate --source normal/ --bundle my.vadb --alarm-budget 1/day --output door.vadc
+    vad-edge calibrate --source 0 --duration 24h --bundle my.vadb --output door.vadc --plot fit.png
+    vad-edge run --source 0 --bundle my.vadb --calibration door.vadc
+    """
+    from vad_edge.bundle.archive import read_bundle
+    from vad_edge.bundle.pack import write_pack
+    from vad_edge.calibration.calibrate import calibrate
+    from vad_edge.cli.progress import progress_bars
+
+    with progress_bars() as report:
+        found = calibrate(
+            read_bundle(bundle),
+            sources,
+            alarm_budget,
+            camera=camera,
+            cameras=cameras,
+            engine=engine,
+            precision=precision,
+            fps=fps,
+            duration_s=duration,
+            all_normal=all_normal,
+            on_progress=report,
+        )
+    write_pack(output, found.pack)
+    if plot is not None:
+        from vad_edge.calibration.plot import plot_levels
+
+        plot_levels(found.learned.fit, found.learned.levels, plot)
+    values = {"pack": str(output), **found.to_json()}
+    if as_json:
+        click.echo(json.dumps(values))
+    else:
+        _show(values)
+
+
+def _show(values: dict[str, Any]) -> None:
+    click.echo(f"{values['pack']}: levels {values['watch']:.2f} watch, {values['warning']:.2f} warning,")
+    click.echo(f"  {values['alarm']:.2f} alarm, for a budget of {values['budget_kept']} on this camera")
+    click.echo(f"  (asked: {values['budget_asked']} for {values['cameras']} camera(s))")
+    click.echo(
+        f"  {values['footage_hours']:.2f} h of normal life behind it,"
+        f" {values['footage_hours_needed']:.2f} h are needed for the budget asked"
+    )
+    for note in values["notes"]:
+        click.echo(f"  note: {note}")

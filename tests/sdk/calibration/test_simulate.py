@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.support.life import CUES, life
+
+from vad_edge.budget import AlarmBudget
+from vad_edge.calibration.life import RecordedLife, read_life, shipped_life, write_life
+from vad_edge.calibration.simulate import simulate
+from vad_edge.errors import DataError
+
+
+@pytest.fixture
+def recorded() -> RecordedLife:
+    return RecordedLife(CUES, 5.0, tuple(life(3600, clips=5, seed=7)), "synthetic")
+
+
+def test_scores_survive_being_stored_within_a_few_per_cent(recorded: RecordedLife, tmp_path: Path) -> None:
+    recorded.stretches[0].scores[:9] = np.nan
+    write_life(tmp_path / "life.npz", recorded)
+    back = read_life(tmp_path / "life.npz")
+    assert (back.cues, back.fps, back.about) == (CUES, 5.0, "synthetic")
+    for stretch, original in zip(back.stretches, recorded.stretches, strict=True):
+        assert stretch.clip == original.clip
+        np.testing.assert_allclose(stretch.scores, original.scores, rtol=0.05, atol=0.005)
+
+
+def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "x.npz").write_bytes(b"no scores")
+    with pytest.raises(DataError, match="it holds no recorded scores"):
+        read_life(tmp_path / "x.npz")
+
+
+def test_the_shipped_life_is_small_and_says_what_it_is() -> None:
+    life = shipped_life()
+    assert sum(len(stretch.time_s) for stretch in life.stretches) / life.fps > 10 * 3600
+    assert "UPCAM" in life.about or "upcam" in life.about
+
+
+def test_simulated_alarms_keep_the_budget(recorded: RecordedLife) -> None:
+    found = simulate(recorded, 100.0, AlarmBudget.parse("1/hour"), seed=1)
+    values = found.to_json()
+    json.dumps(values)
+    assert found.expected == 100.0
+    assert 0.3 < found.false_alarms / found.expected < 2.0
+    assert values["interval"][0] <= found.false_alarms <= values["interval"][1]
+    assert found.watches >= found.warnings >= found.false_alarms
+
+
+def test_the_same_seed_gives_the_same_life(recorded: RecordedLife) -> None:
+    runs = [simulate(recorded, 50.0, AlarmBudget.parse("2/hour"), seed=3) for _ in range(2)]
+    assert runs[0] == runs[1]
+
+
+def test_a_recording_too_short_to_resample_is_refused() -> None:
+    short = RecordedLife(CUES, 5.0, tuple(life(1800, clips=2)), "synthetic")
+    with pytest.raises(DataError, match="6 pieces of 600 s are too few to resample, 24 are needed"):
+        simulate(short, 10.0, AlarmBudget.parse("1/hour"), seed=1)

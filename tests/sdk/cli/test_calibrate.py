@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from tests.support.footage import quiet_frames, with_block, write_video
+
+from vad_edge.bundle.archive import Bundle
+from vad_edge.bundle.pack import pack_fits, read_pack
+from vad_edge.cli import main
+
+
+@pytest.fixture
+def normal(tmp_path: Path) -> Path:
+    """Two minutes of noise, in which a block passes now and then."""
+    images = quiet_frames(1200, seed=4)
+    for begin in range(30, 1150, 90):
+        images = with_block(images, begin, begin + 3)
+    return write_video(tmp_path / "normal.mkv", images)
+
+
+def vad_edge(*arguments: object) -> tuple[int, str, str]:
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    return result.exit_code, result.stdout, result.stderr
+
+
+def test_a_camera_is_calibrated_and_runs_at_its_levels(
+    calibrated_bundle: Bundle, normal: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    bundle, pack, plot = calibrated_bundle.path, tmp_path / "camera.vadc", tmp_path / "fit.png"
+
+    code, out, err = vad_edge(
+        "calibrate", "--source", normal, "--bundle", bundle, "--alarm-budget", "1/hour", "--output", pack,
+        "--plot", plot, "--json",
+    )  # fmt: skip
+    assert code == 0, err
+    values = json.loads(out)
+    assert values["budget_asked"] == "1/hour"
+    assert not values["backed"]
+    assert values["budget_kept"].endswith("/hour")
+    assert any("of footage cannot show what 1/hour means" in note for note in values["notes"])
+    assert values["footage_hours_needed"] > values["footage_hours"]
+    assert plot.stat().st_size > 10_000
+    assert pack_fits(read_pack(pack), calibrated_bundle, calibrated_bundle.graph()).ok
+
+    code, out, err = vad_edge(
+        "run", "--source", normal, "--bundle", bundle, "--calibration", pack, "--json", "--output", tmp_path
+    )
+    assert code == 0, err
+    assert f"camera camera keeps {values['budget_kept']}" in caplog.text
+
+
+def test_the_budget_is_told_to_people(calibrated_bundle: Bundle, normal: Path, tmp_path: Path) -> None:
+    code, out, _ = vad_edge(
+        "calibrate", "--source", normal, "--bundle", calibrated_bundle.path, "--output", tmp_path / "c.vadc"
+    )
+    assert code == 0
+    assert "note: 119.9 s of footage cannot show" in out or "min of footage cannot show" in out
+
+
+def test_a_budget_that_is_none_is_turned_away(tmp_path: Path) -> None:
+    code, _, err = vad_edge(
+        "calibrate", "--source", "x", "--bundle", "y", "--output", "z", "--alarm-budget", "often"
+    )
+    assert code == 2
+    assert "'often' is no alarm budget; write 1/week, 2/day or 1/hour" in err
+
+
+def test_a_pack_for_several_cameras_is_refused(tmp_path: Path) -> None:
+    site = tmp_path / "site.toml"
+    site.write_text('[[camera]]\nname = "a"\nsource = 0\n[[camera]]\nname = "b"\nsource = 1\n')
+    code, _, err = vad_edge("run", "--config", site, "--bundle", "x.vadb", "--calibration", "y.vadc")
+    assert code == 2
+    assert "there are 2 cameras; whose calibration is it?" in err
+
+
+def test_a_simulation_is_told_to_machines() -> None:
+    code, out, err = vad_edge("simulate", "--hours", 30, "--alarm-budget", "4/hour", "--seed", 2, "--json")
+    assert code == 0, err
+    values = json.loads(out)
+    assert values["expected"] == 120.0
+    assert 0 < values["false_alarms"] < 360
