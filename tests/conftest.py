@@ -1,8 +1,9 @@
+# In an order in which none imports one that comes after it: pytest rewrites what it registers first.
 pytest_plugins = [
+    "tests.support.mosquitto",
     "tests.support.ffmpeg",
     "tests.support.l4t",
     "tests.support.listening",
-    "tests.support.mosquitto",
     "tests.support.service_manager",
     "tests.support.sshd",
     "tests.support.tiny_bundle",

@@ -179,8 +179,9 @@ class Student(Model, StepModel):
         both = torch.stack((self._speed_peak(maps[:, :2]), peak(rarity)), dim=1)
         motion = ((both - self.knees) / self.spreads).amax(dim=1)
         score = torch.stack((motion, peak(strange)), dim=1)
-        # Grey levels of strangeness, times one plus the speed: still sees what does not move.
-        where = box_mean(maps[:, 2:3], self.small).add(1e-6).sqrt() * (1.0 + maps[:, 1:2])
+        # How surely something is there, more so the faster it is: points at the anomaly more often than how
+        # strange a place looks (docs/results.md), and still sees what does not move.
+        where = box_mean(moving[:, 3:], 3) * (0.5 + maps[:, 1:2])
         return score, where.squeeze(1), (gray, pictures, moving, maps)
 
     def _observe(
