@@ -104,9 +104,8 @@ def main() -> None:
     table.add_row("growth of the process while draining, MB", f"{growth:.1f}")
     table.add_row("publisher a frame, p50 / p99 / worst, ms", _spread(costs))
     console = Console()
-    console.print(
-        f"{date.today()}, {platform.machine()}, {os.cpu_count()} cores, Mosquitto on loopback, MQTT 5"
-    )
+    load = f"load {os.getloadavg()[0]:.1f} in the end"
+    console.print(f"{date.today()}, {platform.machine()}, {os.cpu_count()} cores, {load}, Mosquitto, MQTT 5")
     console.print(table)
 
 

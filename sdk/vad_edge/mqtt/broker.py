@@ -15,6 +15,7 @@ from vad_edge.errors import BrokerError, MissingExtraError
 
 _START_S = 10.0
 _STOP_S = 5.0
+_SETTLE_S = 0.05
 
 
 class EmbeddedBroker:
@@ -84,6 +85,8 @@ class EmbeddedBroker:
         self._up.set()
         await self._done.wait()
         await broker.shutdown()
+        # Sockets are closed in the loop's next rounds; ending it now would leave them to the collector.
+        await asyncio.sleep(_SETTLE_S)
 
 
 def _configuration(port: int) -> dict[str, Any]:

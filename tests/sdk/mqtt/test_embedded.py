@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -22,6 +24,10 @@ Eventually = Callable[..., None]
 def embedded(connect: Callable[..., Any]) -> Iterator[BrokerConfig]:
     with EmbeddedBroker() as broker:
         yield BrokerConfig(url=broker.url)
+    # amqtt leaves the transports of clients that were just going to the garbage collector.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 @pytest.fixture
