@@ -12,6 +12,9 @@ from torch import Tensor, nn
 SPREAD_FLOOR: Final = 0.05
 """Least variance of a component, in shares of the features' own: little footage must not look certain."""
 
+FAR: Final = 8.0
+"""Standard deviations beyond which a feature is simply far: INT8's steps are finer without the rest."""
+
 
 class MixtureDensity(nn.Module):
     """Minus the logarithm of a density over local features, up to a constant.
@@ -67,7 +70,8 @@ class MixtureDensity(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """(B, features, h, w) -> (B, 1, h, w)."""
-        apart = self.whiten((features - self.centre) / self.scale).pow(2)
+        standard = ((features - self.centre) / self.scale).clamp(-FAR, FAR)
+        apart = self.whiten(standard).pow(2)
         volumes = self._volumes() if self.training else self.log_volumes
         logs = F.conv2d(apart, -0.5 * self.members, self.log_shares + volumes)
         highest = logs.amax(dim=1, keepdim=True)
