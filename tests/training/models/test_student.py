@@ -119,3 +119,7 @@ def test_it_is_small_and_cheap() -> None:
 def test_a_size_that_does_not_fold_is_refused() -> None:
     with pytest.raises(ConfigError, match="height and width must be multiples of 8"):
         StudentConfig(height=100, width=98)
+
+
+def test_it_takes_its_size_and_rate_from_the_footage() -> None:
+    assert Student.follows_footage

@@ -75,6 +75,7 @@ class Student(Model, StepModel):
 
     card = Card(name="student", summary="streaming motion density and gallery of the scene, for boards")
     config_type = StudentConfig
+    follows_footage: ClassVar[bool] = True
     defaults: ClassVar[FitConfig] = FitConfig(epochs=1, batch_size=8, stride=8, learning_rate=1e-4)
 
     initial_previous: Tensor
