@@ -1,3 +1,9 @@
+from hypothesis import settings
+
+# A shared machine may take a second where an idle one takes a millisecond.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
+
 # In an order in which none imports one that comes after it: pytest rewrites what it registers first.
 pytest_plugins = [
     "tests.support.mosquitto",

@@ -16,6 +16,7 @@ from vad_edge.inference.tensorrt.target import parse_target
 BUNDLES = {
     "demo": Path(vad_edge.demo.__file__).parent / "scene.vadb",
     "ped2": Path(__file__).parents[2] / "examples" / "bundles" / "ped2.vadb",
+    "upcam": Path(__file__).parents[2] / "examples" / "bundles" / "upcam.vadb",
 }
 
 

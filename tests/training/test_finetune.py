@@ -38,7 +38,7 @@ def tuned(checkpoint: Path, data: Path, output: Path, **options: Any) -> FineTun
 
 def test_a_model_is_fitted_on_and_its_checkpoint_says_so(make_data: MakeData, tmp_path: Path) -> None:
     data = make_data()
-    checkpoint = fitted(data, tmp_path / "fit", "student")
+    checkpoint = fitted(data, tmp_path / "fit", "predictor")
     seen: list[tuple[str, int, int]] = []
     found = tuned(checkpoint, data, tmp_path / "tuned", on_progress=lambda *at: seen.append(at))
     assert found.loss_after < found.loss_before

@@ -305,7 +305,7 @@ def test_a_model_for_boards_takes_size_and_rate_from_its_footage(make_data: Make
     best = train_model(
         make_data(),
         tmp_path / "out",
-        config={"channels": 4},
+        config={"pictures": 2},
         fit=FIT,
         cache=tmp_path / "c",
         progress_bar=False,

@@ -32,7 +32,7 @@ def message(spec: object) -> str:
 def test_a_video_gives_its_frames_with_media_time(tmp_path: Path) -> None:
     frames = quiet_frames(12)
     source = open_source(str(write_video(tmp_path / "clip.mkv", frames)), MediaClock())
-    assert source.info == SourceInfo(str(tmp_path / "clip.mkv"), False, 10.0, 64, 48, 12)
+    assert source.info == SourceInfo(str(tmp_path / "clip.mkv"), False, 10.0, 64, 48, 12, "ffv1")
     found = read_all(source)
     assert [frame.time_s for frame in found] == pytest.approx([number / 10 for number in range(12)])
     assert all(np.abs(a.image.astype(int) - b).mean() < 1.5 for a, b in zip(found, frames, strict=True))

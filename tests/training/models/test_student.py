@@ -73,7 +73,7 @@ def test_what_stays_where_nothing_stood_raises_the_background_cue(student: Stude
 def test_the_map_shows_where_something_is(student: Student) -> None:
     still = footage(30, step=0, first=200, seed=2)
     changed = still.clone()
-    changed[:, 48:60, 20:40] = 240
+    changed[:, 48:60, 20:40] = 160
     _, maps = watch(student, changed)
     row, column = divmod(int((maps[-1] - watch(student, still)[1][-1]).argmax()), maps.shape[2])
     assert 44 <= 4 * row < 62
