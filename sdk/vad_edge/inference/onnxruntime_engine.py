@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 import numpy as np
@@ -16,7 +15,6 @@ from vad_edge.inference.engine import StepInputs, StepOutputs
 from vad_edge.inference.onnxruntime_session import (
     CPU,
     Provider,
-    cores,
     first_line,
     load_onnxruntime,
     open_session,
@@ -65,9 +63,7 @@ class OnnxRuntimeEngine:
             raise EngineError(f"a batch of {batch} cameras", fix="give 1 or more")
         manifest = bundle.manifest
         where = f"{bundle.path}: {graph.member}"
-        threads = threads or cores()
-        at_once = min(batch, threads) if provider.by_camera else 1
-        self._session = open_session(bundle.member(graph.member), threads // at_once, where, provider)
+        self._session = open_session(bundle.member(graph.member), threads, where, provider)
         inputs_found, outputs_found = self._session.get_inputs(), self._session.get_outputs()
         check_graph(manifest, _tensors(inputs_found), _tensors(outputs_found), where)
 
@@ -92,19 +88,14 @@ class OnnxRuntimeEngine:
             )
             for first in range(0, batch, lane_size)
         ]
-        self._pool = ThreadPoolExecutor(at_once, "engine") if at_once > 1 else None
 
     def step(self) -> StepOutputs:
         """Run the graph once over `inputs` and keep the new state. Raises EngineError."""
         if self._session is None:
             raise EngineError("the engine is closed")
         try:
-            if self._pool is None:
-                for lane in self._lanes:
-                    lane.step()
-            else:
-                for _ in self._pool.map(_Lane.step, self._lanes):
-                    pass
+            for lane in self._lanes:
+                lane.step()
         except Exception as error:  # ONNX Runtime raises its own types, made at import
             raise EngineError(f"{self.name} cannot run a step: {first_line(error)}") from error
         return self._outputs
@@ -130,9 +121,7 @@ class OnnxRuntimeEngine:
 
     def close(self) -> None:
         """Free the graph; a later step raises EngineError."""
-        if self._pool is not None:
-            self._pool.shutdown()
-        self._session = self._pool = None
+        self._session = None
         self._lanes = []
 
 

@@ -21,8 +21,7 @@ class Provider:
 
     title is shown to people and name is ONNX Runtime's own. device is where states are kept between steps.
     by_camera is whether a step is one run a camera rather than one for all: on a CPU a camera's tensors stay
-    in the cache that way, cores work on cameras instead of waiting for each other, and a camera without a
-    frame costs nothing.
+    in the cache that way, and a camera without a frame costs nothing.
     """
 
     title: str
@@ -111,7 +110,7 @@ def open_session(graph: bytes, threads: int | None, where: str, provider: Provid
     """
     runtime = load_onnxruntime()
     options = runtime.SessionOptions()
-    options.intra_op_num_threads = threads or cores()
+    options.intra_op_num_threads = threads or len(os.sched_getaffinity(0))
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     # Spinning threads burn what a board has not got; see docs/results.md.
@@ -130,11 +129,6 @@ def open_session(graph: bytes, threads: int | None, where: str, provider: Provid
             f"ONNX Runtime's {provider.name} did not start", where=where, fix="check its CUDA libraries"
         )
     return session
-
-
-def cores() -> int:
-    """How many cores this process may run on."""
-    return len(os.sched_getaffinity(0))
 
 
 def first_line(error: Exception) -> str:
