@@ -1,4 +1,4 @@
-"""Whether a long run grows: the demo's clip over and over, `make bench-endurance FRAMES=100000`."""
+"""Whether a long run grows: the demo's clip over and over, `make bench-endurance FRAMES=100000 [BUNDLE=...]`."""
 
 from __future__ import annotations
 
@@ -69,13 +69,14 @@ def write_loop(clip: Path, frames: int, output: Path) -> None:
 
 def main() -> None:
     frames = int(os.environ.get("FRAMES", "100000"))
+    bundle = Path(os.environ.get("BUNDLE", DEMO / "scene.vadb"))
     log = MemoryLog(max(frames // SAMPLES, 1))
     with TemporaryDirectory() as folder:
         loop = Path(folder) / "loop.mp4"
         write_loop(DEMO / "clip.mp4", frames, loop)
         site = SiteConfig(camera=(CameraConfig(name="bench", source=str(loop)),))
         began = time.perf_counter()
-        run(RunSettings(site, read_bundle(DEMO / "scene.vadb"), output=Path(folder)), [log])
+        run(RunSettings(site, read_bundle(bundle), output=Path(folder)), [log])
         took_s = time.perf_counter() - began
     table = Table("frames", "resident memory, MB", box=None)
     for done, rss in log.rss_mb:
