@@ -1,4 +1,4 @@
-"""Whether a long run grows: the demo's clip over and over, `make bench-endurance FRAMES=100000 [BUNDLE=...]`."""
+"""Whether a long run grows, the demo clip over and over: `make bench-endurance FRAMES=100000 BUNDLE=...`."""
 
 from __future__ import annotations
 
