@@ -26,6 +26,7 @@ from vad_edge.config.site import (
 )
 from vad_edge.errors import BundleError, ConfigError, EngineError, SourceError
 from vad_edge.events.event import Event
+from vad_edge.events.evidence import keeper
 from vad_edge.events.evidence.vault import Vault
 from vad_edge.events.incidents import Incidents
 from vad_edge.events.store import EventStore
@@ -445,8 +446,11 @@ def test_an_incident_leaves_its_heat_map_and_nothing_of_the_picture_unless_told(
 
 
 def test_evidence_in_full_shows_the_block_in_pictures_and_in_the_clip(
-    go: Callable[..., RunSummary], tmp_path: Path
+    go: Callable[..., RunSummary], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # A recording runs faster than life: on a busy machine its frames would be dropped, as a camera's are.
+    monkeypatch.setattr(keeper, "FRAMES_WAITING", 1000)
+    monkeypatch.setattr(keeper, "PICTURE_WAIT_S", 10.0)
     clip = write_video(tmp_path / "clip.mkv", with_block(quiet_frames(80, seed=1), 40, 50))
     site = SiteConfig(camera=(CameraConfig(name="yard", source=str(clip), policy=POLICY),), privacy=FULL)
 
