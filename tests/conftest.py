@@ -1,7 +1,7 @@
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 # A shared machine may take a second where an idle one takes a millisecond.
-settings.register_profile("any machine", deadline=None)
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
 
 # In an order in which none imports one that comes after it: pytest rewrites what it registers first.

@@ -268,7 +268,8 @@ def test_a_check_that_is_told_to_end_takes_its_process_with_it(bundle: Bundle, t
             time.sleep(0.02)
         checking.terminate()
         assert checking.wait(timeout=60) == 128 + signal.SIGTERM
-    assert not any(child.is_running() for child in children)
+    _, alive = psutil.wait_procs(children, timeout=30)
+    assert not alive
     assert not list((tmp_path / "scratch").iterdir())
     assert not json.loads(output.read_text())["complete"]
 
