@@ -77,7 +77,7 @@ def test_its_network_runs_in_int8_and_tensorrt_compiles_it_in_half_precision_and
     bundle = read_bundle(path)
     layers = learned_layers(onnx.load_from_string(graph))
     assert layers
-    frames = moving_frames(model.spec.height, model.spec.width)[:8]
+    frames = moving_frames(model.spec.height, model.spec.width)[:12]
     ranges = activation_ranges(bundle, layers, [frames])
     for contents in (to_half(graph, layers), to_int8(graph, layers, ranges, "tensorrt")):
         engine, _ = compile_ahead(contents)
