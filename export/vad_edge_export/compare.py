@@ -17,6 +17,7 @@ from vad_edge.bundle.manifest import Graph, Precision
 from vad_edge.errors import DataError, EngineError
 from vad_edge.inference.benchmark import Case, benchmark
 from vad_edge.inference.select import BACKENDS
+from vad_edge_export.gate import correlation
 from vad_edge_training.checkpoint import load_model
 from vad_edge_training.evaluate import Evaluation, evaluate_bundle
 from vad_edge_training.models.step import StepModel
@@ -188,5 +189,5 @@ def _agreement(reference: Evaluation, found: Evaluation) -> tuple[float, float]:
         both = np.isfinite(before) & np.isfinite(after)
         differences.append(float(np.abs(before[both] - after[both]).max()))
         if before[both].std() > 0:
-            correlations.append(float(np.corrcoef(before[both], after[both])[0, 1]))
+            correlations.append(correlation(before[both], after[both]))
     return min(correlations, default=1.0), max(differences)

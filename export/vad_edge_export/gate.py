@@ -71,7 +71,7 @@ class Judge:
         scores, auc = self._judge(bundle, graph)
         original = self._scores
         correlations = [
-            float(np.corrcoef(original[:, cue], scores[:, cue])[0, 1])
+            correlation(original[:, cue], scores[:, cue])
             for cue in range(scores.shape[1])
             if original[:, cue].std() > 0
         ]
@@ -96,6 +96,11 @@ class Judge:
         delay = manifest.clock.delay_frames
         truth = [np.roll(flags, delay)[warmup:] for flags in self._trial.truth]
         return np.concatenate(spoiled), frame_auc(fused, truth).micro_online
+
+
+def correlation(before: FloatArray, after: FloatArray) -> float:
+    """Pearson's correlation of two rows of scores; 0 where what was to follow the first does not move."""
+    return float(np.corrcoef(before, after)[0, 1]) if after.std() > 0 else 0.0
 
 
 def scores_of(bundle: Bundle, graph: Graph, frames: Frames) -> FloatArray:

@@ -29,6 +29,7 @@ from vad_edge.bundle.archive import Bundle, read_bundle, write_bundle
 from vad_edge.inference.onnxruntime_engine import OnnxRuntimeEngine
 from vad_edge_export.compact import drop_unused_constants
 from vad_edge_export.emulate import emulate_int8
+from vad_edge_export.gate import correlation
 from vad_edge_export.int8 import to_int8
 from vad_edge_export.material import Material, gather
 from vad_edge_export.observe import activation_ranges
@@ -165,15 +166,11 @@ def compiles(contents: bytes) -> str:
 
 def agreement(reference: Evaluation, found: Evaluation) -> float:
     """The lowest Pearson correlation of the cues."""
-    pairs = [
-        (
-            np.concatenate([s[cue] for s in reference.cue_scores]),
-            np.concatenate([s[cue] for s in found.cue_scores]),
-        )
+    pairs = (
+        [np.concatenate([scores[cue] for scores in each.cue_scores]) for each in (reference, found)]
         for cue in reference.cues
-    ]
-    valid = [(a[np.isfinite(a)], b[np.isfinite(a)]) for a, b in pairs]
-    return min(float(np.corrcoef(a, b)[0, 1]) for a, b in valid if a.std() > 0)
+    )
+    return min(correlation(before, after) for before, after in pairs)
 
 
 def graphs(bundle: Bundle, material: Material, python: str) -> dict[str, bytes]:
