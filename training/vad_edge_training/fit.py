@@ -89,6 +89,7 @@ def train_model(
     kind = model_type(model)
     _check_fold(kind.card, fold)
     fit = fit or kind.defaults
+    config_of(model, config or {})
     lightning.seed_everything(fit.seed, workers=True, verbose=False)
     report = on_progress or silent
     folder = open_dataset(data)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
+# Threads that draw from everybody's generator would make what others draw from it depend on them.
+_CHANCE = random.Random()
+
 
 class Backoff:
     """Delays that double up to a maximum, each scattered over its upper half.
@@ -13,7 +16,7 @@ class Backoff:
     """
 
     def __init__(
-        self, first_s: float, longest_s: float, *, scatter: Callable[[], float] = random.random
+        self, first_s: float, longest_s: float, *, scatter: Callable[[], float] = _CHANCE.random
     ) -> None:
         self._first_s = first_s
         self._longest_s = longest_s

@@ -94,6 +94,9 @@ class Connection:
         self._end_reason = ""
         self._will = will
         self._paho = self._new_paho(broker)
+        # paho cannot stop its thread between making and starting it.
+        self._loop = threading.Lock()
+        self._closed = False
 
     def open(self) -> BrokerProblem | None:
         """Connect and wait for the broker's answer; None once it has accepted us. Blocks for some seconds."""
@@ -109,7 +112,10 @@ class Connection:
             self._release()
             return connect_failure(self._address, error)
         self.reached = True
-        self._paho.loop_start()
+        with self._loop:
+            if self._closed:  # from outside, meanwhile
+                return no_answer(self._address)
+            self._paho.loop_start()
         if not self._answered.wait(CONNACK_S):
             self._problem = no_answer(self._address)
         if self._problem is not None:
@@ -152,7 +158,8 @@ class Connection:
     def fall_silent(self) -> None:
         """Stop talking with the connection left open, as a device that hangs would."""
         self._paho.drop_out_messages()
-        self._paho.loop_stop()
+        with self._loop:
+            self._paho.loop_stop()
 
     def close(self) -> None:
         """Say goodbye, where that goes through at once, and end."""
@@ -163,7 +170,9 @@ class Connection:
                 with contextlib.suppress(OSError):
                     sock.shutdown(socket.SHUT_RDWR)
         self._paho.drop_out_messages()
-        self._paho.loop_stop()
+        with self._loop:
+            self._closed = True
+            self._paho.loop_stop()
         self.ended.set()
         self._release()
 

@@ -33,6 +33,7 @@ _IDLE_S = 0.5
 _FLUSH_S = 2.0
 _JOIN_S = 1.0
 _WELCOME_S = 5.0
+_CHANCE = random.Random()
 """When Home Assistant has started, all cameras of a house speak within so long, not all at once."""
 
 
@@ -161,7 +162,7 @@ class CameraPublisher:
             # The will of a connection that died before us, which the broker has only now noticed.
             self.client.set_retained(topic, ONLINE)
         elif self._greeting is not None and topic == self._greeting.status_topic and payload == BIRTH:
-            self._welcome_due_s = time.monotonic() + random.uniform(0.0, _WELCOME_S)
+            self._welcome_due_s = time.monotonic() + _CHANCE.uniform(0.0, _WELCOME_S)
 
     def _retained(self, topic: str, payload: bytes) -> None:
         if topic == self.topics.command and self.inbox is not None:

@@ -18,6 +18,7 @@ _log = logging.getLogger(__name__)
 QUEUE_FRAMES = 8
 FIRST_RETRY_S = 0.5
 LONGEST_RETRY_S = 30.0
+_CHANCE = random.Random()
 
 
 class Reader:
@@ -140,7 +141,7 @@ class Reader:
         return self._reopen is not None
 
     def _try_again(self) -> bool:
-        pause_s = self._retry_s * random.uniform(0.5, 1.5)
+        pause_s = self._retry_s * _CHANCE.uniform(0.5, 1.5)
         self._retry_s = min(2 * self._retry_s, LONGEST_RETRY_S)
         with self._changed:
             if self._changed.wait_for(lambda: self._stopping, pause_s):
