@@ -169,12 +169,6 @@ class CameraEvidence:
             found.append(Picture("heatmap", f"heatmap-{event.id}.png", heat))
         return found
 
-    def newest(self) -> bytes | None:
-        """The newest picture that may be shown, as JPEG."""
-        with self._changed:
-            entry = self._ring.newest()
-        return None if entry is None else entry.item.jpeg
-
     def follow(self, event: Event) -> None:
         """Begin or end the clip of an event's incident."""
         settings = self._settings

@@ -108,11 +108,6 @@ class EvidenceKeeper:
             self._fail(event.camera, error)
         self._submit_pictures(event.incident, event.camera, pictures)
 
-    def newest(self, camera: str) -> bytes | None:
-        """The newest picture of a camera that its privacy settings let anyone see, as JPEG."""
-        known = self._cameras.get(camera)
-        return None if known is None else known.newest()
-
     def close(self) -> None:
         """Write what is under way, for at most fifteen seconds; clips end early rather than not at all."""
         self._deadline_s = time.monotonic() + CLOSE_S

@@ -157,7 +157,6 @@ def test_where_only_heat_maps_are_kept_there_is_no_picture(
     events = incident(one)
     files = one.files(events[0].incident)
     assert set(files) == set(events[0].evidence) == {"heatmap"}
-    assert one.keeper.newest("front") is None
 
 
 def test_where_pictures_are_blurred_so_is_the_clip(
@@ -176,17 +175,6 @@ def test_where_pictures_are_blurred_so_is_the_clip(
         picture = cv2.imread(str(one.vault.path(files[kind])))
         assert picture.std() < 3
     assert files["clip"].bytes > 0
-
-
-def test_the_newest_picture_can_be_asked_for(run: Callable[..., Run]) -> None:
-    one = run()
-    assert one.keeper.newest("front") is None
-    assert one.keeper.newest("nobody") is None
-    one.watch(1.0)
-    time.sleep(0.05)
-    newest = one.keeper.newest("front")
-    assert newest is not None
-    assert newest.startswith(b"\xff\xd8")
 
 
 def test_a_recording_is_cut_instead_of_encoded_anew(
