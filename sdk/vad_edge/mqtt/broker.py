@@ -75,12 +75,12 @@ class EmbeddedBroker:
             self._up.set()
 
     async def _run(self) -> None:
-        from amqtt.broker import Broker
+        from vad_edge.mqtt.closing_broker import ClosingBroker
 
         for name in ("amqtt", "transitions"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
         self._loop, self._done = asyncio.get_running_loop(), asyncio.Event()
-        broker = Broker(_configuration(self.port))
+        broker = ClosingBroker(_configuration(self.port))
         await broker.start()
         self._up.set()
         await self._done.wait()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import socket
 import sys
 from collections.abc import Callable
@@ -37,6 +38,17 @@ def test_the_embedded_broker_closes_with_clients_still_connected(connect: Callab
     with EmbeddedBroker() as embedded:
         connect(BrokerConfig(url=embedded.url), "stays")
     embedded.close()
+
+
+def test_a_client_that_says_nothing_or_nonsense_is_closed_with_the_broker() -> None:
+    with EmbeddedBroker() as embedded:
+        address = ("127.0.0.1", embedded.port)
+        with socket.create_connection(address) as silent, socket.create_connection(address) as stranger:
+            stranger.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            silent.settimeout(5)
+            embedded.close()
+            assert silent.recv(1) == b""
+    gc.collect()  # A socket left to the collector is a ResourceWarning, and fails here.
 
 
 def test_a_taken_port_is_a_broker_error() -> None:
