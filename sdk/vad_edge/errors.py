@@ -51,6 +51,10 @@ class BrokerError(VadEdgeError):
     """An MQTT broker cannot be reached, or refused us."""
 
 
+class BridgeError(VadEdgeError):
+    """A building system does not answer, or refuses what was asked of it."""
+
+
 class StoreError(VadEdgeError):
     """The event store on disk cannot be opened, read or written."""
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import platformdirs
 
 from vad_edge.config.site import SENSORS_ONLY, BrokerConfig, SiteConfig
 from vad_edge.errors import ConfigError
@@ -31,6 +34,11 @@ def shared_broker(site: SiteConfig, broker: str | None = None) -> BrokerConfig:
             fix="give --broker mqtt://HOST, the one `vad-edge run` publishes to",
         )
     return config
+
+
+def state_folder(site: SiteConfig, given: Path | None = None) -> Path:
+    """Where the bridges of a site keep what they remember; the user's state folder unless one is given."""
+    return given or platformdirs.user_state_path("vad-edge") / site.site
 
 
 class CameraFeed:

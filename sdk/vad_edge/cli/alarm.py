@@ -27,6 +27,11 @@ def command() -> None:
     type=click.Path(file_okay=False, path_type=Path),
     help="The --output of the run whose store is tested.",
 )
+@click.option(
+    "--state",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="The --state of the bridges, where they have one.",
+)
 @click.option("--yes", is_flag=True, help="Do not ask first.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def test(
@@ -36,24 +41,26 @@ def test(
     broker: str | None,
     broker_password_file: Path | None,
     output: Path | None,
+    state: Path | None,
     yes: bool,
     as_json: bool,
 ) -> None:
-    """Drive a test incident through store and broker, and print each acknowledgement.
+    """Drive a test incident through store, broker and bridges, and print each acknowledgement.
 
     Every event carries "test": true, and the state says alarm for two seconds: what listens to the state
-    alone, such as a siren, sounds. Run it beside a running `vad-edge run` to test that very device. Exit code
-    1 if something did not arrive.
+    alone, such as a siren, sounds. Run it beside a running `vad-edge run` to test that very device, and
+    beside the bridges whose tables the site file has. Exit code 1 if something did not arrive.
 
     \b
     vad-edge alarm test --config site.toml --camera entrance
     vad-edge alarm test --broker mqtt://localhost --site shop --camera entrance --yes
     """
+    from vad_edge.bridges.feed import state_folder
     from vad_edge.cli.findings import show_findings
     from vad_edge.cli.logs import set_level
     from vad_edge.cli.site_options import listening_site
     from vad_edge.config.site import SENSORS_ONLY
-    from vad_edge.runtime.alarm_test import alarm_test, camera_of
+    from vad_edge.runtime.alarm_test.drive import alarm_test, camera_of
     from vad_edge.runtime.settings import RunSettings
 
     found = listening_site(config, broker, broker_password_file, site)
@@ -63,4 +70,4 @@ def test(
         click.confirm(f"This sounds whatever listens to {found.site}/{name}. Go on?", abort=True, err=True)
     set_level("error")
     store = RunSettings(found, output=output).store_path
-    show_findings(alarm_test(found, name, store), as_json=as_json)
+    show_findings(alarm_test(found, name, store, state_folder(found, state)), as_json=as_json)

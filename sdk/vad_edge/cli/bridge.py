@@ -100,14 +100,11 @@ def sparkplug(config: Path, broker: str | None, state: Path | None) -> None:
 
 
 def _open(config: Path, broker: str | None, state: Path | None) -> tuple[SiteConfig, BrokerConfig, Path]:
-    import platformdirs
-
-    from vad_edge.bridges.feed import shared_broker
+    from vad_edge.bridges.feed import shared_broker, state_folder
     from vad_edge.config.load import load_site
 
     site = load_site(config)
-    folder = state or platformdirs.user_state_path("vad-edge") / site.site
-    return site, shared_broker(site, broker), folder
+    return site, shared_broker(site, broker), state_folder(site, state)
 
 
 def _table(table: Any, name: str, config: Path) -> Any:

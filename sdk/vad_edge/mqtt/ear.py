@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable
 
@@ -34,12 +35,19 @@ class Ear:
         heard = (payload for name, payload, _ in reversed(self._heard) if name == topic)
         return next(heard, self._kept.get(topic))
 
-    def when(self, topic: str, matches: Callable[[bytes], bool], timeout_s: float) -> float | None:
-        """The monotonic time of the first message that matches; None if none comes."""
+    def when(
+        self,
+        topic: str,
+        matches: Callable[[bytes], bool],
+        timeout_s: float,
+        *,
+        since_s: float = -math.inf,
+    ) -> float | None:
+        """The monotonic time of the first message from since_s on that matches; None if none comes."""
         deadline_s = time.monotonic() + timeout_s
         while True:
             for name, payload, at_s in list(self._heard):
-                if name == topic and matches(payload):
+                if name == topic and at_s >= since_s and matches(payload):
                     return at_s
             if time.monotonic() > deadline_s:
                 return None

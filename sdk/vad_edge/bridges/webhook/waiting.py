@@ -6,7 +6,7 @@ import logging
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -143,6 +143,24 @@ class WaitingLine:
                 raise StoreError(
                     f"the waiting events failed: {error}", where=str(self.path), fix="check its disk"
                 ) from error
+
+
+def look_up(path: Path, event_id: str) -> str | None:
+    """What became of an event in another program's line: ``waiting``, ``aside`` or ``taken``.
+
+    None where it never arrived, was given up, or there is no line. Raises StoreError for a file that cannot
+    be read.
+    """
+    if not path.exists():
+        return None
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", timeout=5.0, uri=True)) as line:
+            row = line.execute("SELECT state FROM events WHERE id = ?", (event_id,)).fetchone()
+    except sqlite3.Error as error:
+        raise StoreError(
+            f"the waiting events cannot be read: {error}", where=str(path), fix="look as the bridge's user"
+        ) from error
+    return None if row is None else str(row[0])
 
 
 def _open(path: Path) -> sqlite3.Connection:

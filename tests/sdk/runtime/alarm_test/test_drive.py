@@ -16,8 +16,8 @@ from vad_edge.events.store import EventStore
 from vad_edge.mqtt.publisher import camera_publisher
 from vad_edge.mqtt.schemas import schema
 from vad_edge.mqtt.topics import CameraTopics
-from vad_edge.runtime import alarm_test as module
-from vad_edge.runtime.alarm_test import alarm_test, camera_of
+from vad_edge.runtime.alarm_test import drive
+from vad_edge.runtime.alarm_test.drive import alarm_test, camera_of
 
 TOPICS = CameraTopics("shop", "front")
 
@@ -27,7 +27,7 @@ def test_without_a_run_the_test_carries_its_own_incident(
 ) -> None:
     listener = listen(mosquitto.broker, "vad-edge/#").ready()
     path = tmp_path / "events.db"
-    found = list(alarm_test(SiteConfig(site="shop", broker=mosquitto.broker), "front", path))
+    found = list(alarm_test(SiteConfig(site="shop", broker=mosquitto.broker), "front", path, tmp_path))
     assert {finding.subject for finding in found if finding.state == "warn"} == {"device", "home assistant"}
     assert not [finding for finding in found if finding.state == "fail"]
 
@@ -66,22 +66,24 @@ def test_beside_a_run_the_runs_own_publisher_carries_it(
     mosquitto: Any, running: Path, listen: Callable[..., Any]
 ) -> None:
     listener = listen(mosquitto.broker, "vad-edge/#").ready()
-    found = list(alarm_test(SiteConfig(site="shop", broker=mosquitto.broker), "front", running))
+    found = list(
+        alarm_test(SiteConfig(site="shop", broker=mosquitto.broker), "front", running, running.parent)
+    )
     assert {finding.state for finding in found} == {"ok"}
     assert len(listener.on(TOPICS.event)) == 3
     assert set(listener.on(TOPICS.availability)) == {b"online"}
 
 
 def test_an_event_that_does_not_arrive_is_a_failure_and_stays_in_the_store(
-    new_mosquitto: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    new_mosquitto: Callable[..., Any], tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(module, "ARRIVE_S", 1.0)
     acl = tmp_path / "acl"
     acl.write_text("topic read vad-edge/#\n")
     mosquitto = new_mosquitto(f"allow_anonymous true\nacl_file {acl}\n")
     mosquitto.start()
     path = tmp_path / "events.db"
-    found = list(alarm_test(SiteConfig(site="shop", broker=mosquitto.broker), "front", path))
+    site = SiteConfig(site="shop", broker=mosquitto.broker)
+    found = list(alarm_test(site, "front", path, tmp_path, arrive_s=1.0))
     assert "event" in {finding.subject for finding in found if finding.state == "fail"}
     with contextlib.closing(EventStore(path)) as store:
         assert len(store.pending("front")) == 1
@@ -90,9 +92,9 @@ def test_an_event_that_does_not_arrive_is_a_failure_and_stays_in_the_store(
 def test_a_broker_that_is_away_ends_the_test_with_the_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "CONNECT_S", 0.5)
+    monkeypatch.setattr(drive, "CONNECT_S", 0.5)
     site = SiteConfig(site="shop", broker=BrokerConfig(url="mqtt://127.0.0.1:1"))
-    (finding,) = alarm_test(site, "front", tmp_path / "events.db")
+    (finding,) = alarm_test(site, "front", tmp_path / "events.db", tmp_path)
     assert finding.state == "fail"
     assert "connection refused" in finding.text
 
@@ -104,3 +106,17 @@ def test_the_camera_has_to_be_clear() -> None:
         camera_of(site, None, ["front", "yard"])
     with pytest.raises(ConfigError, match=r"no camera 'side'; give --camera, one of: front, yard"):
         camera_of(site, "side", ["front", "yard"])
+
+
+def test_a_real_incident_is_not_hidden_behind_a_test(
+    mosquitto: Any, running: Path, connect: Callable[..., Any]
+) -> None:
+    speaker = connect(mosquitto.broker, "speaker")
+    state = json.dumps({"level": "warning", "incident": "i-1", "armed": True}).encode()
+    assert speaker.publish(TOPICS.state, state, qos=1, retain=True).wait(5)
+    site = SiteConfig(site="shop", broker=mosquitto.broker)
+    *_, last = alarm_test(site, "front", running, running.parent)
+    assert (last.subject, last.state) == ("device", "fail")
+    assert "incident i-1 is under way" in last.text
+    with contextlib.closing(EventStore(running)) as store:
+        assert store.pending("front") == []

@@ -1,0 +1,1 @@
+"""A commissioning test: whether an alarm arrives, station by station."""
