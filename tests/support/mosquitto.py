@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.support.netns import Network
 
 from vad_edge.config.site import BrokerConfig
 
@@ -25,24 +26,29 @@ def wait_until(condition: Callable[[], bool], what: str, timeout_s: float = 30.0
 
 
 class Mosquitto:
-    """A Mosquitto of our own on a loopback port that stays the same over restarts."""
+    """A Mosquitto of our own on a port that stays the same over restarts: on loopback, or in a network."""
 
-    def __init__(self, folder: Path, settings: str = "allow_anonymous true\n") -> None:
+    def __init__(
+        self, folder: Path, settings: str = "allow_anonymous true\n", at: Network | None = None
+    ) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
+        self._address = "127.0.0.1" if at is None else at.address
+        self._command = () if at is None else at.command
         self.config = folder / "mosquitto.conf"
         user = "user root\n" if os.geteuid() == 0 else ""
-        self.config.write_text(f"listener {self.port} 127.0.0.1\n{user}{settings}")
+        self.config.write_text(f"listener {self.port} {self._address}\n{user}{settings}")
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def broker(self) -> BrokerConfig:
-        return BrokerConfig(url=f"mqtt://127.0.0.1:{self.port}")
+        return BrokerConfig(url=f"mqtt://{self._address}:{self.port}")
 
     def start(self) -> None:
         assert MOSQUITTO is not None
-        self._process = subprocess.Popen([MOSQUITTO, "-c", str(self.config)], stderr=subprocess.DEVNULL)
+        arguments = [*self._command, MOSQUITTO, "-c", str(self.config)]
+        self._process = subprocess.Popen(arguments, stderr=subprocess.DEVNULL)
         wait_until(self._listens, "Mosquitto to listen")
 
     def kill(self) -> None:
@@ -57,7 +63,7 @@ class Mosquitto:
 
     def _listens(self) -> bool:
         with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+            return probe.connect_ex((self._address, self.port)) == 0
 
 
 @pytest.fixture
@@ -68,8 +74,8 @@ def new_mosquitto(tmp_path: Path) -> Iterator[Callable[..., Mosquitto]]:
         pytest.skip("Mosquitto is not installed: apt-get install mosquitto mosquitto-clients")
     made: list[Mosquitto] = []
 
-    def new(settings: str = "allow_anonymous true\n") -> Mosquitto:
-        made.append(Mosquitto(tmp_path, settings))
+    def new(settings: str = "allow_anonymous true\n", at: Network | None = None) -> Mosquitto:
+        made.append(Mosquitto(tmp_path, settings, at))
         return made[-1]
 
     yield new

@@ -1,4 +1,4 @@
-"""A TCP proxy on loopback that can stop carrying what the server says, and cut everything off."""
+"""A TCP proxy on loopback that can stop carrying what is said, and cut everything off."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ class Proxy:
     def __init__(self, port: int) -> None:
         self.deaf = threading.Event()
         """While set, what the server answers is thrown away."""
+        self.dropping = threading.Event()
+        """While set, whatever either side says is thrown away, and connections stay open."""
         self.shut = threading.Event()
         """While set, whoever connects is turned away."""
         self._target = ("127.0.0.1", port)
@@ -61,7 +63,7 @@ class Proxy:
     def _carry(self, source: socket.socket, sink: socket.socket, answers: bool) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
-                if not (answers and self.deaf.is_set()):
+                if not (self.dropping.is_set() or (answers and self.deaf.is_set())):
                     sink.sendall(data)
         for end in (source, sink):
             with contextlib.suppress(OSError):

@@ -24,18 +24,19 @@ class Attempt:
 def attempt(make: Callable[[MQTTProtocolVersion], Connection], protocol: MQTTProtocolVersion) -> Attempt:
     """Connect with `protocol`, and with MQTT 3.1.1 after a broker that MQTT 5 does not agree with.
 
-    A broker that answers neither is tried in MQTT 5 again the next time: it may just have been stuck.
-    Blocks for some seconds.
+    A broker that answers neither is tried in MQTT 5 again the next time, and so is one that was merely
+    silent: it may just have been stuck, or out of reach. Blocks for some seconds.
     """
     newest = MQTTProtocolVersion.MQTTv5
     try:
         connection = make(protocol)
         problem = connection.open()
         if protocol is newest and connection.reached and _another_version_may_help(problem):
-            protocol = MQTTProtocolVersion.MQTTv311
-            connection = make(protocol)
+            silent = problem is not None and problem.cause == "silent"
+            connection = make(MQTTProtocolVersion.MQTTv311)
             problem = connection.open()
-            protocol = newest if _another_version_may_help(problem) else protocol
+            again = silent or _another_version_may_help(problem)
+            protocol = newest if again else MQTTProtocolVersion.MQTTv311
     except ConfigError as error:  # a password or key file that has been there before
         return Attempt(None, BrokerProblem("credentials", str(error)), protocol)
     return Attempt(connection if problem is None else None, problem, protocol)
