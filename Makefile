@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # constraints.txt pins the CPU build of torch: without it pip would fetch several GB of CUDA packages.
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo test lint types unit bench mosquitto ffmpeg sshd clean
+.PHONY: help demo test lint types unit bench power-cut mosquitto ffmpeg sshd clean
 
 help:
 	@echo "make demo             the main job on a shipped synthetic clip, everything embedded; leaves out/demo"
@@ -16,6 +16,7 @@ help:
 	@echo "make bench-store      what committing events costs"
 	@echo "make bench-windows    what a longer window of past frames costs"
 	@echo "make bench-endurance  whether a long run grows; FRAMES=100000"
+	@echo "make power-cut        cuts the power of a machine in QEMU that commits events; CUTS=100 MINUTES=60"
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
@@ -51,6 +52,11 @@ bench: $(VENV)/.dev
 
 bench-%: $(VENV)/.dev
 	$(BIN)/python -m tests.benchmarks.$*
+
+# Minutes to hours, and packages of the system: not a part of `make test`.
+power-cut: $(VENV)/.dev
+	@command -v qemu-system-x86_64 >/dev/null || sh tests/install_qemu.sh
+	$(BIN)/python -m tests.power_cut --cuts $(or $(CUTS),100) --minutes $(or $(MINUTES),60)
 
 # A real broker is part of the tests; where it cannot be installed they say so and skip (in CI they fail).
 mosquitto:

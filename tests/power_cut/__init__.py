@@ -1,0 +1,1 @@
+"""Power cuts while events are committed: a small machine in QEMU, and a disk that forgets."""
