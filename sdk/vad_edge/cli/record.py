@@ -13,13 +13,24 @@ from vad_edge.cli.types import DURATION
 @click.option("--camera", type=click.IntRange(min=0), help="Camera index: 0 is /dev/video0.")
 @click.option("--source", metavar="PATH|URL", help="Any other source, as for `vad-edge run`.")
 @click.option(
+    "--config", type=click.Path(path_type=Path), help="Site file: its camera, with its privacy masks black."
+)
+@click.option("--name", metavar="CAMERA", help="Which camera of the site file, where it has several.")
+@click.option(
     "--output", required=True, type=click.Path(file_okay=False, path_type=Path), help="Data folder."
 )
 @click.option("--duration", type=DURATION, default="1h", show_default=True, help="How long: 30s, 5m, 2h ...")
 @click.option("--segment", type=DURATION, default="10m", show_default=True, help="Length of one file.")
 @click.option("--fps", type=click.FloatRange(1, 240), help="Ask the camera for this frame rate.")
 def command(
-    camera: int | None, source: str | None, output: Path, duration: float, segment: float, fps: float | None
+    camera: int | None,
+    source: str | None,
+    config: Path | None,
+    name: str | None,
+    output: Path,
+    duration: float,
+    segment: float,
+    fps: float | None,
 ) -> None:
     """Record normal life to train on, into OUTPUT/training.
 
@@ -28,18 +39,21 @@ def command(
 
     \b
     vad-edge record --camera 0 --output data --duration 2h
+    vad-edge record --config site.toml --name entrance --output data
     """
     from vad_edge.cli.ending import stop_on_signals
     from vad_edge.cli.progress import progress_bars
+    from vad_edge.cli.site_options import recorded_camera
     from vad_edge.clock import LiveClock
-    from vad_edge.errors import ConfigError, SourceError
+    from vad_edge.errors import SourceError
+    from vad_edge.events.evidence.privacy import PrivacyMasks
     from vad_edge.video.reader import Reader
     from vad_edge.video.recorder import record
     from vad_edge.video.source import open_source
 
-    if (camera is None) == (source is None):
-        raise ConfigError("one source is needed", fix="give --camera 0 or --source PATH|URL")
-    spec: str | int = camera if camera is not None else str(source)
+    found = recorded_camera(camera, source, config, name)
+    spec: str | int = found.source if found.source is not None else ""
+    fps = fps or found.fps
     clock = LiveClock()
     opened = open_source(spec, clock, fps=fps)
     reopen = (lambda: open_source(spec, clock, fps=fps)) if opened.info.live else None
@@ -53,6 +67,7 @@ def command(
                 duration_s=duration,
                 segment_s=segment,
                 stop=stop,
+                shown=PrivacyMasks(found.privacy_masks).burn,
                 on_progress=lambda seconds, frames: report("recording", seconds, duration),
             )
         finally:

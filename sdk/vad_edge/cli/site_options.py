@@ -46,6 +46,29 @@ def site_from_options(
     return with_broker(site, broker, broker_password_file)
 
 
+def recorded_camera(
+    camera: int | None, source: str | None, config: Path | None, name: str | None
+) -> CameraConfig:
+    """The camera to record: one without masks for an index or source, else the site file's `name`.
+
+    Raises ConfigError unless exactly one is meant.
+    """
+    if [camera is None, source is None, config is None].count(False) != 1:
+        raise ConfigError(
+            "one source is needed", fix="give --camera 0, --source PATH|URL or --config SITE.toml"
+        )
+    if config is None:
+        return CameraConfig(name="camera", source=camera if camera is not None else source)
+    cameras = load_site(config).camera
+    named = [each for each in cameras if name in (None, each.name)]
+    if len(named) != 1 or named[0].source is None:
+        names = ", ".join(each.name for each in cameras) or "it has none"
+        raise ConfigError(
+            "no one camera with a source is meant", where=str(config), fix=f"give --name, of: {names}"
+        )
+    return named[0]
+
+
 def with_broker(site: SiteConfig, url: str | None, password_file: Path | None) -> SiteConfig:
     """The site with another broker, and another file for its password, where they are given."""
     given = {"url": url, "password_file": password_file}

@@ -5,8 +5,12 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from vad_edge.errors import SourceError
 from vad_edge.video.frame import Frame
@@ -27,13 +31,15 @@ def record(
     duration_s: float,
     segment_s: float = 600.0,
     stop: threading.Event | None = None,
+    shown: Callable[[NDArray[np.uint8]], NDArray[np.uint8]] | None = None,
     on_progress: Callable[[float, int], None] | None = None,
 ) -> list[Path]:
     """Write `duration_s` seconds of a started reader into `output`, a file every `segment_s` seconds.
 
     After a gap in the stream a new file begins. Each has the frame rate that was measured as it began,
-    whatever the camera says of itself, and is hidden until it is whole. on_progress gets the seconds recorded
-    and the frames. `stop` ends the recording early and keeps what there is. Returns the files written.
+    whatever the camera says of itself, and is hidden until it is whole. shown takes out of a picture what may
+    not be kept. on_progress gets the seconds recorded and the frames. `stop` ends the recording early and
+    keeps what there is. Returns the files written.
     Raises SourceError when the source gives nothing, or less than a gigabyte is free on the disk.
     """
     output.mkdir(parents=True, exist_ok=True)
@@ -49,7 +55,7 @@ def record(
             first_s = frame.time_s if first_s is None else first_s
             if frame.time_s - first_s >= duration_s:
                 break
-            recording.add(frame)
+            recording.add(frame if shown is None else replace(frame, image=shown(frame.image)))
             if on_progress is not None:
                 on_progress(frame.time_s - first_s, recording.frames)
     finally:

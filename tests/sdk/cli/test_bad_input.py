@@ -123,7 +123,7 @@ def test_a_duration_that_is_none_shows_what_one_looks_like(invoke: Invoke, value
 def test_record_needs_one_source(invoke: Invoke, tmp_path: Path) -> None:
     result = invoke("record", "--output", tmp_path)
     assert result.exit_code == 2
-    assert "one source is needed; give --camera 0 or --source PATH|URL" in result.output
+    assert "one source is needed; give --camera 0, --source PATH|URL or --config SITE.toml" in result.output
 
 
 def test_recording_a_truncated_file_keeps_what_there_was_and_ends_with_1(

@@ -5,6 +5,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import click
+import cv2
 import pytest
 from click.testing import CliRunner
 from tests.support.footage import quiet_frames, write_video
@@ -150,3 +151,28 @@ def test_models_are_listed_for_people_and_for_machines() -> None:
     for model in listed.values():
         for found in model["measured"].values():
             assert {"auc", "resolution", "reduced"} <= found.keys()
+
+
+def test_recording_a_camera_of_a_site_file_leaves_nothing_under_its_masks(tmp_path: Path) -> None:
+    clip = write_video(tmp_path / "normal.mkv", quiet_frames(60))
+    config = tmp_path / "site.toml"
+    left = "[[[0.0, 0.0], [0.5, 0.0], [0.5, 1.0], [0.0, 1.0]]]"
+    config.write_text(
+        f'[[camera]]\nname = "left"\nsource = "{clip}"\nprivacy_masks = {left}\n'
+        f'[[camera]]\nname = "right"\nsource = "{clip}"\n'
+    )
+    arguments = ["record", "--config", str(config), "--output", str(tmp_path / "data")]
+    refused = CliRunner().invoke(main, arguments)
+    assert refused.exit_code == 2
+    assert "no one camera with a source is meant; give --name, of: left, right" in refused.output
+    result = CliRunner().invoke(main, [*arguments, "--name", "left"])
+    assert result.exit_code == 0, result.output
+    (segment,) = (tmp_path / "data" / "training").glob("*.avi")
+    capture = cv2.VideoCapture(str(segment))
+    images = []
+    while (read := capture.read())[0]:
+        images.append(read[1])
+    assert len(images) == 60
+    width = images[0].shape[1]
+    assert max(image[:, : width // 2 - 8].max() for image in images) < 10
+    assert min(image[:, width // 2 + 8 :].mean() for image in images) > 50
