@@ -23,6 +23,9 @@ def command() -> None:
 
 def _options(function: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
+        click.option(
+            "--json", "as_json", is_flag=True, help="The log on standard output, a JSON object a line."
+        ),
         click.option("--broker", metavar="URL", help="The broker `vad-edge run` publishes to."),
         click.option(
             "--state",
@@ -42,7 +45,7 @@ def _options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @command.command(name="bacnet")
 @_options
-def bacnet(config: Path, broker: str | None, state: Path | None) -> None:
+def bacnet(config: Path, broker: str | None, state: Path | None, as_json: bool) -> None:
     """Be a BACnet/IP device: a binary, an analog and a multi-state value a camera, with alarms.
 
     \b
@@ -53,7 +56,7 @@ def bacnet(config: Path, broker: str | None, state: Path | None) -> None:
     from vad_edge.bridges.bacnet.bridge import BacnetBridge
     from vad_edge.cli.ending import stop_on_signals
 
-    site, address, folder = _open(config, broker, state)
+    site, address, folder = _open(config, broker, state, as_json)
     table = _table(site.bacnet, "bacnet", config)
 
     async def run() -> None:
@@ -66,7 +69,7 @@ def bacnet(config: Path, broker: str | None, state: Path | None) -> None:
 
 @command.command(name="webhook")
 @_options
-def webhook(config: Path, broker: str | None, state: Path | None) -> None:
+def webhook(config: Path, broker: str | None, state: Path | None, as_json: bool) -> None:
     """Send every event to an HTTP endpoint as a CloudEvent, until it has been taken.
 
     \b
@@ -75,7 +78,7 @@ def webhook(config: Path, broker: str | None, state: Path | None) -> None:
     from vad_edge.bridges.webhook.bridge import WebhookBridge
     from vad_edge.cli.ending import stop_on_signals
 
-    site, address, folder = _open(config, broker, state)
+    site, address, folder = _open(config, broker, state, as_json)
     table = _table(site.webhook, "webhook", config)
     bridge = WebhookBridge(site, table, address, folder / "webhook.db")
     with stop_on_signals() as stop:
@@ -84,7 +87,7 @@ def webhook(config: Path, broker: str | None, state: Path | None) -> None:
 
 @command.command(name="sparkplug")
 @_options
-def sparkplug(config: Path, broker: str | None, state: Path | None) -> None:
+def sparkplug(config: Path, broker: str | None, state: Path | None, as_json: bool) -> None:
     """Be a Sparkplug B edge node on the same broker: the site a node, each camera a device.
 
     \b
@@ -93,16 +96,21 @@ def sparkplug(config: Path, broker: str | None, state: Path | None) -> None:
     from vad_edge.bridges.sparkplug.bridge import SparkplugBridge
     from vad_edge.cli.ending import stop_on_signals
 
-    site, address, folder = _open(config, broker, state)
+    site, address, folder = _open(config, broker, state, as_json)
     bridge = SparkplugBridge(site, site.sparkplug, address, folder / "sparkplug-births")
     with stop_on_signals() as stop:
         bridge.run(stop)
 
 
-def _open(config: Path, broker: str | None, state: Path | None) -> tuple[SiteConfig, BrokerConfig, Path]:
+def _open(
+    config: Path, broker: str | None, state: Path | None, as_json: bool
+) -> tuple[SiteConfig, BrokerConfig, Path]:
     from vad_edge.bridges.feed import shared_broker, state_folder
+    from vad_edge.cli.logs import log_as_json
     from vad_edge.config.load import load_site
 
+    if as_json:
+        log_as_json()
     site = load_site(config)
     return site, shared_broker(site, broker), state_folder(site, state)
 

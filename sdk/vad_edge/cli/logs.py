@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
+from datetime import datetime, timezone
 
 OURS = ("vad_edge", "vad_edge_training", "vad_edge_export", "vad_edge_devices")
 
@@ -17,6 +19,31 @@ def start_logging(level: str) -> None:
         datefmt="%H:%M:%S",
     )
     set_level(level)
+
+
+class JsonLines(logging.Formatter):
+    """Each record as a JSON object: ``time`` (UTC), ``level``, ``from`` (the module) and ``message``."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line, a traceback in its message."""
+        time = datetime.fromtimestamp(record.created, timezone.utc).isoformat(timespec="milliseconds")
+        message = record.getMessage()
+        if record.exc_info:
+            message = f"{message}\n{self.formatException(record.exc_info)}"
+        content = {
+            "time": time.replace("+00:00", "Z"),
+            "level": record.levelname.lower(),
+            "from": record.name,
+            "message": message,
+        }
+        return json.dumps(content, ensure_ascii=False)
+
+
+def log_as_json() -> None:
+    """Log to standard output from now on, a JSON object a line."""
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(JsonLines())
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
 
 
 def set_level(level: str) -> None:

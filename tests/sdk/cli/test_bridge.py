@@ -216,6 +216,30 @@ def test_the_webhook_bridge_delivers_and_ends_on_a_signal(
     assert (tmp_path / "state" / "webhook.db").exists()
 
 
+def test_a_bridge_s_log_can_be_read_by_a_program(
+    program: Callable[..., Program],
+    mosquitto: Any,
+    camera: Any,
+    tmp_path: Path,
+    serve: Callable[..., Any],
+) -> None:
+    config = _site(tmp_path, f'[webhook]\nurl = "{serve().url}"\n')
+    options = ("--config", config, "--broker", mosquitto.broker.url, "--state", str(tmp_path), "--json")
+    bridge = program("-m", "vad_edge", "bridge", "webhook", *options)
+    wait_until(lambda: "connected to broker" in bridge.text, "the bridge", timeout_s=30)
+    event = {"specversion": "1.0", "id": "e1", "source": "/x", "type": "t", "data": {}}
+
+    def taken() -> bool:
+        camera.say("event", json.dumps(event).encode(), retained=False)
+        return "event e1 was taken" in bridge.text
+
+    wait_until(taken, "the event")
+    assert bridge.end() == 0, bridge.text
+    lines = [json.loads(line) for line in bridge.lines]
+    assert {(line["level"], line["from"]) for line in lines} >= {("info", "vad_edge.bridges.webhook.bridge")}
+    assert all(line["time"].endswith("Z") for line in lines)
+
+
 @pytest.mark.slow
 def test_a_webhook_bridge_that_is_killed_loses_no_event(
     program: Callable[..., Program],

@@ -134,9 +134,11 @@ class BacnetBridge:
             before, time = self.alarms[camera].state, datetime.now(timezone.utc)
             self._set(camera, entered(self.alarms[camera], state, time, _text(view, state), view.incident))
             self._notifier.transition(objects.in_alarm, before, state, time)
+            _log.info("%s to %s: %s", camera, state.name.lower(), self.alarms[camera].texts[state.place])
 
     def _acknowledged(self, camera: str, state: EventState, by: str) -> None:
         self._set(camera, acknowledged(self.alarms[camera], state))
+        _log.info("%s: %s acknowledged by %s", camera, state.name.lower(), by)
         time = datetime.now(timezone.utc)
         self._notifier.acknowledgement(self._objects[camera].in_alarm, state, time, by)
 

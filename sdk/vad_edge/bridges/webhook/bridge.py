@@ -129,6 +129,7 @@ class WebhookBridge:
                 _log.info("%s takes events again", self._config.url.partition("?")[0])
             self._failures = self._refusals = 0
             self.line.settle(event, "taken")
+            _log.info("event %s was taken", event.id)
             return
         self._refusals = self._refusals + 1 if verdict == "refused" else 0
         if self._refusals >= REFUSALS:
