@@ -2,16 +2,50 @@
 
 from __future__ import annotations
 
+import gc
+import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
 from tests.support.proxy import Proxy
 
+from vad_edge.config.site import BrokerConfig
 from vad_edge.events.event import Event
 from vad_edge.events.store import EventStore
 from vad_edge.fusion.level import Level
+from vad_edge.mqtt.broker import EmbeddedBroker
+
+
+@dataclass(frozen=True)
+class Running:
+    """A broker that runs on loopback; `proxied` is the table for one reached over a proxy's URL."""
+
+    port: int
+    broker: BrokerConfig
+
+    def proxied(self, proxy: Proxy) -> BrokerConfig:
+        query = self.broker.url.partition("?")[2]
+        return BrokerConfig(url=f"{proxy.url}?{query}" if query else proxy.url)
+
+
+@pytest.fixture(params=["mosquitto", "embedded"])
+def any_broker(request: pytest.FixtureRequest) -> Iterator[Running]:
+    """Mosquitto, and the embedded broker for what it can do: MQTT 3.1.1, nothing kept over a restart."""
+    if request.param == "mosquitto":
+        mosquitto = request.getfixturevalue("mosquitto")
+        yield Running(mosquitto.port, mosquitto.broker)
+        return
+    pytest.importorskip("amqtt")
+    # Its clients come after it, so that they are gone before it is.
+    with EmbeddedBroker() as embedded:
+        yield Running(embedded.port, BrokerConfig(url=embedded.url))
+    # amqtt leaves the transports of clients that were just going to the garbage collector.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 @pytest.fixture

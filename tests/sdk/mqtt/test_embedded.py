@@ -1,4 +1,4 @@
-"""The outbox and the commands over the embedded broker, which speaks MQTT 3.1.1 alone."""
+"""Commands over the embedded broker, which speaks MQTT 3.1.1 alone; other tests run on it, too."""
 
 from __future__ import annotations
 
@@ -9,10 +9,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from paho.mqtt.enums import MQTTProtocolVersion
 
 from vad_edge.config.site import BrokerConfig
-from vad_edge.events.event import Event
 from vad_edge.events.store import EventStore
 from vad_edge.mqtt.broker import EmbeddedBroker
 from vad_edge.mqtt.publisher import CameraPublisher, camera_publisher
@@ -35,26 +33,6 @@ def publisher(embedded: BrokerConfig, store: EventStore) -> Iterator[CameraPubli
     made = camera_publisher(embedded, site="home", camera="walkway", store=store)
     yield made
     made.stop()
-
-
-def test_fresh_and_late_events_arrive_and_are_marked(
-    embedded: BrokerConfig,
-    publisher: CameraPublisher,
-    store: EventStore,
-    make_event: Callable[..., Event],
-    listen: Callable[..., Any],
-    eventually: Eventually,
-) -> None:
-    listener = listen(embedded, "vad-edge/#").ready()
-    for number in range(20):
-        store.add(make_event(number, incident="night", age_s=3600))
-    store.add(make_event(99))
-    publisher.start()
-    eventually(lambda: not store.pending("walkway"), "every event to be acknowledged")
-    eventually(lambda: len(listener.on(publisher.topics.event_replay)) == 20, "the late ones")
-    assert [json.loads(load)["id"] for load in listener.on(publisher.topics.event)] == ["event-0099"]
-    assert publisher.client.protocol == MQTTProtocolVersion.MQTTv311
-    listener.client.stop()
 
 
 def test_a_command_is_taken_and_garbage_answered(

@@ -120,16 +120,16 @@ def all_events_arrive(
 
 
 def test_no_event_is_lost_behind_a_proxy_that_drops_everything(
-    mosquitto: Any,
+    any_broker: Any,
     proxied: Callable[[int], Proxy],
     store: EventStore,
     make_event: Callable[..., Event],
     connect: Callable[..., MqttClient],
     eventually: Eventually,
 ) -> None:
-    proxy = proxied(mosquitto.port)
-    ours = BrokerConfig(url=proxy.url)
-    all_events_arrive(Dropping(proxy), ours, mosquitto.broker, store, make_event, connect, eventually)
+    proxy = proxied(any_broker.port)
+    ours = any_broker.proxied(proxy)
+    all_events_arrive(Dropping(proxy), ours, any_broker.broker, store, make_event, connect, eventually)
 
 
 def test_no_event_is_lost_over_a_cable_that_is_pulled(

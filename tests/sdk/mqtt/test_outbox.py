@@ -46,7 +46,7 @@ def _ids(payloads: list[bytes]) -> list[str]:
 
 
 def test_an_event_whose_acknowledgement_never_came_stays_and_is_sent_again(
-    mosquitto: Any,
+    any_broker: Any,
     proxied: Callable[[int], Any],
     start: Callable[..., CameraPublisher],
     store: EventStore,
@@ -54,9 +54,9 @@ def test_an_event_whose_acknowledgement_never_came_stays_and_is_sent_again(
     listen: Callable[..., Any],
     eventually: Eventually,
 ) -> None:
-    listener = listen(mosquitto.broker, TOPICS.event).ready()
-    proxy = proxied(mosquitto.port)
-    publisher = start(BrokerConfig(url=proxy.url))
+    listener = listen(any_broker.broker, TOPICS.event).ready()
+    proxy = proxied(any_broker.port)
+    publisher = start(any_broker.proxied(proxy))
     assert publisher.client.wait_connected(10)
     proxy.deaf.set()
     store.add(make_event(1))
@@ -119,21 +119,19 @@ def test_what_was_on_its_way_before_a_long_outage_comes_back_as_a_replay(
 
 
 def test_old_events_go_to_the_replay_topic_with_their_own_times_and_order(
-    new_mosquitto: Callable[..., Any],
+    any_broker: Any,
     start: Callable[..., CameraPublisher],
     store: EventStore,
     make_event: Make,
     listen: Callable[..., Any],
     eventually: Eventually,
 ) -> None:
-    mosquitto = new_mosquitto()
-    mosquitto.start()
-    listener = listen(mosquitto.broker, f"{TOPICS.event}/#").ready()
+    listener = listen(any_broker.broker, f"{TOPICS.event}/#").ready()
     old = [make_event(n, incident="night", age_s=3600) for n in range(5)]
     for event in old:
         store.add(event)
     store.add(make_event(9, incident="now"))
-    start(mosquitto.broker)
+    start(any_broker.broker)
     eventually(lambda: not store.pending("walkway"), "every event to be acknowledged")
     eventually(lambda: len(listener.messages) == 6, "all six")
     assert _ids(listener.on(TOPICS.event)) == ["event-0009"]
@@ -143,25 +141,25 @@ def test_old_events_go_to_the_replay_topic_with_their_own_times_and_order(
 
 
 def test_a_fresh_alarm_overtakes_a_long_backlog(
-    mosquitto: Any,
+    any_broker: Any,
     start: Callable[..., CameraPublisher],
     store: EventStore,
     make_event: Make,
     listen: Callable[..., Any],
     eventually: Eventually,
 ) -> None:
-    listener = listen(mosquitto.broker, f"{TOPICS.event}/#").ready()
+    listener = listen(any_broker.broker, f"{TOPICS.event}/#").ready()
     for number in range(400):
         store.add(make_event(number, incident=f"night-{number // 4}", age_s=3600))
     store.add(make_event(999, incident="now"))
-    start(mosquitto.broker, rate=100.0)
+    start(any_broker.broker, rate=100.0)
     eventually(lambda: listener.on(TOPICS.event), "the alarm")
     assert len(listener.on(TOPICS.event_replay)) <= 25
     assert len(store.pending("walkway", 500)) >= 300
 
 
 def test_the_replay_keeps_to_its_rate(
-    mosquitto: Any,
+    any_broker: Any,
     start: Callable[..., CameraPublisher],
     store: EventStore,
     make_event: Make,
@@ -169,7 +167,7 @@ def test_the_replay_keeps_to_its_rate(
 ) -> None:
     for number in range(100):
         store.add(make_event(number, incident=f"night-{number}", age_s=3600))
-    publisher = start(mosquitto.broker, rate=50.0)
+    publisher = start(any_broker.broker, rate=50.0)
     assert publisher.client.wait_connected(10)
     started_s = time.monotonic()
     eventually(lambda: not store.pending("walkway"), "every event to be acknowledged")

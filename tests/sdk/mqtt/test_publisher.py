@@ -19,6 +19,7 @@ from vad_edge.events.store import EventStore
 from vad_edge.fusion.level import Level
 from vad_edge.health.board import HealthBoard
 from vad_edge.mqtt.client import MqttClient, Will
+from vad_edge.mqtt.homeassistant import discovery_topic
 from vad_edge.mqtt.outbox import Outbox
 from vad_edge.mqtt.publisher import CameraPublisher, camera_publisher
 from vad_edge.mqtt.topics import CameraTopics
@@ -174,7 +175,7 @@ def test_a_subscriber_with_a_session_gets_every_event_over_a_broker_restart(
 
 
 def test_only_the_cameras_own_events_are_sent(
-    mosquitto: Any,
+    any_broker: Any,
     start: Callable[[BrokerConfig], CameraPublisher],
     store: EventStore,
     make_event: Callable[..., Event],
@@ -182,19 +183,19 @@ def test_only_the_cameras_own_events_are_sent(
 ) -> None:
     store.add(make_event(1, camera="yard"))
     store.add(make_event(2))
-    start(mosquitto.broker)
+    start(any_broker.broker)
     eventually(lambda: not store.pending("walkway"), "its own event to be delivered")
     assert len(store.pending("yard")) == 1
 
 
 def test_risk_is_rate_limited_and_ends_with_the_newest(
-    mosquitto: Any,
+    any_broker: Any,
     start: Callable[[BrokerConfig], CameraPublisher],
     listen: Callable[..., Any],
     eventually: Callable[..., None],
 ) -> None:
-    listener = listen(mosquitto.broker, TOPICS.risk).ready()
-    publisher = start(mosquitto.broker)
+    listener = listen(any_broker.broker, TOPICS.risk).ready()
+    publisher = start(any_broker.broker)
     assert publisher.client.wait_connected(10)
     for value in range(1000):
         publisher.publish_risk(value / 100)
@@ -203,15 +204,15 @@ def test_risk_is_rate_limited_and_ends_with_the_newest(
 
 
 def test_stopping_sends_what_is_left_and_says_stopped(
-    mosquitto: Any,
+    any_broker: Any,
     start: Callable[[BrokerConfig], CameraPublisher],
     store: EventStore,
     make_event: Callable[..., Event],
     listen: Callable[..., Any],
     eventually: Callable[..., None],
 ) -> None:
-    listener = listen(mosquitto.broker, TOPICS.availability, TOPICS.event).ready()
-    publisher = start(mosquitto.broker)
+    listener = listen(any_broker.broker, TOPICS.availability, TOPICS.event).ready()
+    publisher = start(any_broker.broker)
     assert publisher.client.wait_connected(10)
     for number in range(100):
         store.add(make_event(number))
@@ -240,10 +241,10 @@ time.sleep(60)
 
 
 def test_a_killed_process_is_offline(
-    mosquitto: Any, listen: Callable[..., Any], tmp_path: Path, eventually: Callable[..., None]
+    any_broker: Any, listen: Callable[..., Any], tmp_path: Path, eventually: Callable[..., None]
 ) -> None:
-    listener = listen(mosquitto.broker, TOPICS.availability).ready()
-    arguments = [sys.executable, "-c", _PROCESS, mosquitto.broker.url, str(tmp_path / "other.db")]
+    listener = listen(any_broker.broker, TOPICS.availability).ready()
+    arguments = [sys.executable, "-c", _PROCESS, any_broker.broker.url, str(tmp_path / "other.db")]
     with subprocess.Popen(arguments) as process:
         try:
             eventually(lambda: listener.on(TOPICS.availability) == [b"online"], "online")
@@ -260,15 +261,47 @@ def test_a_camera_has_a_connection_of_its_own(store: EventStore) -> None:
 
 
 def test_an_offline_that_comes_late_is_put_right(
-    mosquitto: Any,
+    any_broker: Any,
     start: Callable[[BrokerConfig], CameraPublisher],
     connect: Callable[..., MqttClient],
     listen: Callable[..., Any],
     eventually: Callable[..., None],
 ) -> None:
-    listener = listen(mosquitto.broker, TOPICS.availability).ready()
-    start(mosquitto.broker)
+    listener = listen(any_broker.broker, TOPICS.availability).ready()
+    start(any_broker.broker)
     eventually(lambda: listener.on(TOPICS.availability) == [b"online"], "online")
     # As the broker does when it gives up a connection of a process that died before this one.
-    connect(mosquitto.broker, "ghost").publish(TOPICS.availability, b"offline", qos=1, retain=True)
+    connect(any_broker.broker, "ghost").publish(TOPICS.availability, b"offline", qos=1, retain=True)
     eventually(lambda: listener.on(TOPICS.availability)[-2:] == [b"offline", b"online"], "online again")
+
+
+def test_garbage_retained_on_our_own_topics_is_overwritten_or_answered(
+    any_broker: Any,
+    store: EventStore,
+    make_event: Callable[..., Event],
+    connect: Callable[..., MqttClient],
+    listen: Callable[..., Any],
+    eventually: Callable[..., None],
+) -> None:
+    vandal = connect(any_broker.broker, "vandal")
+    discovery = discovery_topic("homeassistant", TOPICS)
+    leaves = ("event", "event/replay", "state", "risk", "health", "availability", "snapshot", "command")
+    for topic in (*(f"vad-edge/home/walkway/{leaf}" for leaf in leaves), discovery):
+        assert vandal.publish(topic, b"\xff\x00{garbage", qos=1, retain=True).wait(5)
+    store.add(make_event(1))
+    publisher = camera_publisher(any_broker.broker, site="home", camera="walkway", store=store)
+    publisher.publish_state(Level.NORMAL, risk=0.1, time=NOON)
+    publisher.publish_health(HealthBoard().snapshot())
+    answers = listen(any_broker.broker, TOPICS.command_result).ready()
+    publisher.start()
+    eventually(lambda: not store.pending("walkway"), "the event to be delivered")
+    eventually(lambda: answers.on(TOPICS.command_result), "an answer")
+    assert "that the broker kept" in json.loads(answers.on(TOPICS.command_result)[0])["reason"]
+    assert publisher.inbox is not None
+    assert "command_retained" in publisher.inbox.conditions()
+    answers.client.stop()
+    late = listen(any_broker.broker, "#").ready()
+    objects = (TOPICS.state, TOPICS.health, discovery)
+    eventually(lambda: all(dict(late.retained).get(each, b"")[:1] == b"{" for each in objects), "our own")
+    eventually(lambda: dict(late.retained)[TOPICS.availability] == b"online", "availability")
+    publisher.stop()
