@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 from collections.abc import Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
+import pytest
 from bacpypes3.apdu import (
     AcknowledgeAlarmRequest,
     GetAlarmSummaryRequest,
@@ -18,6 +22,14 @@ from bacpypes3.basetypes import TimeStamp
 from bacpypes3.local.device import DeviceObject
 from bacpypes3.local.networkport import NetworkPortObject
 from bacpypes3.pdu import Address
+
+from vad_edge.bridges.bacnet.bridge import BacnetBridge
+from vad_edge.config.bridges import BacnetConfig
+from vad_edge.config.site import SiteConfig
+
+IN_ALARM, RISK, LEVEL = "binary-value,1", "analog-value,1", "multi-state-value,1"
+
+Meet = Callable[..., Any]
 
 
 def free_udp_port() -> int:
@@ -83,10 +95,53 @@ async def until(condition: Callable[[], Any], what: str, timeout_s: float = 10.0
     """Wait until `condition`, a function or coroutine function, holds."""
     deadline_s = asyncio.get_running_loop().time() + timeout_s
     while True:
-        holds = condition()
-        if isinstance(holds, Awaitable):
-            holds = await holds
-        if holds:
+        answer = condition()
+        if isinstance(answer, Awaitable):
+            answer = await answer
+        if answer:
             return
         assert asyncio.get_running_loop().time() < deadline_s, f"waited {timeout_s} s for {what}"
         await asyncio.sleep(0.02)
+
+
+@pytest.fixture
+def meet(mosquitto: Any, speaker: Any, site: SiteConfig, tmp_path: Path) -> Meet:
+    """A device whose cameras are both online and quiet, and a workstation beside it."""
+
+    @asynccontextmanager
+    async def meeting(quiet: bool = True, at: SiteConfig = site, **options: Any) -> Any:
+        ours, theirs = free_udp_port(), free_udp_port()
+        config = BacnetConfig(
+            address=f"127.0.0.1/24:{ours}", instance=1234, recipients=(f"127.0.0.1:{theirs}",), **options
+        )
+        station = Workstation.at(theirs, ours)
+        bridge = BacnetBridge(at, config, mosquitto.broker, tmp_path / "bacnet.json")
+        stop = threading.Event()
+        if quiet:
+            for camera in ("door", "yard"):
+                speaker.availability(camera, "online")
+                speaker.state(camera, "normal", risk=0.5)
+        running = asyncio.create_task(bridge.run(stop))
+        try:
+            if quiet:
+                await until(
+                    lambda: holds(station, "binary-value,2", "reliability", "no-fault-detected"), "quiet"
+                )
+            yield station
+        finally:
+            stop.set()
+            await running
+            station.close()
+
+    return meeting
+
+
+async def holds(station: Workstation, number: str, name: str, value: Any) -> bool:
+    """Whether a property of an object has that value, in words."""
+    return str(await station.read(number, name)) == value
+
+
+def act(story: Callable[[], Awaitable[None]], speaker: Any) -> None:
+    """Play a story in which `speaker` hears what is asked of the cameras."""
+    speaker.connect("vad-edge/+/+/command")
+    asyncio.run(story())
