@@ -262,7 +262,9 @@ def _connect(
     if broker.url == "embedded":
         embedded = stack.enter_context(EmbeddedBroker())
         broker = broker.model_copy(update={"url": embedded.url})
-        _log.info("embedded broker at %s", embedded.url)
+        _log.info(
+            "embedded broker at %s, for tries on this machine: no passwords, nothing outlives it", embedded.url
+        )
     for station in stations:
         station.publisher = camera_publisher(
             broker,
