@@ -263,7 +263,8 @@ def _connect(
         embedded = stack.enter_context(EmbeddedBroker())
         broker = broker.model_copy(update={"url": embedded.url})
         _log.info(
-            "embedded broker at %s, for tries on this machine: no passwords, nothing outlives it", embedded.url
+            "embedded broker at %s, to try things on this machine: no passwords, nothing outlives it",
+            embedded.url,
         )
     for station in stations:
         station.publisher = camera_publisher(

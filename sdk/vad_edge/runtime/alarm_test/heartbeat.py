@@ -28,13 +28,15 @@ def heartbeat(test: Rehearsal, bacnet: BacnetStation) -> Iterator[Finding]:
         yield _missed(test, Will(test.topics.check, word, retain=False))[0]
         return
     _say(test, ONLINE)
-    finding, silent_s = _missed(test, Will(test.topics.availability, OFFLINE))
-    yield finding
-    if finding.state == "ok":
-        yield from bacnet.fault(silent_s)
-        said_s = _say(test, ONLINE)
-        yield from bacnet.normal(said_s)
-    _say(test, STOPPED)
+    try:
+        finding, silent_s = _missed(test, Will(test.topics.availability, OFFLINE))
+        yield finding
+        if finding.state == "ok":
+            yield from bacnet.fault(silent_s)
+            said_s = _say(test, ONLINE)
+            yield from bacnet.normal(said_s)
+    finally:
+        _say(test, STOPPED)
 
 
 def _say(test: Rehearsal, word: bytes) -> float:
