@@ -14,7 +14,7 @@ import pytest
 from vad_edge.events.store import EventStore
 from vad_edge.mqtt.publisher import camera_publisher
 
-KILLS = {"mosquitto": 100, "embedded": 20}
+KILLS = {"mosquitto": 100, "embedded": 10}
 
 # It forks before any thread is there, so that a child costs no imports.
 _VICTIMS = """
