@@ -25,12 +25,13 @@ def event_from_change(
     footage_frames: int = 0,
     block_s: float = 0.0,
     regions: Sequence[Region] = (),
-    time_synced: bool = True,
+    time_synced: bool | None = None,
 ) -> Event:
     """The event that announces `change`, with what is known at that moment.
 
     wall gives the UTC wall time of a run-clock time (`RunClock.wall`). footage_frames is how many frames of
     normal footage the camera is calibrated on, or how many stretches of block_s where that is above 0.
+    time_synced is whether those wall times are true, None where nobody can tell.
     """
     return Event(
         id=new_id(),

@@ -25,10 +25,11 @@ class Event:
     `time` on the run clock (media time for recordings). risk, peak_risk and the shares are on the scale of a
     surprise (-log10 of a chance); shares says what the risk is made of, by cue and stream. surprise and cues
     are this frame's own, None and empty without a valid frame. regions are boxes in source pixels. early_s is
-    how long before its first alarm the incident opened. time_synced is false where the wall clock cannot be
-    trusted. evidence maps a kind of evidence to the ``sha256:...`` of its file. durable is false where the
-    disk would not take the event, so that it may be lost with the process. test marks what a commissioning
-    test made up.
+    how long before its first alarm the incident opened. time_synced is whether time and since are true: false
+    where no time service keeps the clock they come from, or it was set since, None where that cannot be told,
+    as for a recording. evidence maps a kind of evidence to the ``sha256:...`` of its file. durable is false
+    where the disk would not take the event, so that it may be lost with the process. test marks what a
+    commissioning test made up.
     """
 
     id: str
@@ -49,7 +50,7 @@ class Event:
     regions: tuple[Region, ...]
     rarity: str
     early_s: float | None
-    time_synced: bool
+    time_synced: bool | None
     evidence: Mapping[str, str]
     durable: bool = True
     test: bool = False

@@ -10,7 +10,9 @@ from vad_edge.fusion.ident import new_id
 from vad_edge.fusion.level import Level
 
 
-def made_up_incident(site: str, camera: str, now: datetime) -> list[Event]:
+def made_up_incident(
+    site: str, camera: str, now: datetime, *, time_synced: bool | None = None
+) -> list[Event]:
     """The events of a test incident, each marked as one: opened at watch, raised to alarm, cleared."""
     opened = Event(
         id=new_id(),
@@ -31,7 +33,7 @@ def made_up_incident(site: str, camera: str, now: datetime) -> list[Event]:
         regions=(),
         rarity="a commissioning test, nothing has happened",
         early_s=None,
-        time_synced=True,
+        time_synced=time_synced,
         evidence={},
         test=True,
     )

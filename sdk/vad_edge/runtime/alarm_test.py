@@ -17,6 +17,7 @@ from vad_edge.events.incidents import Incidents
 from vad_edge.events.rehearsal import made_up_incident
 from vad_edge.events.store import EventStore
 from vad_edge.fusion.ident import new_id
+from vad_edge.health.clock_sync import clock_synced
 from vad_edge.mqtt.client import MqttClient, Will
 from vad_edge.mqtt.ear import Ear
 from vad_edge.mqtt.homeassistant import discovery_topic
@@ -100,7 +101,7 @@ def _publisher(site: SiteConfig, topics: CameraTopics, store: EventStore) -> Cam
 
 def _incident(store: EventStore, ear: Ear, topics: CameraTopics) -> Iterator[Finding]:
     """Each event into the store, and out of it to another client, and the acknowledgement back."""
-    events = made_up_incident(topics.site, topics.camera, utc_now())
+    events = made_up_incident(topics.site, topics.camera, utc_now(), time_synced=clock_synced())
     for event in events:
         for finding in _event(store, ear, topics, event):
             yield finding

@@ -16,7 +16,7 @@ from vad_edge.bundle.calibration import Calibration
 from vad_edge.bundle.levels import AlarmLevels
 from vad_edge.bundle.manifest import Graph
 from vad_edge.bundle.pack import pack_fits, read_pack
-from vad_edge.clock import LiveClock, MediaClock
+from vad_edge.clock import LiveClock, MediaClock, utc_now
 from vad_edge.config.site import SENSORS_ONLY, BrokerConfig, CameraConfig, SiteConfig
 from vad_edge.errors import BundleError, ConfigError, EngineError, SourceError, StoreError
 from vad_edge.events.evidence.keeper import EvidenceKeeper
@@ -27,6 +27,7 @@ from vad_edge.fusion.governor import FloodGovernor
 from vad_edge.fusion.machine import WarningMachine
 from vad_edge.fusion.policy import policy_of
 from vad_edge.health.board import HealthBoard
+from vad_edge.health.clock_sync import clock_synced, stamps_true
 from vad_edge.inference.engine import Engine
 from vad_edge.inference.select import LAST_RESORT, open_engine
 from vad_edge.mqtt.broker import EmbeddedBroker
@@ -100,6 +101,8 @@ def assemble(settings: RunSettings, stack: ExitStack) -> Assembly:
         health.raise_condition("armed_unknown", "store", armed.problem)
     for station in stations:
         station.armed = armed.armed(station.name)
+        if not clock.is_media:
+            station.time_synced = lambda: stamps_true(clock.wall(clock.now()), utc_now(), clock_synced())
     model = settings.bundle.manifest.name if settings.bundle is not None and site.camera else ""
     keeper = evidence_keeper(site, stations, sources, store, health, clock.now, stack)
     subscriber = _connect(site, stations, hub, store, clock, model, stack)

@@ -34,7 +34,7 @@ class Station:
     footage_frames is how many frames of normal footage the camera is calibrated on, or how many stretches of
     block_s where its surprises count those. While it is not armed, risk is computed and shown, and there are
     no events. governor watches over the alarm budget, where there is one; rolled_up says whether the last
-    event is to be kept from being told.
+    event is to be kept from being told. time_synced says whether the wall times given to it are true now.
     """
 
     config: CameraConfig
@@ -48,6 +48,7 @@ class Station:
     governor: FloodGovernor | None = None
     rolled_up: bool = False
     publisher: CameraPublisher | None = None
+    time_synced: Callable[[], bool | None] = lambda: None
     risk: Risk | None = None
     last_frame_s: float = 0.0
     last_update_s: float = 0.0
@@ -127,6 +128,7 @@ class Station:
             footage_frames=self.footage_frames,
             block_s=self.block_s,
             regions=_regions(change, scored),
+            time_synced=self.time_synced(),
         )
 
     def publish(self, wall: Callable[[float], datetime], *, level_changed: bool) -> None:

@@ -35,6 +35,7 @@ from vad_edge.health.board import HealthEvent
 from vad_edge.inference import select
 from vad_edge.inference.engine import Engine, StepOutputs
 from vad_edge.report.moment import Moment
+from vad_edge.runtime import assemble
 from vad_edge.runtime.loop import run
 from vad_edge.runtime.settings import RunSettings, RunSummary
 
@@ -102,6 +103,7 @@ def test_a_block_opens_an_incident_that_clears_when_it_is_gone(
     assert notes.events[-1].kind == "cleared"
     assert 3.9 <= notes.events[0].time_s <= 4.5
     assert {event.incident for event in notes.events} == {notes.events[0].incident}
+    assert {event.time_synced for event in notes.events} == {None}
     assert (summary.frames, summary.scored, summary.incidents) == (80, 80, 1)
     assert len(notes.moments) == 80
     assert notes.closed == 1
@@ -539,8 +541,10 @@ def test_a_device_whose_disk_is_gone_still_warns(
 
 @pytest.mark.slow
 def test_the_clip_of_a_network_camera_is_what_the_camera_sent(
-    go: Callable[..., RunSummary], ffmpeg: Ffmpeg, tmp_path: Path
+    go: Callable[..., RunSummary], ffmpeg: Ffmpeg, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(assemble, "clock_synced", lambda: True)
+    notes = Notes()
     quiet = quiet_frames(30, seed=1)
     scene = ffmpeg.encode(tmp_path / "scene.ts", [*quiet, *with_block(quiet, 0, 29)] * 3)
     server = RtspServer(scene, tmp_path, "viewer", "s3cret")
@@ -548,11 +552,12 @@ def test_the_clip_of_a_network_camera_is_what_the_camera_sent(
     evidence = EvidenceConfig(before_s=2.0, after_s=1.0, max_clip_s=5.0)
     with contextlib.closing(server):
         summary = go(
-            notes=Notes(),
+            notes=notes,
             site=SiteConfig(camera=(camera,), privacy=FULL, evidence=evidence),
             duration_s=20.0,
         )
     assert summary.incidents > 0
+    assert {event.time_synced for event in notes.events} == {True}
     clips = list((tmp_path / "out" / "evidence").glob("*/clip.mp4"))
     assert clips
     assert {ffmpeg.codec(clip) for clip in clips} == {"h264"}
