@@ -114,7 +114,8 @@ def named(items: Mapping[str, Item]) -> Release:
 
 def _beside(config: SiteConfig) -> Iterator[Path]:
     """Files a site file names that must come along. The password never does: each board gets its own."""
-    yield from (camera.calibration for camera in config.camera if camera.calibration is not None)
+    for camera in config.camera:
+        yield from (pack for pack in (camera.calibration, camera.slow_calibration) if pack is not None)
     if config.broker.ca_file is not None:
         yield config.broker.ca_file
 

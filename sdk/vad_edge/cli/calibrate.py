@@ -43,6 +43,11 @@ if TYPE_CHECKING:
 )
 @click.option("--duration", type=DURATION, help="How long a live source is watched: 30m, 24h, 7d.")
 @click.option("--fps", type=click.FloatRange(1, 240), help="Frame rate of image folders.")
+@click.option(
+    "--model-fps",
+    type=click.FloatRange(0.1, 240),
+    help="Run the model at a lower rate than its own: makes a `slow_calibration`.",
+)
 @click.option("--all-normal", is_flag=True, help="Leave nothing out: whatever looks abnormal is normal here.")
 @click.option("--engine", default="auto", show_default=True, help="Inference backend.")
 @click.option("--precision", type=PRECISION, help="The fastest the bundle has by default.")
@@ -57,6 +62,7 @@ def command(
     cameras: int,
     duration: float | None,
     fps: float | None,
+    model_fps: float | None,
     all_normal: bool,
     engine: str,
     precision: Precision | None,
@@ -72,16 +78,26 @@ def command(
     \b
     vad-edge calibrate --source normal/ --bundle my.vadb --alarm-budget 1/day --output door.vadc
     vad-edge calibrate --source 0 --duration 24h --bundle my.vadb --output door.vadc --plot fit.png
+    vad-edge calibrate --source normal/ --bundle my.vadb --model-fps 5 --output door-slow.vadc
     vad-edge run --source 0 --bundle my.vadb --calibration door.vadc
     """
     from vad_edge.bundle.archive import read_bundle
     from vad_edge.bundle.pack import write_pack
     from vad_edge.calibration.calibrate import calibrate
     from vad_edge.cli.progress import progress_bars
+    from vad_edge.errors import ConfigError
 
+    model = read_bundle(bundle)
+    if model_fps is not None:
+        own = model.manifest.clock.fps
+        if model_fps >= own:
+            raise ConfigError(
+                f"{model_fps:g} is no lower rate: the model's own is {own:g}", where="--model-fps"
+            )
+        model = model.at_rate(model_fps)
     with progress_bars() as report:
         found = calibrate(
-            read_bundle(bundle),
+            model,
             sources,
             alarm_budget,
             camera=camera,
