@@ -72,7 +72,7 @@ def test_the_engine_is_compiled_for_as_many_cameras_as_the_site_has(
     folder = machine.unpack(build_release(wheels["1.0"], site=site, bundle=BUNDLE))
     result = machine.activate(folder)
     assert f"stand-in compile --bundle {folder}/model.vadb --batch 2" in result.stdout
-    assert f"stand-in doctor --bundle {folder}/model.vadb" in result.stdout
+    assert f"stand-in doctor --bundle {folder}/model.vadb --parity 2" in result.stdout
 
 
 def test_doing_it_twice_installs_once_and_ends_the_same(

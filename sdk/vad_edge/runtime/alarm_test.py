@@ -25,7 +25,7 @@ from vad_edge.mqtt.identity import client_id
 from vad_edge.mqtt.outbox import Outbox
 from vad_edge.mqtt.publisher import OFFLINE, ONLINE, CameraPublisher
 from vad_edge.mqtt.topics import CameraTopics
-from vad_edge.runtime.doctor import Finding
+from vad_edge.runtime.finding import Finding
 
 CONNECT_S = 15.0
 ARRIVE_S = 15.0
