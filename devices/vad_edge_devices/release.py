@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -97,6 +97,7 @@ def build_release(
     if bundle is not None:
         read_bundle(bundle, trusted=trusted or None)
         found["model.vadb"] = Item(bundle)
+    found["requirements.txt"] = Item(_pinned(wheels).encode())
     found["activate"] = Item(asset("activate"), 0o755)
     for name in ("vad-edge.service", "vad-edge-fallback.service"):
         found[name] = Item(unit(name, prefix))
@@ -110,6 +111,17 @@ def named(items: Mapping[str, Item]) -> Release:
     name = hashlib.sha256(listing.encode()).hexdigest()[:12]
     record = json.dumps({"name": name, "files": hashes}, indent=2) + "\n"
     return Release(name, {**items, RECORD: Item(record.encode())}, hashes)
+
+
+def _pinned(wheels: Sequence[Path]) -> str:
+    """Every wheel but pip, by version and hash: the board installs these bytes and no others."""
+    lines = []
+    for wheel in wheels:
+        name, version = wheel.name.split("-")[:2]
+        if name != "pip":
+            digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+            lines.append(f"{name.replace('_', '-')}=={version} --hash=sha256:{digest}\n")
+    return "".join(lines)
 
 
 def _beside(config: SiteConfig) -> Iterator[Path]:
