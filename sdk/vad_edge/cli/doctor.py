@@ -20,7 +20,6 @@ from vad_edge.cli.findings import show_findings
 @click.option(
     "--parity",
     type=click.IntRange(min=1),
-    default=0,
     metavar="CAMERAS",
     help="Also hold the engine for so many cameras against the reference; compiles it where it must.",
 )
@@ -36,7 +35,7 @@ from vad_edge.cli.findings import show_findings
 def command(
     config: Path | None,
     bundle: Path | None,
-    parity: int,
+    parity: int | None,
     broker: str | None,
     broker_password_file: Path | None,
     engine: bool,
@@ -74,10 +73,10 @@ def command(
 
     if config is not None:
         site = with_broker(load_site(config), broker, broker_password_file)
-        found = examine(bundle=bundle or site.bundle, site=site, parity=parity)
+        found = examine(bundle=bundle or site.bundle, site=site, parity=parity or 0)
     else:
         asked = None if broker is None else BrokerConfig(url=broker, password_file=broker_password_file)
-        found = examine(bundle=bundle, broker=asked, parity=parity)
+        found = examine(bundle=bundle, broker=asked, parity=parity or 0)
     show_findings(found, as_json=as_json)
 
 
