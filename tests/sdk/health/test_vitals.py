@@ -5,11 +5,14 @@ import threading
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
 from tests.support.sysfs import NVPMODEL, ORIN, THOR, lay_out
 
+from vad_edge.health.board import HealthSnapshot
 from vad_edge.health.power_mode import PowerMode, modes, read_power_mode
 from vad_edge.health.thermal import Thermal, Zone, read_thermal
 from vad_edge.health.vitals import Vitals, VitalsMonitor, gpu_percent, read_vitals
+from vad_edge.mqtt.schemas import schema
 
 
 def test_an_orin_tells_its_zones_and_where_it_slows_down(tmp_path: Path) -> None:
@@ -115,3 +118,12 @@ def test_the_monitor_has_a_newest_look(tmp_path: Path) -> None:
     assert twice.wait(10)
     monitor.stop()
     assert monitor.latest is looks[-1]
+
+
+@pytest.mark.parametrize("tree", [ORIN, THOR, {}])
+def test_the_health_message_is_what_its_schema_says(tmp_path: Path, tree: dict[str, str]) -> None:
+    device = read_vitals(tmp_path, lay_out(tmp_path, tree)).to_dict()
+    message = HealthSnapshot((), {}, device).to_dict()
+    Draft202012Validator(schema("health")).validate(message)
+    assert message["device"] == device
+    assert "device" not in HealthSnapshot((), {}).to_dict()

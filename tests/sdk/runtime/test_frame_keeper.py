@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,22 +14,29 @@ from tests.support.footage import quiet_frames, write_video
 
 from vad_edge.bundle.archive import Bundle
 from vad_edge.bundle.pack import CameraPack, write_pack
-from vad_edge.config.site import BoardConfig, CameraConfig
+from vad_edge.clock import RunClock
+from vad_edge.config.site import BoardConfig, CameraConfig, SiteConfig
 from vad_edge.errors import BundleError
+from vad_edge.events.event import Event
 from vad_edge.fusion.fuse import Fuser
 from vad_edge.fusion.machine import WarningMachine
 from vad_edge.fusion.risk import Risk
-from vad_edge.health.board import HealthBoard
+from vad_edge.health.board import HealthBoard, HealthEvent
 from vad_edge.health.frame_budget import FrameBudget, Watched
 from vad_edge.health.thermal import Thermal, Zone
 from vad_edge.health.vitals import Vitals
 from vad_edge.inference.select import open_engine
 from vad_edge.pipeline import Lane, VideoPipeline, score_recording
+from vad_edge.report.moment import Moment
+from vad_edge.runtime import assemble, frame_keeper
 from vad_edge.runtime.frame_keeper import WINDOW_S, FrameKeeper
+from vad_edge.runtime.loop import run
 from vad_edge.runtime.pace import full_pace, slow_pace
+from vad_edge.runtime.settings import RunSettings
 from vad_edge.runtime.station import Station
 from vad_edge.scoring.calibrate import fit_calibration
 from vad_edge.video.frame import Frame
+from vad_edge.video.source import SourceInfo
 
 
 @pytest.fixture
@@ -196,3 +206,69 @@ def test_a_slow_calibration_must_be_slower(calibrated_bundle: Bundle, slow_pack:
     slower = calibrated_bundle.at_rate(5.0)
     with pytest.raises(BundleError, match="made at 5 fps, which is no less than the model's 5"):
         slow_pace(camera, slower, slower.graph())
+
+
+class LiveCamera:
+    """A live camera of 20 frames a second; counts how often it is let go of."""
+
+    truncated = None
+    closed = 0
+
+    def __init__(self, clock: RunClock) -> None:
+        self.info = SourceInfo("camera", True, 20.0, 48, 32)
+        self._clock, self._frames = clock, quiet_frames(40)
+
+    def read(self) -> Frame | None:
+        time.sleep(0.05)
+        at = self._clock.now()
+        return Frame(int(at * 20), at, self._frames[int(at * 20) % 40])
+
+    def close(self) -> None:
+        type(self).closed += 1
+
+
+class Heat:
+    """An observer that waits for the yard to be shed, and then for frames without it."""
+
+    def __init__(self, stop: threading.Event) -> None:
+        self.stop, self.codes = stop, set[tuple[str, str]]()
+        self.after = Counter[str]()
+
+    def on_moment(self, moment: Moment) -> None:
+        if ("camera_shed", "yard") in self.codes:
+            self.after[moment.camera] += 1
+            if self.after["door"] >= 20:
+                self.stop.set()
+
+    def on_event(self, event: Event) -> None:
+        pass
+
+    def on_health(self, event: HealthEvent) -> None:
+        self.codes.add((event.code, event.subject))
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_live_run_on_a_hot_board_sheds_its_least_important_camera(
+    calibrated_bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thermal = Thermal((Zone("gpu-thermal", 98.5, 99.0),))
+    hot = Vitals(thermal, "15W", 10.0, None, 50.0, 1000, 1000, None)
+    monkeypatch.setattr(assemble, "read_vitals", lambda folder: hot)
+    monkeypatch.setattr(assemble, "open_source", lambda spec, clock, fps=None: LiveCamera(clock))
+    monkeypatch.setattr(frame_keeper, "WINDOW_S", 0.2)
+    monkeypatch.setattr(
+        frame_keeper, "FrameBudget", lambda watched: FrameBudget(watched, hold_s=0.1, settle_s=0.1)
+    )
+    cameras = (CameraConfig(name="yard", source=1), CameraConfig(name="door", source=0, priority=1))
+    stop = threading.Event()
+    heat = Heat(stop)
+    guard = threading.Timer(60.0, stop.set)
+    guard.start()
+    run(RunSettings(SiteConfig(camera=cameras), calibrated_bundle, tmp_path), [heat], stop)
+    guard.cancel()
+    assert {("board_hot", "board"), ("camera_shed", "yard")} <= heat.codes
+    assert heat.after["door"] >= 20
+    assert heat.after["yard"] <= 2
+    assert LiveCamera.closed == 2
