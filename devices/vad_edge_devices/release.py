@@ -13,7 +13,7 @@ from typing import Final
 from vad_edge.bundle.archive import read_bundle
 from vad_edge.bundle.keys import read_public_key
 from vad_edge.config.load import load_site
-from vad_edge.config.site import SiteConfig
+from vad_edge.config.site import LearningConfig, SiteConfig
 from vad_edge.errors import ConfigError
 
 PREFIX: Final = "/opt/vad-edge"
@@ -68,9 +68,11 @@ def build_release(
     bundle: Path | None = None,
     trust: tuple[Path, ...] = (),
     prefix: str = PREFIX,
+    learning: LearningConfig | None = None,
 ) -> Release:
     """A release of these wheels, this site file and this bundle; the bundle may be the site file's.
 
+    learning is put into the site file, which must not have any of its own.
     One of the `trust` keys, where there are any, must have signed the bundle: the board would refuse it.
     Raises ConfigError or BundleError where one of them is not what it should be.
     """
@@ -90,7 +92,14 @@ def build_release(
     if site is not None:
         config = load_site(site)
         bundle = bundle or config.bundle
-        found["site.toml"] = Item(site)
+        found["site.toml"] = Item(site) if learning is None else Item(_with_learning(site, config, learning))
+        asked = learning or config.learning
+        if asked.hours is not None and not any(wheel.name.startswith("scipy-") for wheel in wheels):
+            raise ConfigError(
+                "it holds no scipy-*.whl, which a board needs to calibrate its own cameras",
+                where=str(wheelhouse),
+                fix="make one with `vad-edge devices wheelhouse --calibrate`",
+            )
         for path in _beside(config):
             found[_inside(path, site.parent)] = Item(path)
         found["settings"] = Item(f"cameras={max(1, len(config.camera))}\n".encode())
@@ -111,6 +120,15 @@ def named(items: Mapping[str, Item]) -> Release:
     name = hashlib.sha256(listing.encode()).hexdigest()[:12]
     record = json.dumps({"name": name, "files": hashes}, indent=2) + "\n"
     return Release(name, {**items, RECORD: Item(record.encode())}, hashes)
+
+
+def _with_learning(site: Path, config: SiteConfig, learning: LearningConfig) -> bytes:
+    if "learning" in config.model_fields_set:
+        raise ConfigError(
+            "it has a [learning] table of its own", where=str(site), fix="leave out --calibrate"
+        )
+    table = f'[learning]\nhours = {learning.hours!r}\nalarm_budget = "{learning.alarm_budget}"\n'
+    return site.read_bytes().rstrip(b"\n") + b"\n\n" + table.encode()
 
 
 def _pinned(wheels: Sequence[Path]) -> str:

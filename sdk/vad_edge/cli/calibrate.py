@@ -19,10 +19,14 @@ if TYPE_CHECKING:
 @click.option(
     "--source",
     "sources",
-    required=True,
     multiple=True,
     metavar="FILE|FOLDER|CAMERA",
     help="Normal life of one camera: a video, a folder of clips, a camera or URL. May be given repeatedly.",
+)
+@click.option(
+    "--scores",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Instead of --source: what a run with [learning] in its site file has kept.",
 )
 @click.option("--bundle", required=True, type=click.Path(path_type=Path), help="The model, NAME.vadb.")
 @click.option(
@@ -55,6 +59,7 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def command(
     sources: tuple[str, ...],
+    scores: Path | None,
     bundle: Path,
     alarm_budget: AlarmBudget,
     output: Path,
@@ -83,10 +88,13 @@ def command(
     """
     from vad_edge.bundle.archive import read_bundle
     from vad_edge.bundle.pack import write_pack
-    from vad_edge.calibration.calibrate import calibrate
+    from vad_edge.calibration.calibrate import calibrate, calibrate_on
+    from vad_edge.calibration.footage import kept_footage
     from vad_edge.cli.progress import progress_bars
     from vad_edge.errors import ConfigError
 
+    if bool(sources) == (scores is not None):
+        raise click.UsageError("give --source, or --scores")
     model = read_bundle(bundle)
     if model_fps is not None:
         own = model.manifest.clock.fps
@@ -96,19 +104,32 @@ def command(
             )
         model = model.at_rate(model_fps)
     with progress_bars() as report:
-        found = calibrate(
-            model,
-            sources,
-            alarm_budget,
-            camera=camera,
-            cameras=cameras,
-            engine=engine,
-            precision=precision,
-            fps=fps,
-            duration_s=duration,
-            all_normal=all_normal,
-            on_progress=report,
-        )
+        if scores is not None:
+            footage, graph = kept_footage(model, scores)
+            found = calibrate_on(
+                model,
+                graph,
+                footage,
+                alarm_budget,
+                camera=camera,
+                cameras=cameras,
+                all_normal=all_normal,
+                on_progress=report,
+            )
+        else:
+            found = calibrate(
+                model,
+                sources,
+                alarm_budget,
+                camera=camera,
+                cameras=cameras,
+                engine=engine,
+                precision=precision,
+                fps=fps,
+                duration_s=duration,
+                all_normal=all_normal,
+                on_progress=report,
+            )
     write_pack(output, found.pack)
     if plot is not None:
         from vad_edge.calibration.plot import plot_levels

@@ -8,7 +8,9 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 from typing_extensions import Self
 
+from vad_edge.budget import AlarmBudget
 from vad_edge.config.bridges import BacnetConfig, SparkplugConfig, WebhookConfig
+from vad_edge.errors import ConfigError
 
 # A name becomes an MQTT topic level and part of file names.
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
@@ -182,6 +184,26 @@ class EvidenceConfig(_Table):
     events_mb: int = Field(default=500, ge=10)
 
 
+class LearningConfig(_Table):
+    """Calibration on the device itself: cameras without a pack learn from so many hours of what they see.
+
+    That must be normal life; what looks abnormal in it is left out. alarm_budget is the site's, as in
+    `vad-edge calibrate`. Without hours nothing is learned.
+    """
+
+    hours: float | None = Field(default=None, gt=0, le=8760)
+    alarm_budget: str = "1/week"
+
+    @field_validator("alarm_budget")
+    @classmethod
+    def _is_a_budget(cls, text: str) -> str:
+        try:
+            AlarmBudget.parse(text)
+        except ConfigError as error:
+            raise ValueError(f"{error.what}; {error.fix}") from error
+        return text
+
+
 class BoardConfig(_Table):
     """What the machine itself may be asked to bear.
 
@@ -204,6 +226,7 @@ class SiteConfig(_Table):
     privacy: PrivacyConfig = PrivacyConfig()
     evidence: EvidenceConfig = EvidenceConfig()
     board: BoardConfig = BoardConfig()
+    learning: LearningConfig = LearningConfig()
     bacnet: BacnetConfig | None = None
     webhook: WebhookConfig | None = None
     sparkplug: SparkplugConfig = SparkplugConfig()

@@ -29,6 +29,7 @@ from vad_edge.pipeline import Lane, VideoPipeline
 from vad_edge.runtime.armed import ArmedFile
 from vad_edge.runtime.desk import store_conditions
 from vad_edge.runtime.evidence import evidence_keeper
+from vad_edge.runtime.learner import Learner, learned_camera
 from vad_edge.runtime.pace import full_pace, slow_pace
 from vad_edge.runtime.settings import RunSettings
 from vad_edge.runtime.station import Station
@@ -54,6 +55,7 @@ class Assembly:
     arrived: threading.Event
     armed: ArmedFile
     vitals: VitalsMonitor
+    learner: Learner | None
 
 
 def assemble(settings: RunSettings, stack: ExitStack) -> Assembly:
@@ -74,7 +76,7 @@ def assemble(settings: RunSettings, stack: ExitStack) -> Assembly:
         _station(camera, sources.get(camera.name), live, arrived, with_video=bool(site.camera))
         for camera in cameras
     ]
-    pipeline = _pipeline(settings, stations, health, stack) if site.camera else None
+    pipeline, learner = _pipeline(settings, stations, health, stack) if site.camera else (None, None)
     hub = SensorHub(site.sensor, clock)
     # A folder that was given by hand may be a slip; the device's own may have a disk that died overnight.
     store = EventStore(settings.store_path, patient=settings.output is None)
@@ -103,7 +105,9 @@ def assemble(settings: RunSettings, stack: ExitStack) -> Assembly:
         if station.reader is not None:
             station.reader.start()
             stack.callback(station.reader.stop)
-    return Assembly(clock, stations, pipeline, hub, store, health, keeper, subscriber, arrived, armed, vitals)
+    return Assembly(
+        clock, stations, pipeline, hub, store, health, keeper, subscriber, arrived, armed, vitals, learner
+    )
 
 
 def _open(camera: CameraConfig, clock: LiveClock, cameras: int, health: HealthBoard) -> FrameSource | None:
@@ -161,7 +165,7 @@ def _station(
 
 def _pipeline(
     settings: RunSettings, stations: list[Station], health: HealthBoard, stack: ExitStack
-) -> VideoPipeline:
+) -> tuple[VideoPipeline, Learner]:
     bundle = settings.bundle
     if bundle is None:
         raise ConfigError("a camera needs a model", where="bundle", fix="give --bundle NAME.vadb")
@@ -177,6 +181,7 @@ def _pipeline(
     _log.info("engine: %s", engine.name)
     lanes = []
     for station in stations:
+        station.config = learned_camera(station.config, settings.learned, bundle, engine.graph)
         station.full = full_pace(station.config, bundle, engine.graph)
         station.slow = slow_pace(station.config, bundle, engine.graph)
         station.run_at(station.full)
@@ -192,11 +197,17 @@ def _pipeline(
         health.raise_condition("engine_failed", engine.name, str(error))
         for station in stations:
             station.lose_slow()
+        learner.give_up()
         spare = open_engine(bundle, batch=len(stations), engine=LAST_RESORT, threads=settings.threads)
         stack.callback(spare.close)
         return spare
 
-    return VideoPipeline(engine, manifest, lanes, replace=replace)
+    pipeline = VideoPipeline(engine, manifest, lanes, replace=replace)
+    learner = Learner(
+        stations, pipeline, bundle, engine.graph, settings.learned, settings.site.learning, health
+    )
+    stack.callback(learner.close)
+    return pipeline, learner
 
 
 def _connect(

@@ -25,7 +25,7 @@ from vad_edge.health.strain import heat_of, strain_of
 from vad_edge.health.thermal import read_thermal
 from vad_edge.inference.tensorrt.host import board_model, l4t_release
 from vad_edge.runtime.finding import Finding, State, failure
-from vad_edge.runtime.settings import store_path
+from vad_edge.runtime.settings import RunSettings
 
 LOW_MEMORY_BYTES = 500_000_000
 LOW_DISK_BYTES = 2_000_000_000
@@ -230,14 +230,15 @@ def _site(site: SiteConfig, model: Bundle | None) -> Iterator[Finding]:
     from vad_edge.runtime import site_check
     from vad_edge.runtime.broker_check import check_broker
 
+    settings = RunSettings(site, model)
     yield from site_check.check_cameras(site, model)
     if model is not None:
         from vad_edge.inference.select import engine_verdicts
 
         accelerated = any(name == "tensorrt" and verdict.ok for name, verdict in engine_verdicts(model))
         graph = model.graph(None, "tensorrt" if accelerated else "onnxruntime")
-        yield from site_check.check_calibrations(site, model, graph)
-    yield from site_check.check_store(store_path(None, site.site))
+        yield from site_check.check_calibrations(site, model, graph, settings.learned)
+    yield from site_check.check_store(settings.store_path)
     reached = True
     if site.broker.url not in ("none", "embedded"):
         for found in check_broker(site):

@@ -164,6 +164,8 @@ class _Run:
             self._audience.on_health(condition)
         if not self._parts.clock.is_media:
             self._keeper.turn(collected - started)
+            if self._parts.learner is not None:
+                self._parts.learner.turn()
         self._heartbeat.turn(scored)
 
     def _collect(self) -> list[Picked]:
@@ -209,6 +211,8 @@ class _Run:
         station.publish(self._parts.clock.wall, level_changed=event is not None)
         if scored is not None:
             self._watch.frame(station, scored)
+            if self._parts.learner is not None and not self._parts.clock.is_media:
+                self._parts.learner.frame(station, scored)
         self._seconds["fuse"] += time.perf_counter() - started
         return event
 

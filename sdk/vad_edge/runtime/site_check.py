@@ -15,6 +15,7 @@ from vad_edge.errors import SensorError, VadEdgeError
 from vad_edge.events.store import EventStore
 from vad_edge.mqtt.ear import Ear
 from vad_edge.runtime.finding import Finding, failure
+from vad_edge.runtime.learner import learned_camera
 from vad_edge.runtime.pace import full_pace, slow_pace
 from vad_edge.runtime.watch import SLOW_SHARE
 from vad_edge.sensors.parse import read_value, unwrap
@@ -81,9 +82,13 @@ def _measured(source: FrameSource) -> tuple[Frame | None, float | None]:
     return last, frames / passed_s if passed_s > 0 else None
 
 
-def check_calibrations(site: SiteConfig, bundle: Bundle, graph: Graph) -> Iterator[Finding]:
-    """Whether each camera is calibrated for the very graph that will run, at its rate and its slow one."""
-    for camera in site.camera:
+def check_calibrations(site: SiteConfig, bundle: Bundle, graph: Graph, learned: Path) -> Iterator[Finding]:
+    """Whether each camera is calibrated for the very graph that will run, at its rate and its slow one.
+
+    learned is where cameras keep what they learn themselves.
+    """
+    for given in site.camera:
+        camera = learned_camera(given, learned, bundle, graph)
         subject = f"calibration {camera.name}"
         try:
             full, slow = full_pace(camera, bundle, graph), slow_pace(camera, bundle, graph)

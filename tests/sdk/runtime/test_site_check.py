@@ -136,7 +136,9 @@ def test_a_pack_of_another_graph_is_in_the_way(calibrated_bundle: Bundle, tmp_pa
         CameraConfig(name="bad", calibration=tmp_path / "bad.vadc"),
         CameraConfig(name="none"),
     )
-    found = list(site_check.check_calibrations(SiteConfig(camera=cameras), calibrated_bundle, graph))
+    found = list(
+        site_check.check_calibrations(SiteConfig(camera=cameras), calibrated_bundle, graph, tmp_path)
+    )
     assert [each.state for each in found] == ["ok", "fail", "warn"]
     assert "it was made for another graph" in found[1].text
 
