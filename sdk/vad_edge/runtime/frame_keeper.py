@@ -67,8 +67,10 @@ class FrameKeeper:
         vitals = self._look()
         thermal = None if vitals is None else vitals.thermal
         self._strain = strain_of(thermal, busy, self._hot_c, before=self._strain)
-        self._say("board_hot", self._strain.hot, "" if thermal is None else heat_of(thermal, self._hot_c))
-        late = f"{busy:.0%} of the time goes into frames: some come too late and are left out"
+        end = "; nothing more can be given up" if self._budget.reliefs and self._budget.exhausted else ""
+        hot = "" if thermal is None else heat_of(thermal, self._hot_c)
+        self._say("board_hot", self._strain.hot, f"{hot}{end}")
+        late = f"{busy:.0%} of the time goes into frames: some come too late and are left out{end}"
         self._say("board_late", self._strain.late, late)
         if any(relief.measure == "slow" and self._slow(relief) is None for relief in self._budget.reliefs):
             self._budget.forget_rates()

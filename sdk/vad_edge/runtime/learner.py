@@ -5,7 +5,9 @@ Scores alone are kept, never a picture. Every restart goes on where it was.
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
 import subprocess
 import sys
 import tempfile
@@ -31,6 +33,8 @@ _log = logging.getLogger(__name__)
 LOOK_EVERY_S: Final = 1.0
 MORE: Final = 1.25
 """Where a calibration fails for want of footage, it is tried again with so much more."""
+_LAST: Final = 19
+"""The niceness of whoever lets all others go first: a fit must not make frames late."""
 
 
 def learned_camera(camera: CameraConfig, folder: Path, bundle: Bundle, graph: Graph) -> CameraConfig:
@@ -151,6 +155,8 @@ class Learner:
             stdout=subprocess.DEVNULL,
             stderr=pupil.said,
         )  # fmt: skip
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, pupil.process.pid, _LAST)
 
     def _end(self, pupil: _Pupil) -> None:
         process, pupil.process = pupil.process, None

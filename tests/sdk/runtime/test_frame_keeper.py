@@ -135,6 +135,8 @@ def test_a_hot_board_slows_then_sheds_and_takes_all_back_when_it_is_cool(house: 
     assert ("camera_shed", "yard") in home.said()
     home.live(600)
     assert not door.shed
+    hot = next(each.message for each in home.health.snapshot().conditions if each.code == "board_hot")
+    assert hot == "gpu-thermal is at 98 °C, its limit is 99; nothing more can be given up"
     home.celsius = 70.0
     home.live(65)
     assert (door.fps, yard.shed) == (5.0, False)
