@@ -11,6 +11,7 @@ pytest_plugins = [
     "tests.support.l4t",
     "tests.support.listening",
     "tests.support.service_manager",
+    "tests.support.small_disk",
     "tests.support.sshd",
     "tests.support.tiny_bundle",
     "tests.support.wheels",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Final
 from vad_edge.bundle.archive import read_bundle
 from vad_edge.bundle.keys import read_public_key
 from vad_edge.config.load import load_site
-from vad_edge.config.site import SiteConfig
+from vad_edge.config.site import LearningConfig, SiteConfig
 from vad_edge.errors import ConfigError
 
 PREFIX: Final = "/opt/vad-edge"
@@ -68,9 +68,11 @@ def build_release(
     bundle: Path | None = None,
     trust: tuple[Path, ...] = (),
     prefix: str = PREFIX,
+    learning: LearningConfig | None = None,
 ) -> Release:
     """A release of these wheels, this site file and this bundle; the bundle may be the site file's.
 
+    learning is put into the site file, which must not have any of its own.
     One of the `trust` keys, where there are any, must have signed the bundle: the board would refuse it.
     Raises ConfigError or BundleError where one of them is not what it should be.
     """
@@ -90,13 +92,21 @@ def build_release(
     if site is not None:
         config = load_site(site)
         bundle = bundle or config.bundle
-        found["site.toml"] = Item(site)
+        found["site.toml"] = Item(site) if learning is None else Item(_with_learning(site, config, learning))
+        asked = learning or config.learning
+        if asked.hours is not None and not any(wheel.name.startswith("scipy-") for wheel in wheels):
+            raise ConfigError(
+                "it holds no scipy-*.whl, which a board needs to calibrate its own cameras",
+                where=str(wheelhouse),
+                fix="make one with `vad-edge devices wheelhouse --calibrate`",
+            )
         for path in _beside(config):
             found[_inside(path, site.parent)] = Item(path)
         found["settings"] = Item(f"cameras={max(1, len(config.camera))}\n".encode())
     if bundle is not None:
         read_bundle(bundle, trusted=trusted or None)
         found["model.vadb"] = Item(bundle)
+    found["requirements.txt"] = Item(_pinned(wheels).encode())
     found["activate"] = Item(asset("activate"), 0o755)
     for name in ("vad-edge.service", "vad-edge-fallback.service"):
         found[name] = Item(unit(name, prefix))
@@ -112,9 +122,30 @@ def named(items: Mapping[str, Item]) -> Release:
     return Release(name, {**items, RECORD: Item(record.encode())}, hashes)
 
 
+def _with_learning(site: Path, config: SiteConfig, learning: LearningConfig) -> bytes:
+    if "learning" in config.model_fields_set:
+        raise ConfigError(
+            "it has a [learning] table of its own", where=str(site), fix="leave out --calibrate"
+        )
+    table = f'[learning]\nhours = {learning.hours!r}\nalarm_budget = "{learning.alarm_budget}"\n'
+    return site.read_bytes().rstrip(b"\n") + b"\n\n" + table.encode()
+
+
+def _pinned(wheels: Sequence[Path]) -> str:
+    """Every wheel but pip, by version and hash: the board installs these bytes and no others."""
+    lines = []
+    for wheel in wheels:
+        name, version = wheel.name.split("-")[:2]
+        if name != "pip":
+            digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+            lines.append(f"{name.replace('_', '-')}=={version} --hash=sha256:{digest}\n")
+    return "".join(lines)
+
+
 def _beside(config: SiteConfig) -> Iterator[Path]:
     """Files a site file names that must come along. The password never does: each board gets its own."""
-    yield from (camera.calibration for camera in config.camera if camera.calibration is not None)
+    for camera in config.camera:
+        yield from (pack for pack in (camera.calibration, camera.slow_calibration) if pack is not None)
     if config.broker.ca_file is not None:
         yield config.broker.ca_file
 

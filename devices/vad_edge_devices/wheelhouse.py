@@ -89,8 +89,12 @@ def other(python: str, machine: str) -> Target:
     return Target(python, machine, _OLDEST_GLIBC)
 
 
-def download(target: Target, folder: Path, package: str | Path) -> list[str]:
+def download(
+    target: Target, folder: Path, package: str | Path, extras: frozenset[str] = frozenset()
+) -> list[str]:
     """Fill `folder` with `package` (a wheel, or a requirement), pip, and all they need on `target`.
+
+    extras are those of the package to bring along.
 
     Returns the wheels' names. pip asks markers of the machine it runs on, so what it brought is looked
     through as the target would, and what is missing fetched. Raises ConfigError or DeviceError.
@@ -103,13 +107,13 @@ def download(target: Target, folder: Path, package: str | Path) -> list[str]:
                 "no such wheel", where=str(package), fix="build one with `pip wheel . --no-deps`"
             )
         (folder / package.name).write_bytes(package.read_bytes())
-        wanted = ["pip", *map(str, _requirements(folder / package.name, target, frozenset()))]
+        wanted = ["pip", *map(str, _requirements(folder / package.name, target, extras))]
     else:
         _pip(target, folder, [str(package)], alone=True)
-        wanted = ["pip", *map(str, _requirements(_wheel(folder, "vad_edge"), target, frozenset()))]
+        wanted = ["pip", *map(str, _requirements(_wheel(folder, "vad_edge"), target, extras))]
     for _ in range(_ROUNDS):
         _pip(target, folder, wanted)
-        missing, needed = closure(folder, target)
+        missing, needed = closure(folder, target, extras)
         if not missing:
             break
         wanted += missing
@@ -126,12 +130,14 @@ def download(target: Target, folder: Path, package: str | Path) -> list[str]:
     return sorted(path.name for path in folder.glob("*.whl"))
 
 
-def closure(folder: Path, target: Target) -> tuple[list[str], frozenset[str]]:
+def closure(
+    folder: Path, target: Target, extras: frozenset[str] = frozenset()
+) -> tuple[list[str], frozenset[str]]:
     """What vad-edge and pip need on the target: requirements no wheel meets, and the wheels that are used."""
     wheels = {_name(path): path for path in folder.glob("*.whl")}
     missing: list[str] = []
     seen: set[tuple[str, frozenset[str]]] = set()
-    waiting = [("vad-edge", frozenset[str]()), ("pip", frozenset[str]())]
+    waiting = [("vad-edge", extras), ("pip", frozenset[str]())]
     while waiting:
         name, extras = waiting.pop()
         if (name, extras) in seen:

@@ -90,6 +90,16 @@ class VideoPipeline:
         """Let the camera of this row start anew with its next frame, as after a gap."""
         self.lanes[row].must_reset = True
 
+    def recalibrate(self, row: int, scorer: Scorer, weight: NDArray[np.float32] | None) -> None:
+        """Judge the camera of this row by another calibration; it starts anew.
+
+        weight is float32 (h, w), None for ones.
+        """
+        lane = self.lanes[row]
+        lane.scorer, lane.weight = scorer, weight
+        self._engine.inputs.weight[row] = 1.0 if weight is None else weight
+        self.reset(row)
+
     def step(self, frames: Sequence[Frame | None]) -> list[ScoredFrame | None]:
         """Score one frame of each camera, in the order of the lanes; None where a camera has none.
 

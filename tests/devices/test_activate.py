@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.machine import Machine
-from tests.support.wheels import make_wheelhouse
+from tests.support.wheels import make_wheel, make_wheelhouse
 
 import vad_edge.demo
 from vad_edge.errors import ConfigError
@@ -72,7 +72,7 @@ def test_the_engine_is_compiled_for_as_many_cameras_as_the_site_has(
     folder = machine.unpack(build_release(wheels["1.0"], site=site, bundle=BUNDLE))
     result = machine.activate(folder)
     assert f"stand-in compile --bundle {folder}/model.vadb --batch 2" in result.stdout
-    assert f"stand-in doctor --bundle {folder}/model.vadb" in result.stdout
+    assert f"stand-in doctor --bundle {folder}/model.vadb --parity 2" in result.stdout
 
 
 def test_doing_it_twice_installs_once_and_ends_the_same(
@@ -164,6 +164,19 @@ def test_wheels_that_do_not_fit_change_nothing(
     result = machine.activate(folder)
     assert result.returncode == 4
     assert "the packages cannot be installed; what ran before still runs" in result.stdout
+    assert not (machine.prefix / "current").exists()
+
+
+def test_a_wheel_that_is_not_the_one_that_was_sent_is_not_installed(
+    machine: Machine, wheels: Mapping[str, Path], site: Path
+) -> None:
+    folder = machine.unpack(build_release(wheels["1.0"], site=site, bundle=BUNDLE), installed=False)
+    (wheel,) = folder.glob("wheelhouse/vad_edge-*")
+    make_wheel(folder / "wheelhouse", "vad_edge", "1.0", {"stand_in.py": "def main(): print('evil')"})
+    assert wheel.exists()
+    result = machine.activate(folder)
+    assert result.returncode == 4
+    assert "DO NOT MATCH THE HASHES" in result.stdout + result.stderr
     assert not (machine.prefix / "current").exists()
 
 

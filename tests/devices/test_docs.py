@@ -33,7 +33,14 @@ def test_every_command_the_page_names_is_there(command: str) -> None:
     "option", sorted(set(re.findall(r"--[a-z][a-z-]+", PAGE.partition("## What lies")[0])))
 )
 def test_every_option_the_page_names_is_some_command_s(option: str) -> None:
-    commands = (["flash"], ["provision"], ["devices", "wheelhouse"], ["bundle", "sign"], ["update"])
+    commands = (
+        ["flash"],
+        ["provision"],
+        ["devices", "wheelhouse"],
+        ["bundle", "sign"],
+        ["update"],
+        ["doctor"],
+    )
     helps = "".join(CliRunner().invoke(main, [*words, "--help"]).stdout for words in commands)
     assert option in helps or option in ("--no-deps", "--wheel-dir", "--openrm")
 

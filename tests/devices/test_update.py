@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from tests.support.machine import Machine
+from tests.support.small_disk import fill
 from tests.support.wheels import make_wheel
 
 import vad_edge.demo
@@ -119,6 +120,23 @@ def test_a_damaged_model_changes_nothing(machine: Machine, new: Path) -> None:
     assert result.exit_code == 2
     assert "damaged" in result.output
     assert len(list((machine.prefix / "releases").iterdir())) == 1
+
+
+def test_a_full_disk_leaves_what_runs_and_room_is_all_it_takes(
+    machine: Machine, new: Path, small_disk: Path
+) -> None:
+    shutil.copytree(machine.prefix, small_disk / "opt", symlinks=True)
+    machine.prefix = small_disk / "opt"
+    before = machine.link("current")
+    filler = fill(small_disk)
+    result = update(machine, new)
+    assert result.exit_code == 1
+    assert "the release cannot be written: No space left on device; what runs is not touched" in result.output
+    assert "make room" in result.output
+    assert machine.link("current") == before
+    filler.unlink()
+    assert update(machine, new).exit_code == 0
+    assert machine.link("current") != before
 
 
 def test_a_board_without_a_release_says_what_to_do(tmp_path: Path) -> None:

@@ -95,6 +95,15 @@ def test_extras_are_followed(index: Path, tmp_path: Path) -> None:
     assert used == {"vad-edge", "pip", "codec"}
 
 
+def test_a_board_that_calibrates_itself_gets_what_that_takes(index: Path, tmp_path: Path) -> None:
+    make_wheel(index, "scipy", "1.11", {})
+    extra = "Provides-Extra: calibrate\nRequires-Dist: scipy; extra == 'calibrate'\n"
+    wheel = make_wheel(tmp_path / "dist", "vad_edge", "1.0", {}, extra)
+    with_it = download(JP6, tmp_path / "with", wheel, frozenset({"calibrate"}))
+    assert any(name.startswith("scipy-") for name in with_it)
+    assert not any(name.startswith("scipy-") for name in download(JP6, tmp_path / "without", wheel))
+
+
 def test_the_platforms_are_those_of_the_board_s_ubuntu() -> None:
     assert JP6.platforms[0] == "manylinux_2_35_aarch64"
     assert JP6.platforms[-1] == "manylinux2014_aarch64"

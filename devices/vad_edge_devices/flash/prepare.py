@@ -11,6 +11,7 @@ from vad_edge.config.load import load_site
 from vad_edge.errors import ConfigError
 from vad_edge_devices.flash import checks
 from vad_edge_devices.flash.facts import BspFacts, HostFacts, bsp_facts
+from vad_edge_devices.flash.network import Connection, load_network
 from vad_edge_devices.flash.plan import Check, FlashPlan, FlashRequest, commands, files_needed, then
 from vad_edge_devices.flash.stage import staged_files
 from vad_edge_devices.registry import Registry
@@ -23,13 +24,17 @@ _PUBLIC_KEY: Final = re.compile(rb"(ssh-|ecdsa-|sk-)\S+ \S+")
 
 @dataclass(frozen=True, slots=True)
 class Cargo:
-    """What the board is to get besides NVIDIA's system; trust holds public keys bundles must be signed by."""
+    """What the board is to get besides NVIDIA's system.
+
+    trust holds public keys bundles must be signed by; network is a file of connections.
+    """
 
     wheelhouse: Path | None = None
     site: Path | None = None
     bundle: Path | None = None
     ssh_key: Path | None = None
     trust: tuple[Path, ...] = ()
+    network: Path | None = None
 
 
 def prepare(request: FlashRequest, cargo: Cargo, host: HostFacts, registry: Registry) -> FlashPlan:
@@ -39,6 +44,7 @@ def prepare(request: FlashRequest, cargo: Cargo, host: HostFacts, registry: Regi
     release = None
     if cargo.wheelhouse is not None:
         release = build_release(cargo.wheelhouse, site=cargo.site, bundle=cargo.bundle, trust=cargo.trust)
+    network = load_network(cargo.network) if cargo.network is not None else ()
     bsp = bsp_facts(request.l4t, files_needed(request))
     probe, user, flashing = commands(request, bsp)
     staged = staged_files(
@@ -48,6 +54,7 @@ def prepare(request: FlashRequest, cargo: Cargo, host: HostFacts, registry: Regi
         user=request.user,
         ssh_key=key,
         trust=cargo.trust,
+        network=network,
     )
     found = (
         *checks.host_checks(host, bsp),
@@ -56,6 +63,7 @@ def prepare(request: FlashRequest, cargo: Cargo, host: HostFacts, registry: Regi
         checks.eeprom_check(request, None),
         checks.user_check(request, bsp, has_key=key is not None),
         *_cargo_checks(request, cargo, bsp, registry),
+        *_network_checks(request, network),
     )
     return FlashPlan(probe, user, staged, flashing, found, then(request.board))
 
@@ -79,6 +87,19 @@ def _cargo_checks(request: FlashRequest, cargo: Cargo, bsp: BspFacts, registry: 
     reason = "broker.client_id is one name for all boards" if cloned else "nothing in it is one board's own"
     fix = "leave it out: each board makes its own from its serial number" if cloned else ""
     return [*found, Check("identity", not cloned, reason, fix)]
+
+
+def _network_checks(request: FlashRequest, network: tuple[Connection, ...]) -> list[Check]:
+    if not network:
+        return []
+    fixed = [each.name for each in network if each.address is not None]
+    names = ", ".join(each.name for each in network)
+    if request.massflash > 0 and fixed:
+        reason = f"{', '.join(fixed)} would give all boards one address"
+        return [
+            Check("network", False, reason, "leave the address out, and let the DHCP server tell them apart")
+        ]
+    return [Check("network", True, f"it comes up with {names}")]
 
 
 def _check_names(request: FlashRequest) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from vad_edge.errors import ConfigError, DeviceError
+from vad_edge_devices.flash.network import Connection, keyfiles
 from vad_edge_devices.release import PREFIX, Item, Release, asset
 
 UNITS: Final = ("vad-edge-identity.service", "vad-edge-firstboot.service")
@@ -47,13 +48,16 @@ def staged_files(
     user: str | None = None,
     ssh_key: bytes | None = None,
     trust: tuple[Path, ...] = (),
+    network: tuple[Connection, ...] = (),
 ) -> tuple[StagedFile, ...]:
     """All changes, in order. With `many` boards each adds the end of its serial number to the host name.
 
     Nothing that identifies one board is in it: machine id, SSH host keys and MQTT client id are made on the
     first boot, and what is left of the host's are taken away.
     """
-    return tuple(_staged(release, hostname, many, user, ssh_key, trust))
+    staged = _staged(release, hostname, many, user, ssh_key, trust)
+    links = (StagedFile(path, "write", item) for path, item in keyfiles(network))
+    return (*staged, *links)
 
 
 def _staged(

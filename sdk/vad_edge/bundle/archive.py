@@ -6,7 +6,7 @@ import hashlib
 import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -71,6 +71,15 @@ class Bundle:
         there = ", ".join(f"{graph.precision} for {graph.backend}" for graph in self.manifest.graphs)
         wanted = f"{precision} graph" if precision else "graph"
         raise BundleError(f"it has no {wanted} for {backend}, only {there}", where=str(self.path))
+
+    def at_rate(self, fps: float) -> Bundle:
+        """The same bundle, its model run at another rate: only for a camera that is calibrated at it.
+
+        The graphs' own calibrations are left out, for they were made at the model's own rate.
+        """
+        clock = self.manifest.clock.model_copy(update={"fps": fps})
+        graphs = tuple(graph.model_copy(update={"calibration": None}) for graph in self.manifest.graphs)
+        return replace(self, manifest=self.manifest.model_copy(update={"clock": clock, "graphs": graphs}))
 
     def initial_state(self, name: str) -> NDArray[Any]:
         """The trained initial value of one state, without the batch axis; zeros where none is stored.

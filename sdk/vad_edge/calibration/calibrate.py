@@ -11,11 +11,11 @@ from vad_edge.budget import AlarmBudget
 from vad_edge.bundle.archive import Bundle
 from vad_edge.bundle.calibration import Calibration
 from vad_edge.bundle.levels import AlarmLevels
-from vad_edge.bundle.manifest import Precision
+from vad_edge.bundle.manifest import Graph, Precision
 from vad_edge.bundle.pack import CameraPack
 from vad_edge.calibration.blocks import correlation_time
 from vad_edge.calibration.course import joined, risk_of, unseen_risks, without
-from vad_edge.calibration.footage import Progress, Stretch, score_footage
+from vad_edge.calibration.footage import Footage, Progress, Stretch, score_footage
 from vad_edge.calibration.incidents import Course
 from vad_edge.calibration.levels import LevelFit, fit_levels, keep_budget
 from vad_edge.calibration.suspects import Suspect, find_suspects
@@ -98,6 +98,30 @@ def calibrate(
         duration_s=duration_s,
         on_progress=on_progress,
     )
+    return calibrate_on(
+        bundle,
+        graph,
+        footage,
+        budget,
+        camera=camera,
+        cameras=cameras,
+        all_normal=all_normal,
+        on_progress=on_progress,
+    )
+
+
+def calibrate_on(
+    bundle: Bundle,
+    graph: Graph,
+    footage: Footage,
+    budget: AlarmBudget,
+    *,
+    camera: str = "camera",
+    cameras: int = 1,
+    all_normal: bool = False,
+    on_progress: Progress = lambda what, done, total: None,
+) -> CalibrationReport:
+    """The same for footage that `graph` has scored already. Raises DataError. Needs scipy."""
     manifest = bundle.manifest
     learned = learn(
         footage.stretches,

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vad_edge.bundle.archive import Bundle
-from vad_edge.bundle.manifest import Precision
+from vad_edge.bundle.manifest import Graph, Precision
 from vad_edge.errors import DataError, SourceError
 from vad_edge.pipeline import RecordingScores, score_recording
+from vad_edge.scoring.kept import read_scores, unbroken
 from vad_edge.video.clips import clips_of
 from vad_edge.video.fingerprint import fingerprint
 from vad_edge.video.resample import FrameRateGate
@@ -90,6 +91,25 @@ def score_footage(
     on_progress("scoring", len(clips), len(clips))
     _check(stretches, bundle)
     return Footage(tuple(stretches), tuple(prints.values()), tuple(notes))
+
+
+def kept_footage(bundle: Bundle, path: Path) -> tuple[Footage, Graph]:
+    """What a device kept of its own camera's scores while it watched, and the graph they are of.
+
+    Raises DataError for a file that is none, is of another graph or rate, or holds too little.
+    """
+    head, times, scores = read_scores(path)
+    manifest = bundle.manifest
+    graph = next(
+        (each for each in manifest.graphs if manifest.members[each.member] == head.graph_sha256), None
+    )
+    if graph is None or (head.fps, head.cues) != (manifest.clock.fps, manifest.cues):
+        raise DataError("its scores are of another graph or frame rate", where=str(path), fix="begin anew")
+    found = [
+        Stretch(path.stem, times[part], scores[part]) for part in unbroken(times, manifest.clock.max_gap_s)
+    ]
+    _check(found, bundle)
+    return Footage(tuple(found), (), ()), graph
 
 
 def cut_into_stretches(clip: str, recording: RecordingScores, bundle: Bundle) -> Iterator[Stretch]:

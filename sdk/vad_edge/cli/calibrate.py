@@ -19,10 +19,14 @@ if TYPE_CHECKING:
 @click.option(
     "--source",
     "sources",
-    required=True,
     multiple=True,
     metavar="FILE|FOLDER|CAMERA",
     help="Normal life of one camera: a video, a folder of clips, a camera or URL. May be given repeatedly.",
+)
+@click.option(
+    "--scores",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Instead of --source: what a run with [learning] in its site file has kept.",
 )
 @click.option("--bundle", required=True, type=click.Path(path_type=Path), help="The model, NAME.vadb.")
 @click.option(
@@ -43,6 +47,11 @@ if TYPE_CHECKING:
 )
 @click.option("--duration", type=DURATION, help="How long a live source is watched: 30m, 24h, 7d.")
 @click.option("--fps", type=click.FloatRange(1, 240), help="Frame rate of image folders.")
+@click.option(
+    "--model-fps",
+    type=click.FloatRange(0.1, 240),
+    help="Run the model at a lower rate than its own: makes a `slow_calibration`.",
+)
 @click.option("--all-normal", is_flag=True, help="Leave nothing out: whatever looks abnormal is normal here.")
 @click.option("--engine", default="auto", show_default=True, help="Inference backend.")
 @click.option("--precision", type=PRECISION, help="The fastest the bundle has by default.")
@@ -50,6 +59,7 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def command(
     sources: tuple[str, ...],
+    scores: Path | None,
     bundle: Path,
     alarm_budget: AlarmBudget,
     output: Path,
@@ -57,6 +67,7 @@ def command(
     cameras: int,
     duration: float | None,
     fps: float | None,
+    model_fps: float | None,
     all_normal: bool,
     engine: str,
     precision: Precision | None,
@@ -72,27 +83,53 @@ def command(
     \b
     vad-edge calibrate --source normal/ --bundle my.vadb --alarm-budget 1/day --output door.vadc
     vad-edge calibrate --source 0 --duration 24h --bundle my.vadb --output door.vadc --plot fit.png
+    vad-edge calibrate --source normal/ --bundle my.vadb --model-fps 5 --output door-slow.vadc
     vad-edge run --source 0 --bundle my.vadb --calibration door.vadc
     """
     from vad_edge.bundle.archive import read_bundle
     from vad_edge.bundle.pack import write_pack
-    from vad_edge.calibration.calibrate import calibrate
+    from vad_edge.calibration.calibrate import calibrate, calibrate_on
+    from vad_edge.calibration.footage import kept_footage
     from vad_edge.cli.progress import progress_bars
+    from vad_edge.errors import ConfigError
 
+    if bool(sources) == (scores is not None):
+        raise click.UsageError("give --source, or --scores")
+    model = read_bundle(bundle)
+    if model_fps is not None:
+        own = model.manifest.clock.fps
+        if model_fps >= own:
+            raise ConfigError(
+                f"{model_fps:g} is no lower rate: the model's own is {own:g}", where="--model-fps"
+            )
+        model = model.at_rate(model_fps)
     with progress_bars() as report:
-        found = calibrate(
-            read_bundle(bundle),
-            sources,
-            alarm_budget,
-            camera=camera,
-            cameras=cameras,
-            engine=engine,
-            precision=precision,
-            fps=fps,
-            duration_s=duration,
-            all_normal=all_normal,
-            on_progress=report,
-        )
+        if scores is not None:
+            footage, graph = kept_footage(model, scores)
+            found = calibrate_on(
+                model,
+                graph,
+                footage,
+                alarm_budget,
+                camera=camera,
+                cameras=cameras,
+                all_normal=all_normal,
+                on_progress=report,
+            )
+        else:
+            found = calibrate(
+                model,
+                sources,
+                alarm_budget,
+                camera=camera,
+                cameras=cameras,
+                engine=engine,
+                precision=precision,
+                fps=fps,
+                duration_s=duration,
+                all_normal=all_normal,
+                on_progress=report,
+            )
     write_pack(output, found.pack)
     if plot is not None:
         from vad_edge.calibration.plot import plot_levels

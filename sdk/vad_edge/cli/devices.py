@@ -65,6 +65,7 @@ def show(board: str, as_json: bool) -> None:
     type=click.Path(dir_okay=False, path_type=Path),
     help="A vad-edge wheel; this version's from the package index by default.",
 )
+@click.option("--calibrate", is_flag=True, help="Also what a board needs to calibrate its own cameras.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def wheelhouse(
     jetpack: str | None,
@@ -72,6 +73,7 @@ def wheelhouse(
     machine: str | None,
     output: Path,
     wheel: Path | None,
+    calibrate: bool,
     as_json: bool,
 ) -> None:
     """Fetch the packages a board installs without a network, for its Python and processor.
@@ -89,7 +91,8 @@ def wheelhouse(
     if (jetpack is None) == (python is None) or (python is None) != (machine is None):
         raise ConfigError("which machine is meant?", fix="give --jetpack, or --python and --machine")
     target = fetching.target_of(registry.line(jetpack)) if jetpack else fetching.other(python, machine)
-    names = fetching.download(target, output, wheel or f"vad-edge=={__version__}")
+    extras = frozenset({"calibrate"}) if calibrate else frozenset()
+    names = fetching.download(target, output, wheel or f"vad-edge=={__version__}", extras)
     if as_json:
         click.echo(json.dumps({"folder": str(output), "python": target.python, "wheels": names}))
     else:

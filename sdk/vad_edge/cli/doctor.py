@@ -15,7 +15,14 @@ from vad_edge.cli.findings import show_findings
 
 
 @click.command(name="doctor")
+@click.option("--config", type=click.Path(path_type=Path), help="Also check all this site file names.")
 @click.option("--bundle", type=click.Path(path_type=Path), help="Also check this model.")
+@click.option(
+    "--parity",
+    type=click.IntRange(min=1),
+    metavar="CAMERAS",
+    help="Also hold the engine for so many cameras against the reference; compiles it where it must.",
+)
 @broker_options
 @click.option("--engine", is_flag=True, help="Try every engine, and write a report to send back.")
 @click.option(
@@ -26,7 +33,9 @@ from vad_edge.cli.findings import show_findings
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def command(
+    config: Path | None,
     bundle: Path | None,
+    parity: int | None,
     broker: str | None,
     broker_password_file: Path | None,
     engine: bool,
@@ -35,6 +44,10 @@ def command(
 ) -> None:
     """Check what this machine has and what is missing; exit code 1 if something needed is.
 
+    With --config everything from camera to broker to clock: each camera is opened and its frames are
+    counted, its calibration is held against the graph that will run, sensors are listened for, the broker
+    is talked to. Stop the service first where it holds the cameras.
+
     With --engine: compile, load, run and time the model with every engine there is, beside full precision on
     synthetic frames. That takes minutes on a board. What fails ends nothing. The report says what the machine
     is, and nothing of whose it is: no names, serial numbers or paths. Without a bundle the demo's is used.
@@ -42,21 +55,29 @@ def command(
     \b
     vad-edge doctor
     vad-edge doctor --bundle my.vadb --broker mqtt://localhost
+    vad-edge doctor --config site.toml --json
     vad-edge doctor --engine
     vad-edge doctor --engine --bundle my.vadb --report report.json
     """
     if engine:
-        if broker is not None:
-            raise click.UsageError("--engine checks no broker; give them one after the other")
+        if broker is not None or config is not None:
+            raise click.UsageError("--engine checks no site and no broker; give them one after the other")
         _check_engines(bundle, report or Path("vad-edge-engine-report.json"), as_json)
         return
     if report is not None:
         raise click.UsageError("--report is for --engine")
+    from vad_edge.cli.site_options import with_broker
+    from vad_edge.config.load import load_site
     from vad_edge.config.site import BrokerConfig
     from vad_edge.runtime.doctor import examine
 
-    site = None if broker is None else BrokerConfig(url=broker, password_file=broker_password_file)
-    show_findings(examine(bundle=bundle, broker=site), as_json=as_json)
+    if config is not None:
+        site = with_broker(load_site(config), broker, broker_password_file)
+        found = examine(bundle=bundle or site.bundle, site=site, parity=parity or 0)
+    else:
+        asked = None if broker is None else BrokerConfig(url=broker, password_file=broker_password_file)
+        found = examine(bundle=bundle, broker=asked, parity=parity or 0)
+    show_findings(found, as_json=as_json)
 
 
 def _check_engines(bundle: Path | None, output: Path, as_json: bool) -> None:

@@ -33,6 +33,9 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--trust", type=_FILE, multiple=True, help="Public key bundles must be signed by.")
 @click.option("--user", help="Somebody who may log in.")
 @click.option("--ssh-key", type=_FILE, help="Their public SSH key.")
+@click.option(
+    "--network", type=_FILE, help="Connections it comes up with (TOML); DHCP on any cable otherwise."
+)
 @click.option("--hostname", default="vad-edge", show_default=True)
 @click.option(
     "--massflash",
@@ -57,6 +60,7 @@ def command(
     trust: tuple[Path, ...],
     user: str | None,
     ssh_key: Path | None,
+    network: Path | None,
     hostname: str,
     massflash: int | None,
     log: Path | None,
@@ -87,7 +91,7 @@ def command(
         hostname=hostname,
         massflash=massflash or 0,
     )
-    cargo = preparing.Cargo(wheelhouse, config, bundle, ssh_key, trust)
+    cargo = preparing.Cargo(wheelhouse, config, bundle, ssh_key, trust, network)
     plan = preparing.prepare(request, cargo, host, registry)
     if as_json:
         click.echo(json.dumps(plan.to_dict()))

@@ -7,17 +7,14 @@ import logging
 import sys
 from datetime import datetime, timezone
 
+from vad_edge.report.journal import JournalHandler, under_journal
+
 OURS = ("vad_edge", "vad_edge_training", "vad_edge_export", "vad_edge_devices")
 
 
 def start_logging(level: str) -> None:
-    """Log to standard error."""
-    logging.basicConfig(
-        stream=sys.stderr,
-        level=logging.WARNING,
-        format="%(asctime)s %(levelname)-7s %(message)s",
-        datefmt="%H:%M:%S",
-    )
+    """Log to standard error; a service, to the journal."""
+    logging.basicConfig(handlers=[log_handler()], level=logging.WARNING)
     set_level(level)
 
 
@@ -44,6 +41,15 @@ def log_as_json() -> None:
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(JsonLines())
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+
+
+def log_handler() -> logging.Handler:
+    """Where records go: the journal stamps them itself, a terminal does not."""
+    if under_journal():
+        return JournalHandler()
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S"))
+    return handler
 
 
 def set_level(level: str) -> None:

@@ -5,9 +5,14 @@ from __future__ import annotations
 import importlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+from vad_edge.cli.types import ALARM_BUDGET, DURATION
+
+if TYPE_CHECKING:
+    from vad_edge.budget import AlarmBudget
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -22,6 +27,15 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     help="Packages for the board, from `vad-edge devices wheelhouse`.",
 )
 @click.option("--trust", type=_FILE, multiple=True, help="Public key bundles must be signed by from now on.")
+@click.option(
+    "--calibrate",
+    type=DURATION,
+    metavar="TIME",
+    help="Let the board calibrate its own cameras on so much of what they see: 24h, 7d.",
+)
+@click.option(
+    "--alarm-budget", type=ALARM_BUDGET, default="1/week", show_default=True, help="For --calibrate."
+)
 @click.option("--rollback", is_flag=True, help="Go back to the release before.")
 @click.option("--ssh-config", type=_FILE, help="OpenSSH configuration instead of your own.")
 @click.option("--prefix", default="/opt/vad-edge", show_default=True, help="Where releases lie on the board.")
@@ -36,6 +50,8 @@ def command(
     bundle: Path | None,
     wheelhouse: Path | None,
     trust: tuple[Path, ...],
+    calibrate: float | None,
+    alarm_budget: AlarmBudget,
     rollback: bool,
     ssh_config: Path | None,
     prefix: str,
@@ -47,12 +63,14 @@ def command(
 
     \b
     vad-edge provision ann@192.168.55.1 --config site.toml --bundle my.vadb --wheelhouse wheels
+    vad-edge provision ann@192.168.55.1 --config site.toml --wheelhouse wheels --calibrate 24h
     vad-edge provision ann@192.168.55.1 --rollback
 
     Doing it again changes nothing; cut off, it goes on where it was. Keys, ports and known hosts are those of
     your OpenSSH client. A release that gives no score within a minute gives way to the one before.
     """
     from vad_edge.cli.progress import progress_bars
+    from vad_edge.config.site import LearningConfig
     from vad_edge.errors import ConfigError, DeviceError
 
     planning = importlib.import_module("vad_edge_devices.provision.plan")
@@ -71,8 +89,13 @@ def command(
         return
     if wheelhouse is None:
         raise ConfigError("no packages are given", where="--wheelhouse", fix="`vad-edge devices wheelhouse`")
+    learning = None
+    if calibrate is not None:
+        if config is None:
+            raise ConfigError("which cameras are to be calibrated?", where="--calibrate", fix="give --config")
+        learning = LearningConfig(hours=calibrate / 3600.0, alarm_budget=str(alarm_budget))
     release = importlib.import_module("vad_edge_devices.release").build_release(
-        wheelhouse, site=config, bundle=bundle, trust=trust, prefix=prefix
+        wheelhouse, site=config, bundle=bundle, trust=trust, prefix=prefix, learning=learning
     )
     with connecting.Ssh(target, ssh_config) as ssh:
         state = running.look(ssh, prefix, release.folder)

@@ -8,7 +8,9 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 from typing_extensions import Self
 
+from vad_edge.budget import AlarmBudget
 from vad_edge.config.bridges import BacnetConfig, SparkplugConfig, WebhookConfig
+from vad_edge.errors import ConfigError
 
 # A name becomes an MQTT topic level and part of file names.
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
@@ -62,6 +64,8 @@ class CameraConfig(_Table):
     GStreamer pipeline after ``gst:``. reader is ``latest`` for live cameras (old frames are dropped),
     ``all`` for recordings; ``auto`` picks by the source. fps overrides what the source says of itself
     (image folders say nothing). calibration is a camera pack; without one the bundle's is used.
+    slow_calibration is a pack made at a lower frame rate, which the camera falls back to where the machine is
+    too hot or too slow. Of several cameras the one with the highest priority is watched in full the longest.
     privacy_masks are polygons that are black in everything that is kept; corners are fractions of the
     picture's width and height.
     """
@@ -71,6 +75,8 @@ class CameraConfig(_Table):
     reader: Literal["auto", "latest", "all"] = "auto"
     fps: float | None = Field(default=None, gt=0, le=240)
     calibration: Path | None = None
+    slow_calibration: Path | None = None
+    priority: int = Field(default=0, ge=-100, le=100)
     latency_s: float = Field(default=0.0, ge=0, le=60)
     privacy_masks: tuple[Polygon, ...] = ()
     policy: PolicyConfig = PolicyConfig()
@@ -178,6 +184,37 @@ class EvidenceConfig(_Table):
     events_mb: int = Field(default=500, ge=10)
 
 
+class LearningConfig(_Table):
+    """Calibration on the device itself: cameras without a pack learn from so many hours of what they see.
+
+    That must be normal life; what looks abnormal in it is left out. alarm_budget is the site's, as in
+    `vad-edge calibrate`. Without hours nothing is learned.
+    """
+
+    hours: float | None = Field(default=None, gt=0, le=8760)
+    alarm_budget: str = "1/week"
+
+    @field_validator("alarm_budget")
+    @classmethod
+    def _is_a_budget(cls, text: str) -> str:
+        try:
+            AlarmBudget.parse(text)
+        except ConfigError as error:
+            raise ValueError(f"{error.what}; {error.fix}") from error
+        return text
+
+
+class BoardConfig(_Table):
+    """What the machine itself may be asked to bear.
+
+    hot_c is where it counts as too hot; without it, where its own kernel begins to slow it down. frame_budget
+    lets it slow and shed cameras when it is too hot or too slow.
+    """
+
+    hot_c: float | None = Field(default=None, ge=30, le=120)
+    frame_budget: bool = True
+
+
 class SiteConfig(_Table):
     """A whole site file."""
 
@@ -188,6 +225,8 @@ class SiteConfig(_Table):
     broker: BrokerConfig = BrokerConfig()
     privacy: PrivacyConfig = PrivacyConfig()
     evidence: EvidenceConfig = EvidenceConfig()
+    board: BoardConfig = BoardConfig()
+    learning: LearningConfig = LearningConfig()
     bacnet: BacnetConfig | None = None
     webhook: WebhookConfig | None = None
     sparkplug: SparkplugConfig = SparkplugConfig()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import Any, Literal
 
@@ -29,13 +29,17 @@ class HealthEvent:
 
 @dataclass(frozen=True, slots=True)
 class HealthSnapshot:
-    """The conditions that hold, oldest first, and the counters by name."""
+    """The conditions that hold, oldest first, the counters by name, and how the machine is.
+
+    device holds what `Vitals.to_dict` gives; it is empty before the first look.
+    """
 
     conditions: tuple[HealthEvent, ...]
     counters: Mapping[str, int]
+    device: Mapping[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON: ``ok``, ``conditions``, ``counters``."""
+        """Plain values for JSON: ``ok``, ``conditions``, ``counters``, and ``device`` where it is known."""
         return {
             "ok": not self.conditions,
             "conditions": [
@@ -48,6 +52,7 @@ class HealthSnapshot:
                 for event in self.conditions
             ],
             "counters": dict(self.counters),
+            **({"device": dict(self.device)} if self.device else {}),
         }
 
 
@@ -67,6 +72,7 @@ class HealthBoard:
         self._lock = threading.Lock()
         self._conditions: dict[tuple[str, str], HealthEvent] = {}
         self._counters: dict[str, int] = {}
+        self._device: Mapping[str, Any] = {}
         self._news: deque[HealthEvent] = deque(maxlen=_KEPT_EVENTS)
 
     def raise_condition(self, code: str, subject: str, message: str) -> None:
@@ -92,10 +98,15 @@ class HealthBoard:
         with self._lock:
             self._counters[name] = self._counters.get(name, 0) + n
 
+    def describe(self, device: Mapping[str, Any]) -> None:
+        """Say how the machine itself is, in plain values for JSON."""
+        with self._lock:
+            self._device = device
+
     def snapshot(self) -> HealthSnapshot:
         """The state now."""
         with self._lock:
-            return HealthSnapshot(tuple(self._conditions.values()), dict(self._counters))
+            return HealthSnapshot(tuple(self._conditions.values()), dict(self._counters), self._device)
 
     def drain(self) -> list[HealthEvent]:
         """What began or ended since the last call, in order."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from vad_edge.config.site import BrokerConfig
 from vad_edge.mqtt.client import MqttClient
 from vad_edge.mqtt.identity import client_id
+from vad_edge.sensors.matching import topic_matches
 
 
 class Ear:
@@ -34,6 +35,12 @@ class Ear:
         """What was heard last on the topic, or had been kept."""
         heard = (payload for name, payload, _ in reversed(self._heard) if name == topic)
         return next(heard, self._kept.get(topic))
+
+    def heard_under(self, topic_filter: str) -> bytes | None:
+        """What was heard last, or had been kept, on any topic under the filter."""
+        heard = (payload for name, payload, _ in reversed(self._heard) if topic_matches(topic_filter, name))
+        kept = (payload for name, payload in list(self._kept.items()) if topic_matches(topic_filter, name))
+        return next(heard, next(kept, None))
 
     def when(
         self,

@@ -22,6 +22,32 @@ _BUTTONS = {
     "real_alarm": ("Real alarm", "mdi:thumb-up-outline", {"verdict": "true"}),
     "test_alarm": ("It was a test", "mdi:test-tube", {"verdict": "test"}),
 }
+_MEASURED = {"state_class": "measurement", "suggested_display_precision": 0}
+_DIAGNOSTICS: dict[str, tuple[str, str, Component]] = {
+    "temperature": (
+        "Temperature",
+        "hottest_c",
+        {"device_class": "temperature", "unit_of_measurement": "°C", **_MEASURED},
+    ),
+    "cpu": ("CPU load", "cpu_percent", {"unit_of_measurement": "%", "icon": "mdi:chip", **_MEASURED}),
+    "gpu": (
+        "GPU load",
+        "gpu_percent",
+        {"unit_of_measurement": "%", "icon": "mdi:expansion-card", **_MEASURED},
+    ),
+    "memory": (
+        "Memory used",
+        "memory_percent",
+        {"unit_of_measurement": "%", "icon": "mdi:memory", **_MEASURED},
+    ),
+    "disk": (
+        "Disk free",
+        "disk_free_mb",
+        {"device_class": "data_size", "unit_of_measurement": "MB", **_MEASURED},
+    ),
+    "power_mode": ("Power mode", "power_mode", {"icon": "mdi:flash"}),
+}
+"""What the machine tells of itself: name, field of the health message's ``device``, how it is shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +158,41 @@ def _states(topics: CameraTopics) -> dict[str, Component]:
             state_topic=topics.health,
             json_attributes_topic=topics.health,
             value_template="{{ 'OFF' if value_json.ok else 'ON' }}",
+        ),
+        **{
+            key: _component(
+                topics,
+                key,
+                "sensor",
+                name,
+                entity_category="diagnostic",
+                state_topic=topics.health,
+                value_template=f"{{{{ value_json.get('device', {{}}).get('{field}') }}}}",
+                **more,
+            )
+            for key, (name, field, more) in _DIAGNOSTICS.items()
+        },
+        "slowed_down": _component(
+            topics,
+            "slowed_down",
+            "binary_sensor",
+            "Slowed down by heat",
+            device_class="heat",
+            entity_category="diagnostic",
+            state_topic=topics.health,
+            value_template="{{ 'ON' if value_json.get('device', {}).get('slowed_by') else 'OFF' }}",
+        ),
+        "clock": _component(
+            topics,
+            "clock",
+            "binary_sensor",
+            "Clock kept",
+            entity_category="diagnostic",
+            state_topic=topics.health,
+            value_template=(
+                "{{ {true: 'ON', false: 'OFF'}.get(value_json.get('device', {}).get('clock_synced')) }}"
+            ),
+            icon="mdi:clock-check-outline",
         ),
         "model": _component(
             topics,

@@ -53,14 +53,23 @@ class LogLines:
             event.risk,
             ", ".join(f"{name} {share:.2f}" for name, share in _largest(event)),
             f", {event.rarity}" if event.rarity else "",
+            extra={
+                "fields": {
+                    "CAMERA": event.camera,
+                    "LEVEL": event.level,
+                    "INCIDENT": event.incident,
+                    "EVENT": event.id,
+                }
+            },
         )
 
     def on_health(self, event: HealthEvent) -> None:
         """Say what is wrong, or well again."""
+        about = {"fields": {"CONDITION": event.code, "SUBJECT": event.subject}}
         if event.state == "raised":
-            _log.warning("%s: %s: %s", event.subject, event.code, event.message)
+            _log.warning("%s: %s: %s", event.subject, event.code, event.message, extra=about)
         else:
-            _log.info("%s: %s is over", event.subject, event.code)
+            _log.info("%s: %s is over", event.subject, event.code, extra=about)
 
     def close(self) -> None:
         """Nothing to finish."""

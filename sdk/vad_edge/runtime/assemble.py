@@ -7,27 +7,17 @@ import threading
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
-from vad_edge.budget import AlarmBudget
-from vad_edge.bundle.archive import Bundle
-from vad_edge.bundle.calibration import Calibration
-from vad_edge.bundle.levels import AlarmLevels
-from vad_edge.bundle.manifest import Graph
-from vad_edge.bundle.pack import pack_fits, read_pack
 from vad_edge.clock import LiveClock, MediaClock, utc_now
 from vad_edge.config.site import SENSORS_ONLY, BrokerConfig, CameraConfig, SiteConfig
-from vad_edge.errors import BundleError, ConfigError, EngineError, SourceError, StoreError
+from vad_edge.errors import ConfigError, EngineError, SourceError, StoreError
 from vad_edge.events.evidence.keeper import EvidenceKeeper
 from vad_edge.events.incidents import Incidents
 from vad_edge.events.store import EventStore
 from vad_edge.fusion.fuse import Fuser
-from vad_edge.fusion.governor import FloodGovernor
 from vad_edge.fusion.machine import WarningMachine
-from vad_edge.fusion.policy import policy_of
 from vad_edge.health.board import HealthBoard
 from vad_edge.health.clock_sync import clock_synced, stamps_true
+from vad_edge.health.vitals import VitalsMonitor, read_vitals
 from vad_edge.inference.engine import Engine
 from vad_edge.inference.select import LAST_RESORT, open_engine
 from vad_edge.mqtt.broker import EmbeddedBroker
@@ -39,12 +29,12 @@ from vad_edge.pipeline import Lane, VideoPipeline
 from vad_edge.runtime.armed import ArmedFile
 from vad_edge.runtime.desk import store_conditions
 from vad_edge.runtime.evidence import evidence_keeper
+from vad_edge.runtime.learner import Learner, learned_camera
+from vad_edge.runtime.pace import full_pace, slow_pace
 from vad_edge.runtime.settings import RunSettings
 from vad_edge.runtime.station import Station
-from vad_edge.scoring.scorer import Scorer
 from vad_edge.sensors.hub import SensorHub
 from vad_edge.video.reader import Reader
-from vad_edge.video.resample import FrameRateGate
 from vad_edge.video.source import FrameSource, default_policy, open_source
 
 _log = logging.getLogger(__name__)
@@ -64,6 +54,8 @@ class Assembly:
     subscriber: SensorSubscriber | None
     arrived: threading.Event
     armed: ArmedFile
+    vitals: VitalsMonitor
+    learner: Learner | None
 
 
 def assemble(settings: RunSettings, stack: ExitStack) -> Assembly:
@@ -84,7 +76,7 @@ def assemble(settings: RunSettings, stack: ExitStack) -> Assembly:
         _station(camera, sources.get(camera.name), live, arrived, with_video=bool(site.camera))
         for camera in cameras
     ]
-    pipeline = _pipeline(settings, stations, health, stack) if site.camera else None
+    pipeline, learner = _pipeline(settings, stations, health, stack) if site.camera else (None, None)
     hub = SensorHub(site.sensor, clock)
     # A folder that was given by hand may be a slip; the device's own may have a disk that died overnight.
     store = EventStore(settings.store_path, patient=settings.output is None)
@@ -106,11 +98,16 @@ def assemble(settings: RunSettings, stack: ExitStack) -> Assembly:
     model = settings.bundle.manifest.name if settings.bundle is not None and site.camera else ""
     keeper = evidence_keeper(site, stations, sources, store, health, clock.now, stack)
     subscriber = _connect(site, stations, hub, store, clock, model, stack)
+    vitals = VitalsMonitor(lambda: read_vitals(settings.store_path.parent))
+    vitals.start()
+    stack.callback(vitals.stop)
     for station in stations:
         if station.reader is not None:
             station.reader.start()
             stack.callback(station.reader.stop)
-    return Assembly(clock, stations, pipeline, hub, store, health, keeper, subscriber, arrived, armed)
+    return Assembly(
+        clock, stations, pipeline, hub, store, health, keeper, subscriber, arrived, armed, vitals, learner
+    )
 
 
 def _open(camera: CameraConfig, clock: LiveClock, cameras: int, health: HealthBoard) -> FrameSource | None:
@@ -168,7 +165,7 @@ def _station(
 
 def _pipeline(
     settings: RunSettings, stations: list[Station], health: HealthBoard, stack: ExitStack
-) -> VideoPipeline:
+) -> tuple[VideoPipeline, Learner]:
     bundle = settings.bundle
     if bundle is None:
         raise ConfigError("a camera needs a model", where="bundle", fix="give --bundle NAME.vadb")
@@ -184,15 +181,11 @@ def _pipeline(
     _log.info("engine: %s", engine.name)
     lanes = []
     for station in stations:
-        calibration, weight, levels = _calibration(station.config, bundle, engine.graph)
-        station.block_s = calibration.block_s
-        station.footage_frames = calibration.frames
-        if calibration.block_s > 0:
-            station.footage_frames = round(calibration.seconds / calibration.block_s)
-        if levels is not None:
-            keep_levels(station, levels)
-        station.gate = FrameRateGate(manifest.clock.fps, manifest.clock.max_gap_s)
-        lanes.append(Lane(station.name, Scorer(calibration, manifest.cues), weight))
+        station.config = learned_camera(station.config, settings.learned, bundle, engine.graph)
+        station.full = full_pace(station.config, bundle, engine.graph)
+        station.slow = slow_pace(station.config, bundle, engine.graph)
+        station.run_at(station.full)
+        lanes.append(Lane(station.name, station.full.scorer, station.full.weight))
 
     failed: list[str] = []
 
@@ -202,48 +195,19 @@ def _pipeline(
         failed.append(engine.name)
         _log.error("engine %s failed, going on with %s: %s", engine.name, LAST_RESORT, error)
         health.raise_condition("engine_failed", engine.name, str(error))
+        for station in stations:
+            station.lose_slow()
+        learner.give_up()
         spare = open_engine(bundle, batch=len(stations), engine=LAST_RESORT, threads=settings.threads)
         stack.callback(spare.close)
         return spare
 
-    return VideoPipeline(engine, manifest, lanes, replace=replace)
-
-
-def keep_levels(station: Station, levels: AlarmLevels) -> None:
-    """Let a camera warn at the levels of its pack, in place of those of the site file."""
-    policy = policy_of(levels)
-    station.config = station.config.model_copy(update={"policy": policy})
-    station.fuser = Fuser(policy.smoothing_s)
-    station.machine = WarningMachine(policy)
-    station.governor = FloodGovernor(AlarmBudget.parse(levels.kept).per_hour)
-    _log.info(
-        "camera %s keeps %s: watch %.2f, warning %.2f, alarm %.2f",
-        station.name, levels.kept, levels.watch, levels.warning, levels.alarm,
-    )  # fmt: skip
-    if levels.needed_s > levels.armed_s:
-        _log.warning(
-            "camera %s: %s was asked for, but its calibration cannot know that", station.name, levels.asked
-        )
-
-
-def _calibration(
-    camera: CameraConfig, bundle: Bundle, graph: Graph
-) -> tuple[Calibration, NDArray[np.float32] | None, AlarmLevels | None]:
-    """The camera pack's calibration, weights and levels; the graph's own calibration without a pack."""
-    if camera.calibration is not None:
-        pack = read_pack(camera.calibration)
-        verdict = pack_fits(pack, bundle, graph)
-        if not verdict.ok:
-            raise BundleError(verdict.reason, where=str(camera.calibration), fix=verdict.fix)
-        weight = None if pack.weight is None else np.asarray(pack.weight, np.float32)
-        return pack.calibration, weight, pack.levels
-    if graph.calibration is None:
-        raise BundleError(
-            f"its {graph.precision} graph has no calibration, and the camera has no pack",
-            where=f"{bundle.path}, camera {camera.name}",
-            fix="export it again with --data of the scene's normal life",
-        )
-    return graph.calibration, None, None
+    pipeline = VideoPipeline(engine, manifest, lanes, replace=replace)
+    learner = Learner(
+        stations, pipeline, bundle, engine.graph, settings.learned, settings.site.learning, health
+    )
+    stack.callback(learner.close)
+    return pipeline, learner
 
 
 def _connect(

@@ -21,7 +21,7 @@ from vad_edge.mqtt.identity import tls_context
 from vad_edge.mqtt.problem import connect_failure
 from vad_edge.mqtt.publisher import OFFLINE
 from vad_edge.mqtt.topics import CameraTopics
-from vad_edge.runtime.doctor import Finding
+from vad_edge.runtime.finding import Finding
 
 CONNECT_S = 15.0
 ANSWER_S = 5.0

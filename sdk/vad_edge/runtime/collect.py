@@ -55,12 +55,12 @@ def collect_live(
 
 
 def _alive(station: Station) -> bool:
-    return station.reader is not None and station.reader.error is None
+    return station.reader is not None and station.reader.error is None and not station.shed
 
 
 def _take(station: Station, timeout_s: float, on_skip: Skip) -> Picked | None:
     """The next frame that is admitted of those that are there; the others are passed to `on_skip`."""
-    if station.reader is None:
+    if station.reader is None or station.shed:
         return None
     while (frame := station.reader.get(timeout_s)) is not None:
         admission = station.admit(frame)

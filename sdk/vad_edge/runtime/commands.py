@@ -130,8 +130,8 @@ class CommandDesk:
             else:
                 publisher.publish_result(refusal)
         else:
-            reason = "a device cannot calibrate itself yet"
-            fix = "make a camera pack or bundle on the desktop and install that"
+            reason = "a device calibrates itself where its site file asks for it, not on command"
+            fix = "set hours in its [learning] table, or make a camera pack on the desktop"
             publisher.publish_result(refuse(command, f"not available: {reason}", fix))
         return event
 

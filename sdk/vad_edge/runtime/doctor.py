@@ -5,62 +5,120 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 import platformdirs
 import psutil
 
+from vad_edge.bundle.archive import Bundle, read_bundle
+from vad_edge.bundle.keys import trusted_keys
 from vad_edge.bundle.verdict import Verdict
-from vad_edge.config.site import BrokerConfig
-from vad_edge.errors import VadEdgeError
+from vad_edge.config.site import BrokerConfig, SiteConfig
+from vad_edge.errors import BundleError, VadEdgeError
 from vad_edge.events.evidence.ffmpeg import find_ffmpeg
-from vad_edge.inference.tensorrt.host import board_model
-
-State = Literal["ok", "warn", "fail"]
+from vad_edge.health.clock_sync import clock_synced
+from vad_edge.health.frame_budget import Strain
+from vad_edge.health.power_mode import read_power_mode
+from vad_edge.health.strain import heat_of, strain_of
+from vad_edge.health.thermal import read_thermal
+from vad_edge.inference.tensorrt.host import board_model, l4t_release
+from vad_edge.runtime.finding import Finding, State, failure
+from vad_edge.runtime.settings import RunSettings
 
 LOW_MEMORY_BYTES = 500_000_000
 LOW_DISK_BYTES = 2_000_000_000
 BROKER_WAIT_S = 5.0
+_UNREACHED = (("settings", "fail"), ("tls", "fail"), ("connect", "fail"))
+"""Findings about a broker after which no sensor can be heard either."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at: ok, worth knowing (warn), or in the way of a run (fail)."""
+def examine(
+    *,
+    bundle: Path | None = None,
+    broker: BrokerConfig | None = None,
+    site: SiteConfig | None = None,
+    parity: int = 0,
+) -> Iterator[Finding]:
+    """Look at everything a run uses, one thing after the other; what is not given is left out. Never raises.
 
-    subject: str
-    state: State
-    text: str
-    fix: str = ""
-
-    def to_dict(self) -> dict[str, str]:
-        """Plain values for JSON."""
-        return asdict(self)
-
-
-def examine(*, bundle: Path | None = None, broker: BrokerConfig | None = None) -> list[Finding]:
-    """Look at everything a run uses; bundle and broker only where they are given. Never raises."""
-    checks: list[Callable[[], Iterator[Finding]]] = [
-        _machine,
-        _opencv,
-        _gstreamer,
-        _ffmpeg,
-        _cameras,
-        _engines,
-        _room,
-    ]
+    With a site its cameras are opened, its sensors listened for, and its broker is talked to; bundle is the
+    model it runs with. With parity the engine for so many cameras is opened, which may compile for minutes,
+    and held against the reference.
+    """
+    checks = [_machine, _clock, _heat, _opencv, _gstreamer, _ffmpeg, _engines, _room, _trust]
+    if site is None or not site.camera:
+        checks.insert(6, _cameras)
+    for check in checks:
+        yield from check()
+    model = None
     if bundle is not None:
-        checks.append(lambda: _bundle(bundle))
-    if broker is not None:
-        checks.append(lambda: _broker(broker))
-    return [finding for check in checks for finding in check()]
+        try:
+            model = read_bundle(bundle)
+        except VadEdgeError as error:
+            yield failure("bundle", error)
+    if model is not None:
+        yield from _bundle(model)
+        if parity:
+            from vad_edge.runtime.parity_check import check_parity
+
+            yield check_parity(model, parity, platformdirs.user_state_path("vad-edge"))
+    if site is not None:
+        yield from _site(site, model)
+    elif broker is not None:
+        yield from _broker(broker)
 
 
 def _machine() -> Iterator[Finding]:
-    what = board_model() or f"{platform.system()} {platform.machine()}"
-    yield Finding("machine", "ok", f"{what}, {os.cpu_count()} cores, Python {platform.python_version()}")
+    what = board_model() or platform.system()
+    release = l4t_release()
+    parts = [what, platform.machine(), f"{os.cpu_count()} cores", f"Python {platform.python_version()}"]
+    yield Finding("machine", "ok", ", ".join([*parts, *([f"Jetson Linux {release}"] if release else [])]))
+
+
+def _clock() -> Iterator[Finding]:
+    synced = clock_synced()
+    if synced:
+        yield Finding("clock", "ok", "a time service keeps it")
+    else:
+        reason = "no time service keeps it" if synced is False else "the system does not tell who keeps it"
+        fix = "switch one on (timedatectl set-ntp true); without one no time stamp and no certificate is sure"
+        yield Finding("clock", "warn", reason, fix)
+
+
+def _heat() -> Iterator[Finding]:
+    thermal, mode = read_thermal(Path("/sys")), read_power_mode(Path("/"))
+    if thermal.hottest is None:
+        yield Finding("heat", "ok", "this machine tells no temperature")
+    else:
+        hot = strain_of(thermal, 0.0, None, before=Strain()).hot
+        text = ", ".join(f"{zone.name} {zone.celsius:.0f} °C" for zone in thermal.zones)
+        if hot:
+            yield Finding(
+                "heat", "warn", f"{heat_of(thermal, None)} ({text})", "cool it, or lower its power mode"
+            )
+        else:
+            yield Finding("heat", "ok", text)
+    if thermal.overcurrents:
+        text = f"its supply gave way {thermal.overcurrents} times since it was switched on"
+        yield Finding("supply", "warn", text, "use a stronger supply, or a lower power mode")
+    if mode is not None:
+        yield Finding("power mode", "ok", f"{mode.name}, of {', '.join(mode.known)}")
+
+
+def _trust() -> Iterator[Finding]:
+    try:
+        keys = trusted_keys()
+    except BundleError as error:
+        yield failure("trust", error)
+        return
+    if keys:
+        yield Finding("trust", "ok", f"bundles must be signed by one of {len(keys)} keys")
+    else:
+        on_board = bool(board_model())
+        fix = "install a key with `vad-edge provision --trust KEY.pub`" if on_board else ""
+        yield Finding("trust", "warn" if on_board else "ok", "no key is trusted: any bundle is taken", fix)
 
 
 def _opencv() -> Iterator[Finding]:
@@ -138,12 +196,11 @@ def _room() -> Iterator[Finding]:
     )
 
 
-def _bundle(path: Path) -> Iterator[Finding]:
-    from vad_edge.bundle.archive import read_bundle
+def _bundle(bundle: Bundle) -> Iterator[Finding]:
     from vad_edge.inference.select import engine_verdicts, open_engine
 
+    signed = "signed by a trusted key" if bundle.signed else "not signed by a trusted key"
     try:
-        bundle = read_bundle(path)
         for name, verdict in engine_verdicts(bundle):
             if name != "onnxruntime":
                 yield _accelerator(name, verdict)
@@ -153,20 +210,42 @@ def _bundle(path: Path) -> Iterator[Finding]:
         name, calibration = engine.name, engine.graph.calibration
         engine.close()
     except VadEdgeError as error:
-        yield Finding("bundle", "fail", str(error))
+        yield failure("bundle", error)
         return
+    text = f"{bundle.path} is whole, {signed}, and runs on {name}"
     if calibration is None:
-        yield Finding(
-            "bundle", "warn", f"{path} runs on {name} but is not calibrated", "export it with --data"
-        )
+        yield Finding("bundle", "warn", f"{text}, but is not calibrated", "export it with --data")
     else:
-        yield Finding("bundle", "ok", f"{path} runs on {name}")
+        yield Finding("bundle", "ok", text)
 
 
 def _accelerator(name: str, verdict: Verdict) -> Finding:
     if verdict.ok:
         return Finding(name, "ok", "it can run the bundle")
     return Finding(name, "warn", f"it cannot run the bundle: {verdict.reason}", verdict.fix)
+
+
+def _site(site: SiteConfig, model: Bundle | None) -> Iterator[Finding]:
+    """What the site file names; its sensors and broker are not asked where there is none to ask."""
+    from vad_edge.runtime import site_check
+    from vad_edge.runtime.broker_check import check_broker
+
+    settings = RunSettings(site, model)
+    yield from site_check.check_cameras(site, model)
+    if model is not None:
+        from vad_edge.inference.select import engine_verdicts
+
+        accelerated = any(name == "tensorrt" and verdict.ok for name, verdict in engine_verdicts(model))
+        graph = model.graph(None, "tensorrt" if accelerated else "onnxruntime")
+        yield from site_check.check_calibrations(site, model, graph, settings.learned)
+    yield from site_check.check_store(settings.store_path)
+    reached = True
+    if site.broker.url not in ("none", "embedded"):
+        for found in check_broker(site):
+            reached = reached and (found.subject, found.state) not in _UNREACHED
+            yield replace(found, subject=f"broker {found.subject}")
+    if reached:
+        yield from site_check.check_sensors(site)
 
 
 def _broker(broker: BrokerConfig) -> Iterator[Finding]:

@@ -19,7 +19,9 @@ class Heartbeat:
 
     def turn(self, scored: Sequence[ScoredFrame | None]) -> None:
         """One turn is over; `scored` holds what each camera got in it."""
-        cameras = [station.reader for station in self._stations if station.reader is not None]
+        cameras = [
+            station.reader for station in self._stations if station.reader is not None and not station.shed
+        ]
         if not self._ready and (not cameras or gave_a_score(scored)):
             self._ready = True
             self._manager.ready()

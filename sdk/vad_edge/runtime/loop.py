@@ -24,6 +24,7 @@ from vad_edge.runtime.audience import Audience
 from vad_edge.runtime.collect import POLL_S, Picked, collect_live, collect_recorded
 from vad_edge.runtime.commands import CommandDesk
 from vad_edge.runtime.desk import EventDesk
+from vad_edge.runtime.frame_keeper import FrameKeeper
 from vad_edge.runtime.heartbeat import Heartbeat
 from vad_edge.runtime.settings import RunSettings, RunSummary
 from vad_edge.runtime.station import Station
@@ -72,7 +73,10 @@ class _Run:
         self._audience = audience
         self._stop = stop
         self._heartbeat = heartbeat
-        self._watch = HealthWatch(parts, settings.bundle)
+        self._watch = HealthWatch(parts)
+        self._keeper = FrameKeeper(
+            parts.stations, parts.pipeline, parts.health, settings.site.board, lambda: parts.vitals.latest
+        )
         self._weights = {sensor.name: sensor.weight for sensor in settings.site.sensor}
         self._seconds = dict.fromkeys(("wait", "fuse", "observe"), 0.0)
         self._latencies: deque[float] = deque(maxlen=LATENCIES_KEPT)
@@ -158,6 +162,10 @@ class _Run:
             self._audience.on_event(event)
         for condition in self._watch.look(self._parts.clock.now()):
             self._audience.on_health(condition)
+        if not self._parts.clock.is_media:
+            self._keeper.turn(collected - started)
+            if self._parts.learner is not None:
+                self._parts.learner.turn()
         self._heartbeat.turn(scored)
 
     def _collect(self) -> list[Picked]:
@@ -168,7 +176,7 @@ class _Run:
                 if frame is not None:
                     self._parts.clock.advance(frame.time_s)
             return picked
-        fps = self._settings.bundle.manifest.clock.fps if self._settings.bundle else 1 / POLL_S
+        fps = max((station.fps for station in stations if not station.shed), default=0.0) or 1 / POLL_S
         return collect_live(stations, self._parts.arrived, 1 / fps, self._skipped)
 
     def _score(self, picked: Sequence[Picked]) -> Sequence[ScoredFrame | None]:
@@ -203,6 +211,8 @@ class _Run:
         station.publish(self._parts.clock.wall, level_changed=event is not None)
         if scored is not None:
             self._watch.frame(station, scored)
+            if self._parts.learner is not None and not self._parts.clock.is_media:
+                self._parts.learner.frame(station, scored)
         self._seconds["fuse"] += time.perf_counter() - started
         return event
 

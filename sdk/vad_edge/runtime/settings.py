@@ -38,6 +38,11 @@ class RunSettings:
         """Where the events of this site are kept."""
         return store_path(self.output, self.site.site)
 
+    @property
+    def learned(self) -> Path:
+        """Where cameras of this site keep what they learn themselves."""
+        return self.store_path.parent / "learned"
+
 
 def store_path(folder: Path | None, site: str) -> Path:
     """The event store in a run's output folder, or that of a site in the user's state folder."""

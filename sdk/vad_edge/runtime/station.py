@@ -20,6 +20,7 @@ from vad_edge.fusion.machine import LevelChange, WarningMachine
 from vad_edge.fusion.risk import Risk
 from vad_edge.mqtt.publisher import CameraPublisher
 from vad_edge.pipeline import ScoredFrame
+from vad_edge.runtime.pace import Pace
 from vad_edge.scoring.regions import Region, find_regions
 from vad_edge.sensors.reading import SensorSurprise
 from vad_edge.video.frame import Frame
@@ -42,6 +43,10 @@ class Station:
     machine: WarningMachine
     reader: Reader | None = None
     gate: FrameRateGate | None = None
+    full: Pace | None = None
+    slow: Pace | None = None
+    fps: float = 0.0
+    shed: bool = False
     footage_frames: int = 0
     armed: bool = True
     block_s: float = 0.0
@@ -68,6 +73,27 @@ class Station:
     def ended(self) -> bool:
         """Whether a recording is over."""
         return self.reader is not None and self.reader.ended
+
+    def run_at(self, pace: Pace) -> None:
+        """Take frames at this pace's rate, and warn at its levels; not while an incident is under way."""
+        self.fps, self.gate = pace.fps, FrameRateGate(pace.fps, pace.max_gap_s)
+        self.footage_frames, self.block_s = pace.footage_frames, pace.block_s
+        if pace.policy != self.config.policy:
+            self.config = self.config.model_copy(update={"policy": pace.policy})
+            self.fuser, self.machine = Fuser(pace.policy.smoothing_s), WarningMachine(pace.policy)
+        self.governor = None if pace.alarms_per_hour is None else FloodGovernor(pace.alarms_per_hour)
+
+    def rest(self, shed: bool) -> None:
+        """Stop watching the camera, or begin again; its source is let go of meanwhile."""
+        self.shed = shed
+        if self.reader is not None:
+            self.reader.rest(shed)
+
+    def lose_slow(self) -> None:
+        """Go on at the full rate for good: there is an engine now that the slow pace was not made for."""
+        slowed, self.slow = self.slow is not None and self.fps == self.slow.fps, None
+        if slowed and self.full is not None:
+            self.run_at(self.full)
 
     def admit(self, frame: Frame) -> Admission:
         """Whether the model sees this frame."""

@@ -6,13 +6,14 @@ import math
 import time
 from collections.abc import Sequence
 
-from vad_edge.bundle.archive import Bundle
 from vad_edge.health.board import HealthEvent
 from vad_edge.pipeline import ScoredFrame
 from vad_edge.runtime.assemble import Assembly
 from vad_edge.runtime.station import Station
 
 LOOK_EVERY_S = 0.5
+TELL_EVERY_S = 30.0
+"""Without anything new, health says so often how the machine is."""
 SLOW_SHARE = 0.9
 """A source that gives less than this share of the model's frame rate makes motion look faster than it is."""
 
@@ -20,11 +21,10 @@ SLOW_SHARE = 0.9
 class HealthWatch:
     """Looks at the parts of a run now and then, and keeps the health board true."""
 
-    def __init__(self, parts: Assembly, bundle: Bundle | None) -> None:
+    def __init__(self, parts: Assembly) -> None:
         self._parts = parts
         self._health = parts.health
-        self._fps = bundle.manifest.clock.fps if bundle is not None else 0.0
-        self._last_s = -math.inf
+        self._last_s = self._told_s = -math.inf
         self._sensor_faults: set[tuple[str, str]] = set()
         self._invalid: dict[str, str] = {}
 
@@ -46,8 +46,13 @@ class HealthWatch:
                 self._look_at_camera(station)
                 self._look_at_budget(station, time_s)
             self._look_at_sensors(time_s)
+            vitals = self._parts.vitals.latest
+            if vitals is not None:
+                self._health.describe(vitals.to_dict())
         events = self._health.drain()
-        if events or last:
+        due = now - self._told_s >= TELL_EVERY_S and self._parts.vitals.latest is not None
+        if events or last or due:
+            self._told_s = now
             snapshot = self._health.snapshot()
             for station in self._parts.stations:
                 if station.publisher is not None:
@@ -61,12 +66,12 @@ class HealthWatch:
             self._set("camera_lost", station.name, error is not None, str(error))
             self._set("source_truncated", station.name, reader.truncated is not None, reader.truncated or "")
             fps = reader.info.fps if reader.info is not None else None
-            slow = fps is not None and fps < SLOW_SHARE * self._fps
+            slow = fps is not None and fps < SLOW_SHARE * station.fps
             self._set(
                 "slow_source",
                 station.name,
                 slow,
-                f"the source gives {fps or 0:g} frames a second, the model knows {self._fps:g}",
+                f"the source gives {fps or 0:g} frames a second, the model knows {station.fps:g}",
             )
         if station.publisher is not None:
             client = station.publisher.client

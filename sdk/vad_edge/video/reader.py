@@ -57,6 +57,7 @@ class Reader:
         self._changed = threading.Condition()
         self._finished = False
         self._stopping = False
+        self._resting = False
         self._thread = threading.Thread(target=self._run, name=f"reader {name}", daemon=True)
 
     def start(self) -> None:
@@ -72,6 +73,13 @@ class Reader:
             frame = self._frames.popleft()
             self._changed.notify_all()
             return frame
+
+    def rest(self, resting: bool) -> None:
+        """Let go of a live source and read nothing, or open it again; a recording goes on either way."""
+        with self._changed:
+            self._resting = resting and self._reopen is not None
+            self._frames.clear()
+            self._changed.notify_all()
 
     @property
     def ended(self) -> bool:
@@ -103,6 +111,8 @@ class Reader:
 
     def _read_one(self) -> bool:
         """Read one frame, or mend the source; False when it is over."""
+        if self._resting:
+            return self._sleep()
         if self._source is None:
             return self._try_again()
         started = time.perf_counter()
@@ -118,6 +128,16 @@ class Reader:
         self._retry_s = FIRST_RETRY_S
         self.frames_read += 1
         self._hand_over(frame)
+        return True
+
+    def _sleep(self) -> bool:
+        if self._source is not None:
+            self._source.close()
+            self._source = None
+        self.error, self._retry_s = None, FIRST_RETRY_S
+        with self._changed:
+            self._frames.clear()
+            self._changed.wait_for(lambda: not self._resting or self._stopping)
         return True
 
     def _hand_over(self, frame: Frame) -> None:

@@ -286,3 +286,33 @@ def test_a_file_is_never_written_through_a_link_out_of_the_root_file_system(tmp_
     with pytest.raises(DeviceError, match="etc/passwd leads out of it"):
         apply_staged((StagedFile("etc/passwd", "write", Item(b"x")),), root)
     assert not list(outside.iterdir())
+
+
+NETWORK = """
+[[connection]]
+name = "hall"
+kind = "wifi"
+ssid = "guests"
+password_file = "wifi-password"
+"""
+
+
+def test_the_network_is_put_in_for_root_alone_and_its_password_is_shown_nowhere(
+    flash: Flash, l4t: LinuxForTegra, tmp_path: Path
+) -> None:
+    (tmp_path / "network.toml").write_text(NETWORK)
+    (tmp_path / "wifi-password").write_text("correct-horse\n")
+    result = flash(network=tmp_path / "network.toml", answer="y\n")
+    assert result.exit_code == 0, result.output
+    path = l4t.folder / "rootfs/etc/NetworkManager/system-connections/vad-edge-hall.nmconnection"
+    assert "psk=correct-horse" in path.read_text()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert "ok   network: it comes up with hall" in result.output
+    assert "correct-horse" not in result.output + (tmp_path / "flash.log").read_text()
+
+
+def test_one_address_for_many_boards_is_refused(flash: Flash, tmp_path: Path) -> None:
+    (tmp_path / "network.toml").write_text('[[connection]]\nname = "lan"\naddress = "192.0.2.20/24"\n')
+    result = flash("--yes", "--massflash", "2", network=tmp_path / "network.toml")
+    assert result.exit_code == 1
+    assert "network: lan would give all boards one address" in result.output

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from tests.support.small_disk import fill
 from tests.support.sshd import Board
 from tests.support.wheels import make_wheel, make_wheelhouse
 
@@ -20,6 +21,7 @@ import vad_edge.demo
 from vad_edge.bundle.archive import sign_bundle
 from vad_edge.bundle.keys import make_key, read_private_key
 from vad_edge.cli import main
+from vad_edge_devices.provision import plan as planning
 from vad_edge_devices.release import build_release
 
 BUNDLE = Path(vad_edge.demo.__file__).parent / "scene.vadb"
@@ -204,6 +206,23 @@ def test_a_trust_anchor_comes_with_it_and_unsigned_bundles_do_not_even_leave(
     assert taken.exit_code == 0, taken.output
     anchor = board.machine.root / "etc/vad-edge/trust/site.pub"
     assert anchor.read_bytes() == (tmp_path / "site.pub").read_bytes()
+
+
+def test_a_disk_that_runs_full_while_sending_leaves_what_runs(
+    board: Board, arguments: list[str], small_disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planning, "SPARE_BYTES", -(10**12))  # as if it had been filled after the look
+    filler = fill(small_disk)
+    place = arguments.index("--prefix") + 1
+    words = [*arguments[:place], str(small_disk / "opt"), *arguments[place + 1 :], "--yes"]
+    result = CliRunner().invoke(main, words)
+    assert result.exit_code == 1
+    assert "what runs is not touched" in result.output or "the folder cannot be made" in result.output
+    assert "No space left on device" in result.output
+    assert "run the same again" in result.output
+    filler.unlink()
+    board.machine.prefix = small_disk / "opt"
+    assert not (board.machine.prefix / "current").exists()
 
 
 def test_a_host_key_that_changed_is_refused_before_anything_is_said(

@@ -82,3 +82,18 @@ def test_a_simulation_is_told_to_machines() -> None:
     values = json.loads(out)
     assert values["expected"] == 120.0
     assert 0 < values["false_alarms"] < 360
+
+
+def test_a_camera_is_calibrated_at_a_lower_rate_for_hard_times(
+    calibrated_bundle: Bundle, normal: Path, tmp_path: Path
+) -> None:
+    pack = tmp_path / "slow.vadc"
+    common = ("calibrate", "--source", normal, "--bundle", calibrated_bundle.path, "--output", pack)
+    code, _, err = vad_edge(*common, "--model-fps", 10)
+    assert code == 2
+    assert "10 is no lower rate: the model's own is 10" in err
+    code, _, err = vad_edge(*common, "--model-fps", 5, "--alarm-budget", "1/hour", "--all-normal")
+    assert code == 0, err
+    slowed = calibrated_bundle.at_rate(5.0)
+    assert pack_fits(read_pack(pack), slowed, slowed.graph()).ok
+    assert not pack_fits(read_pack(pack), calibrated_bundle, calibrated_bundle.graph()).ok

@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.support.small_disk import fill
 
 from vad_edge.errors import StoreError
 from vad_edge.events import store as store_module
@@ -17,29 +17,6 @@ from vad_edge.events.store import EventStore
 
 Story = Callable[..., list[Event]]
 MB = 1 << 20
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of its own, of 24 MB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(folder)], capture_output=True, text=True
-    )
-    if mount.returncode:
-        pytest.skip(f"no file system can be mounted here: {mount.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
-
-
-def fill(folder: Path) -> Path:
-    path = folder / "filler"
-    with path.open("wb") as file, contextlib.suppress(OSError):
-        while True:
-            file.write(bytes(64 << 10))
-            file.flush()
-    return path
 
 
 @pytest.fixture

@@ -77,6 +77,16 @@ def test_the_commands_home_assistant_sends_are_ours() -> None:
         ("model", {**STATE, "model": ""}, "sensors only"),
         ("problem", {"ok": True}, "OFF"),
         ("problem", {"ok": False}, "ON"),
+        ("temperature", {"ok": True, "device": {"hottest_c": 51.3}}, "51.3"),
+        ("temperature", {"ok": True, "device": {"hottest_c": None}}, "None"),
+        ("temperature", {"ok": True}, "None"),
+        ("gpu", {"ok": True, "device": {"gpu_percent": 43.7}}, "43.7"),
+        ("power_mode", {"ok": True, "device": {"power_mode": "MAXN_SUPER"}}, "MAXN_SUPER"),
+        ("slowed_down", {"ok": True, "device": {"slowed_by": ["cpu-throttle-alert"]}}, "ON"),
+        ("slowed_down", {"ok": True, "device": {"slowed_by": []}}, "OFF"),
+        ("clock", {"ok": True, "device": {"clock_synced": True}}, "ON"),
+        ("clock", {"ok": True, "device": {"clock_synced": False}}, "OFF"),
+        ("clock", {"ok": True, "device": {"clock_synced": None}}, "None"),
     ],
 )
 def test_a_payload_is_shown_as_meant(key: str, payload: dict[str, Any], shown: str) -> None:

@@ -10,7 +10,7 @@ from tests.support.certificates import authority, signed
 from vad_edge.config.site import BrokerConfig, CameraConfig, SensorConfig, SiteConfig
 from vad_edge.runtime import broker_check
 from vad_edge.runtime.broker_check import check_broker
-from vad_edge.runtime.doctor import Finding
+from vad_edge.runtime.finding import Finding
 
 
 @pytest.fixture(autouse=True)

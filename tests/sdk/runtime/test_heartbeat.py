@@ -36,12 +36,13 @@ NOT_FINITE = ScoredFrame(FRAME, VALID, warm=True)
 
 
 def stations(*errors: Exception | None) -> Sequence[Station]:
-    cameras = [SimpleNamespace(reader=SimpleNamespace(error=error)) for error in errors]
+    cameras = [SimpleNamespace(reader=SimpleNamespace(error=error), shed=False) for error in errors]
     return cast("Sequence[Station]", cameras)
 
 
 SENSORS_ONLY = cast("Sequence[Station]", [SimpleNamespace(reader=None)])
 LOST = OSError("unplugged")
+SHED = cast("Station", SimpleNamespace(reader=SimpleNamespace(error=None), shed=True))
 
 
 @pytest.mark.parametrize(
@@ -56,6 +57,7 @@ LOST = OSError("unplugged")
         (stations(LOST), [None], ["WATCHDOG=1"]),
         (stations(LOST, None), [None, None], []),
         (SENSORS_ONLY, [None], ["READY=1", "WATCHDOG=1"]),
+        ([*stations(LOST), SHED], [None, None], ["WATCHDOG=1"]),
     ],
     ids=[
         "a score is ready and alive",
@@ -67,6 +69,7 @@ LOST = OSError("unplugged")
         "a lost camera is reported, so it is alive",
         "one lost and one silent is neither",
         "sensors alone are ready at once",
+        "a camera that is not watched owes no frame",
     ],
 )
 def test_ready_and_alive_are_what_was_really_scored(

@@ -65,6 +65,46 @@ def test_all_keeps_every_frame_and_makes_the_source_wait() -> None:
     reader.stop()
 
 
+class Endless(Script):
+    """A camera that gives a frame now and then, numbered from `begin`."""
+
+    def __init__(self, begin: int) -> None:
+        super().__init__()
+        self._next = begin
+
+    def read(self) -> Frame | None:
+        time.sleep(0.005)
+        self._next += 1
+        return Frame(self._next, float(self._next), IMAGE)
+
+
+def test_a_live_source_rests_and_is_opened_again() -> None:
+    first, second = Endless(0), Endless(1_000_000)
+    reader = Reader("camera", first, "latest", reopen=lambda: second)
+    reader.start()
+    assert reader.get(5.0) is not None
+    reader.rest(True)
+    wait_until(lambda: first.closed == 1, "the source to be let go of")
+    assert reader.get(0.05) is None
+    assert reader.error is None
+    reader.rest(False)
+    frame = reader.get(5.0)
+    assert frame is not None
+    assert frame.index > 1_000_000
+    assert not reader.ended
+    reader.stop()
+    assert second.closed == 1
+
+
+def test_a_reader_that_rests_can_be_stopped() -> None:
+    source = Endless(0)
+    reader = Reader("camera", source, "latest", reopen=lambda: Endless(0))
+    reader.start()
+    reader.rest(True)
+    reader.stop()
+    assert source.closed == 1
+
+
 def test_latest_keeps_the_newest_frame_and_counts_the_others() -> None:
     source = Script(*range(5))
     reader = Reader("camera", source, "latest")

@@ -10,7 +10,7 @@ from vad_edge.bridges.feed import camera_names
 from vad_edge.config.bridges import BacnetConfig
 from vad_edge.errors import BridgeError
 from vad_edge.runtime.alarm_test.rehearsal import BY, Rehearsal, content, ms
-from vad_edge.runtime.doctor import Finding
+from vad_edge.runtime.finding import Finding
 
 if TYPE_CHECKING:
     from vad_edge.bridges.bacnet.client import BacnetClient, Seen

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from vad_edge.events.event import Event
 from vad_edge.runtime.alarm_test.rehearsal import CHECK, Rehearsal, content, ms
-from vad_edge.runtime.doctor import Finding
+from vad_edge.runtime.finding import Finding
 
 
 class Courier:

@@ -28,7 +28,7 @@ from vad_edge.runtime.alarm_test.heartbeat import heartbeat
 from vad_edge.runtime.alarm_test.rehearsal import ARRIVE_S, BY, Rehearsal
 from vad_edge.runtime.alarm_test.state import StatePuppet, incident_under_way
 from vad_edge.runtime.alarm_test.webhook import webhook
-from vad_edge.runtime.doctor import Finding
+from vad_edge.runtime.finding import Finding
 
 CONNECT_S: Final = 15.0
 RETAINED_S: Final = 0.5

@@ -12,7 +12,7 @@ from vad_edge.mqtt.identity import client_id
 from vad_edge.mqtt.publisher import OFFLINE, ONLINE, STOPPED
 from vad_edge.runtime.alarm_test.bacnet import BacnetStation
 from vad_edge.runtime.alarm_test.rehearsal import CHECK, Rehearsal
-from vad_edge.runtime.doctor import Finding
+from vad_edge.runtime.finding import Finding
 
 KEEPALIVE_S: Final = 2
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from vad_edge.clock import utc_now
 from vad_edge.runtime.alarm_test.rehearsal import CHECK, Rehearsal, content, ms
-from vad_edge.runtime.doctor import Finding
+from vad_edge.runtime.finding import Finding
 
 HELD_S: Final = 2.0
 """How long the test alarm stands in the state at least, so that whoever polls it sees it."""

@@ -12,7 +12,7 @@ from vad_edge.config.bridges import WebhookConfig
 from vad_edge.errors import StoreError
 from vad_edge.events.event import Event
 from vad_edge.runtime.alarm_test.rehearsal import Rehearsal
-from vad_edge.runtime.doctor import Finding
+from vad_edge.runtime.finding import Finding
 
 POLL_S: Final = 0.05
 

@@ -23,7 +23,7 @@ from vad_edge.bridges.webhook.bridge import WebhookBridge
 from vad_edge.config.bridges import BacnetConfig, WebhookConfig
 from vad_edge.config.site import SensorConfig, SiteConfig
 from vad_edge.runtime.alarm_test.drive import alarm_test
-from vad_edge.runtime.doctor import Finding
+from vad_edge.runtime.finding import Finding
 from vad_edge.runtime.loop import run
 from vad_edge.runtime.settings import RunSettings
 

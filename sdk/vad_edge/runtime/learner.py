@@ -1,0 +1,191 @@
+"""Calibrates cameras on the life they see while they watch, where the site asks for it.
+
+Scores alone are kept, never a picture. Every restart goes on where it was.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Final
+
+from vad_edge.bundle.archive import Bundle
+from vad_edge.bundle.manifest import Graph
+from vad_edge.bundle.pack import pack_fits, read_pack
+from vad_edge.config.site import CameraConfig, LearningConfig
+from vad_edge.errors import VadEdgeError
+from vad_edge.health.board import HealthBoard
+from vad_edge.pipeline import ScoredFrame, VideoPipeline
+from vad_edge.runtime.pace import full_pace
+from vad_edge.runtime.station import Station
+from vad_edge.scoring.kept import ScoreHead, ScoreKeeper
+
+_log = logging.getLogger(__name__)
+
+LOOK_EVERY_S: Final = 1.0
+MORE: Final = 1.25
+"""Where a calibration fails for want of footage, it is tried again with so much more."""
+_LAST: Final = 19
+"""The niceness of whoever lets all others go first: a fit must not make frames late."""
+
+
+def learned_camera(camera: CameraConfig, folder: Path, bundle: Bundle, graph: Graph) -> CameraConfig:
+    """The camera with the pack it has learned itself, where it has no other and that fits what runs."""
+    path = _pack(folder, camera.name)
+    if camera.calibration is not None or not path.exists():
+        return camera
+    try:
+        verdict = pack_fits(read_pack(path), bundle, graph)
+    except VadEdgeError as error:
+        _log.warning("camera %s: what it has learned cannot be used: %s", camera.name, error)
+        return camera
+    if not verdict.ok:
+        _log.warning("camera %s: what it has learned is not used: %s", camera.name, verdict.reason)
+        return camera
+    return camera.model_copy(update={"calibration": path})
+
+
+@dataclass
+class _Pupil:
+    station: Station
+    row: int
+    keeper: ScoreKeeper
+    wanted_rows: float
+    process: subprocess.Popen[bytes] | None = None
+    said: IO[bytes] | None = None
+
+
+class Learner:
+    """Keeps the scores of every camera that has no pack, and takes up what they were calibrated to.
+
+    command is how vad-edge is called, in a process of its own: the fit takes minutes and much memory.
+    """
+
+    def __init__(
+        self,
+        stations: Sequence[Station],
+        pipeline: VideoPipeline,
+        bundle: Bundle,
+        graph: Graph,
+        folder: Path,
+        asked: LearningConfig,
+        health: HealthBoard,
+        *,
+        command: Sequence[str] = (sys.executable, "-m", "vad_edge"),
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._pipeline, self._bundle, self._graph = pipeline, bundle, graph
+        self._folder, self._asked, self._health = folder, asked, health
+        self._command, self._monotonic = command, monotonic
+        self._cameras, self._due_s = len(stations), 0.0
+        self._pupils: dict[str, _Pupil] = {}
+        clock = bundle.manifest.clock
+        head = ScoreHead(
+            bundle.manifest.members[graph.member], graph.precision, clock.fps, bundle.manifest.cues
+        )
+        for row, station in enumerate(stations):
+            if asked.hours is None or station.config.calibration is not None:
+                continue
+            try:
+                keeper = ScoreKeeper(folder / f"{station.name}.scores", head)
+            except OSError as error:
+                self._fail(station, f"its scores cannot be kept: {error}")
+                continue
+            self._pupils[station.name] = _Pupil(station, row, keeper, asked.hours * 3600.0 * clock.fps)
+
+    def frame(self, station: Station, scored: ScoredFrame) -> None:
+        """Keep the scores of a frame, at the model's own rate."""
+        pupil = self._pupils.get(station.name)
+        full = station.full is not None and station.fps == station.full.fps
+        if pupil is None or not full or not scored.warm or scored.scores is None:
+            return
+        try:
+            pupil.keeper.add(scored.frame.time_s, tuple(scored.scores.values()))
+        except OSError as error:
+            self._fail(station, f"its scores cannot be kept: {error}")
+            del self._pupils[station.name]
+
+    def turn(self) -> None:
+        """Begin a calibration where there is enough, and take up one that is done."""
+        if not self._pupils or self._monotonic() < self._due_s:
+            return
+        self._due_s = self._monotonic() + LOOK_EVERY_S
+        for pupil in list(self._pupils.values()):
+            if pupil.process is None:
+                if pupil.keeper.rows >= pupil.wanted_rows:
+                    self._begin(pupil)
+            elif pupil.process.poll() is not None and pupil.station.machine.incident is None:
+                self._end(pupil)
+
+    def give_up(self) -> None:
+        """Learn no more: there is another engine, and scores of two graphs are no life of either."""
+        self.close()
+        self._pupils.clear()
+
+    def close(self) -> None:
+        """Write what is left; a fit that is not done is begun again the next time."""
+        for pupil in self._pupils.values():
+            pupil.keeper.close()
+            if pupil.process is not None:
+                pupil.process.terminate()
+                pupil.process.wait()
+            if pupil.said is not None:
+                pupil.said.close()
+
+    def _begin(self, pupil: _Pupil) -> None:
+        name = pupil.station.name
+        _log.info("camera %s: calibrating on %d scores", name, pupil.keeper.rows)
+        pupil.keeper.flush()
+        pupil.said = tempfile.TemporaryFile()  # noqa: SIM115 - closed when the fit is over
+        pupil.process = subprocess.Popen(  # noqa: S603 - this program itself
+            [
+                *self._command, "calibrate", "--scores", str(self._folder / f"{name}.scores"),
+                "--bundle", str(self._bundle.path), "--alarm-budget", self._asked.alarm_budget,
+                "--camera", name, "--cameras", str(self._cameras), "--output", str(_pack(self._folder, name)),
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=pupil.said,
+        )  # fmt: skip
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, pupil.process.pid, _LAST)
+
+    def _end(self, pupil: _Pupil) -> None:
+        process, pupil.process = pupil.process, None
+        said, pupil.said = pupil.said, None
+        assert process is not None  # noqa: S101 - whoever calls has looked
+        assert said is not None  # noqa: S101
+        with said:
+            said.seek(0)
+            words = said.read().decode(errors="replace").strip()
+        if process.returncode != 0:
+            pupil.wanted_rows = MORE * pupil.keeper.rows
+            self._fail(pupil.station, words.rpartition("\n")[2] or f"it ended with {process.returncode}")
+            return
+        station = pupil.station
+        station.config = learned_camera(station.config, self._folder, self._bundle, self._graph)
+        station.full = full_pace(station.config, self._bundle, self._graph)
+        if station.slow is None or station.fps != station.slow.fps:
+            station.run_at(station.full)
+            self._pipeline.recalibrate(pupil.row, station.full.scorer, station.full.weight)
+        self._health.clear_condition("learning_failed", station.name)
+        _log.info("camera %s: calibrated on its own life", station.name)
+        pupil.keeper.close()
+        (self._folder / f"{station.name}.scores").unlink(missing_ok=True)
+        del self._pupils[station.name]
+
+    def _fail(self, station: Station, reason: str) -> None:
+        _log.warning("camera %s is not calibrated on its own life: %s", station.name, reason)
+        self._health.raise_condition("learning_failed", station.name, reason)
+
+
+def _pack(folder: Path, camera: str) -> Path:
+    return folder / f"{camera}.vadc"

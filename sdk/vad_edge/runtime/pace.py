@@ -1,0 +1,121 @@
+"""The frame rates a camera is calibrated at, and all that goes with each."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vad_edge.budget import AlarmBudget
+from vad_edge.bundle.archive import Bundle
+from vad_edge.bundle.calibration import Calibration
+from vad_edge.bundle.levels import AlarmLevels
+from vad_edge.bundle.manifest import Graph
+from vad_edge.bundle.pack import CameraPack, pack_fits, read_pack
+from vad_edge.config.site import CameraConfig, PolicyConfig
+from vad_edge.errors import BundleError
+from vad_edge.fusion.policy import policy_of
+from vad_edge.scoring.scorer import Scorer
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """One frame rate of one camera, its calibration there, and the policy that goes with that.
+
+    alarms_per_hour is the budget its levels keep, None where they are the site file's. weight is float32
+    (h, w), None for ones. footage_frames and block_s are as in `Station`.
+    """
+
+    fps: float
+    max_gap_s: float
+    scorer: Scorer
+    weight: NDArray[np.float32] | None
+    policy: PolicyConfig
+    alarms_per_hour: float | None
+    footage_frames: int
+    block_s: float
+
+
+def full_pace(camera: CameraConfig, bundle: Bundle, graph: Graph) -> Pace:
+    """The model's own rate, calibrated by the camera's pack or else by the bundle.
+
+    Raises BundleError where the pack was made for something else, or there is no calibration at all.
+    """
+    if camera.calibration is not None:
+        return _of_pack(camera, bundle, _fitting(camera.calibration, bundle, graph))
+    if graph.calibration is None:
+        raise BundleError(
+            f"its {graph.precision} graph has no calibration, and the camera has no pack",
+            where=f"{bundle.path}, camera {camera.name}",
+            fix="export it again with --data of the scene's normal life",
+        )
+    return _pace(camera, bundle, graph.calibration, None, None)
+
+
+def slow_pace(camera: CameraConfig, bundle: Bundle, graph: Graph) -> Pace | None:
+    """The lower rate the camera is calibrated at for hard times, None where it is calibrated at none.
+
+    Raises BundleError for a pack of another model, or of a rate that is not lower than the model's own.
+    """
+    path = camera.slow_calibration
+    if path is None:
+        return None
+    pack = read_pack(path)
+    if pack.fps >= bundle.manifest.clock.fps:
+        raise BundleError(
+            f"it was made at {pack.fps:g} fps, which is no less than the model's"
+            f" {bundle.manifest.clock.fps:g}",
+            where=str(path),
+            fix="make one with `vad-edge calibrate --model-fps`",
+        )
+    slowed = bundle.at_rate(pack.fps)
+    return _of_pack(camera, slowed, _fitting(path, slowed, graph))
+
+
+def _fitting(path: Path, bundle: Bundle, graph: Graph) -> CameraPack:
+    pack = read_pack(path)
+    verdict = pack_fits(pack, bundle, graph)
+    if not verdict.ok:
+        raise BundleError(verdict.reason, where=str(path), fix=verdict.fix)
+    return pack
+
+
+def _of_pack(camera: CameraConfig, bundle: Bundle, pack: CameraPack) -> Pace:
+    levels = pack.levels
+    if levels is not None:
+        _log.info(
+            "camera %s keeps %s at %g fps: watch %.2f, warning %.2f, alarm %.2f",
+            camera.name, levels.kept, pack.fps, levels.watch, levels.warning, levels.alarm,
+        )  # fmt: skip
+        if levels.needed_s > levels.armed_s:
+            _log.warning(
+                "camera %s: %s was asked for, but its calibration cannot know that", camera.name, levels.asked
+            )
+    weight = None if pack.weight is None else np.asarray(pack.weight, np.float32)
+    return _pace(camera, bundle, pack.calibration, weight, levels)
+
+
+def _pace(
+    camera: CameraConfig,
+    bundle: Bundle,
+    calibration: Calibration,
+    weight: NDArray[np.float32] | None,
+    levels: AlarmLevels | None,
+) -> Pace:
+    manifest = bundle.manifest
+    stretches = calibration.block_s > 0
+    return Pace(
+        fps=manifest.clock.fps,
+        max_gap_s=manifest.clock.max_gap_s,
+        scorer=Scorer(calibration, manifest.cues),
+        weight=weight,
+        policy=camera.policy if levels is None else policy_of(levels),
+        alarms_per_hour=None if levels is None else AlarmBudget.parse(levels.kept).per_hour,
+        footage_frames=round(calibration.seconds / calibration.block_s) if stretches else calibration.frames,
+        block_s=calibration.block_s,
+    )

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import pytest
+
+from vad_edge.health.frame_budget import Strain
+from vad_edge.health.strain import heat_of, room_c, strain_of
+from vad_edge.health.thermal import Thermal, Zone
+
+FINE = Strain()
+
+
+def at(celsius: float, slows_at_c: float | None = 99.0, *slowed_by: str) -> Thermal:
+    return Thermal((Zone("aux", 20.0, None), Zone("gpu-thermal", celsius, slows_at_c)), slowed_by)
+
+
+@pytest.mark.parametrize(
+    ("thermal", "busy", "hot_c", "before", "strain"),
+    [
+        (at(60), 0.5, None, FINE, Strain(eased=True)),
+        (None, 0.5, None, FINE, Strain(eased=True)),
+        (at(97), 0.5, None, FINE, Strain(hot=True)),
+        (at(93), 0.5, None, FINE, Strain()),
+        (at(93), 0.5, None, Strain(hot=True), Strain(hot=True)),
+        (at(90), 0.5, None, Strain(hot=True), Strain(eased=True)),
+        (at(60, 99.0, "cpu-throttle-alert"), 0.5, None, FINE, Strain(hot=True)),
+        (at(71), 0.5, 70.0, FINE, Strain(hot=True)),
+        (at(71, None), 0.5, 70.0, FINE, Strain(hot=True)),
+        (at(120, None), 0.5, None, FINE, Strain(eased=True)),
+        (at(60), 0.96, None, FINE, Strain(late=True)),
+        (at(60), 0.90, None, FINE, Strain()),
+        (at(60), 0.90, None, Strain(late=True), Strain(late=True)),
+        (at(60), 0.80, None, FINE, Strain()),
+    ],
+    ids=[
+        "well",
+        "a machine that tells no temperature is judged by its time alone",
+        "near where the kernel slows it down",
+        "warm",
+        "warm after hot is still hot",
+        "cool again",
+        "slowed down already",
+        "a limit of the user's own",
+        "the user's own where the zone has none",
+        "a temperature without a limit says nothing",
+        "no time left",
+        "little time left",
+        "little time left after none",
+        "neither late nor at ease",
+    ],
+)
+def test_strain(
+    thermal: Thermal | None, busy: float, hot_c: float | None, before: Strain, strain: Strain
+) -> None:
+    assert strain_of(thermal, busy, hot_c, before=before) == strain
+
+
+def test_heat_is_told_in_words() -> None:
+    assert heat_of(at(97.4), None) == "gpu-thermal is at 97 °C, its limit is 99"
+    assert (
+        heat_of(at(60, 99.0, "cpu-throttle-alert"), None) == "its kernel slows it down (cpu-throttle-alert)"
+    )
+    assert room_c(Thermal(), None) is None
