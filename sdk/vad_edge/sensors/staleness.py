@@ -1,4 +1,4 @@
-"""Whether a stream still speaks as often as it should."""
+"""Whether a stream speaks as often as it should, and can be believed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Literal
 
 from vad_edge.config.site import SensorConfig
 
-Status = Literal["waiting", "ok", "stale", "broken"]
+Status = Literal["waiting", "ok", "stale", "broken", "stuck", "flapping"]
 
 _PERIODS_UNTIL_STALE = 3.0
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vad_edge.sensors.baseline import SURPRISE_CAP, AnalogBaseline, BinaryBaseline, decayed
+from vad_edge.sensors.baseline import SURPRISE_CAP, AnalogBaseline, BinaryBaseline, PulseBaseline, decayed
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 
@@ -33,7 +33,7 @@ def test_a_stream_that_never_moved_surprises_when_it_does() -> None:
 
 
 def test_an_onset_starts_from_one_an_hour_and_grows_ordinary() -> None:
-    baseline = BinaryBaseline(hold_s=10)
+    baseline = BinaryBaseline(10)
     assert baseline.update(0.0, 0.0) == 0.0
     first = baseline.update(1.0, 0.0)
     assert first == pytest.approx(2.557, abs=0.001)
@@ -48,7 +48,7 @@ def test_an_onset_starts_from_one_an_hour_and_grows_ordinary() -> None:
 
 
 def test_a_stream_that_is_on_when_first_heard_has_not_turned_on() -> None:
-    assert BinaryBaseline(hold_s=10).update(1.0, 0.0) == 0.0
+    assert BinaryBaseline(10).update(1.0, 0.0) == 0.0
 
 
 def test_a_surprise_falls_in_a_straight_line() -> None:
@@ -58,6 +58,6 @@ def test_a_surprise_falls_in_a_straight_line() -> None:
 
 @given(st.lists(st.tuples(finite, finite), max_size=60), st.floats(min_value=1e-300, max_value=1e300))
 def test_a_surprise_is_finite_and_never_negative(readings: list[tuple[float, float]], hold_s: float) -> None:
-    for baseline in (AnalogBaseline(warmup=2), BinaryBaseline(hold_s)):
+    for baseline in (AnalogBaseline(hold_s, warmup=2), BinaryBaseline(hold_s), PulseBaseline(hold_s)):
         for value, time_s in readings:
             assert 0.0 <= baseline.update(value, time_s) <= SURPRISE_CAP
