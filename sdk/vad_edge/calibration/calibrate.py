@@ -12,15 +12,16 @@ from vad_edge.bundle.archive import Bundle
 from vad_edge.bundle.calibration import Calibration
 from vad_edge.bundle.levels import AlarmLevels
 from vad_edge.bundle.manifest import Precision
-from vad_edge.bundle.pack import CameraPack
+from vad_edge.bundle.pack import CameraPack, PackedStream
 from vad_edge.calibration.blocks import correlation_time
 from vad_edge.calibration.course import joined, risk_of, unseen_risks, without
 from vad_edge.calibration.footage import Progress, Stretch, score_footage
 from vad_edge.calibration.incidents import Course
 from vad_edge.calibration.levels import LevelFit, fit_levels, keep_budget
+from vad_edge.calibration.listening import Listener
 from vad_edge.calibration.suspects import Suspect, find_suspects
 from vad_edge.calibration.tails import fit_tails
-from vad_edge.config.site import PolicyConfig
+from vad_edge.config.site import PolicyConfig, SensorConfig
 
 COOLDOWN_S: Final = (2.0, 30.0)
 """Alarms closer together than this are one to a person; a hundredth of short footage, so that some remain."""
@@ -63,6 +64,7 @@ class CalibrationReport:
             "warning": levels.warning,
             "alarm": levels.alarm,
             "fit_chance": levels.fit_chance,
+            "sensors": list(self.pack.sensors),
             "suspects": [suspect.to_dict() for suspect in self.learned.suspects],
             "notes": list(self.notes),
         }
@@ -80,15 +82,20 @@ def calibrate(
     fps: float | None = None,
     duration_s: float | None = None,
     all_normal: bool = False,
+    sensors: Sequence[SensorConfig] = (),
+    latency_s: float = 0.0,
     on_progress: Progress = lambda what, done, total: None,
 ) -> CalibrationReport:
     """Fit what is normal for one camera from `sources`, which must show its normal life only.
 
     budget is the site's, of which this camera may spend one part in `cameras`. duration_s is how long a live
     source is watched. Moments that look abnormal are named and left out unless all_normal says that there are
-    none. Raises DataError for footage that will not do, SourceError, EngineError. Needs scipy.
+    none. sensors are the site's streams; those whose recordings lie beside the footage join the risk that
+    levels are set for. latency_s is the camera's. Raises DataError for footage that will not do, SourceError,
+    SensorError, EngineError. Needs scipy.
     """
     graph = bundle.graph(precision)
+    listener = Listener(sensors, camera, latency_s=latency_s)
     footage = score_footage(
         bundle,
         sources,
@@ -96,6 +103,7 @@ def calibrate(
         precision=graph.precision,
         fps=fps,
         duration_s=duration_s,
+        hear=listener.hear_clip,
         on_progress=on_progress,
     )
     manifest = bundle.manifest
@@ -116,9 +124,10 @@ def calibrate(
         fps=manifest.clock.fps,
         calibration=learned.calibration,
         levels=learned.levels,
+        sensors={name: PackedStream(**stream) for name, stream in listener.streams_heard().items()},
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
     )
-    return CalibrationReport(pack, learned, (*footage.notes, *_notes(learned)))
+    return CalibrationReport(pack, learned, (*footage.notes, *listener.notes(), *_notes(learned)))
 
 
 def learn(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from vad_edge.config.load import load_site
-from vad_edge.config.site import CameraConfig, SiteConfig
+from vad_edge.config.site import CameraConfig, SensorConfig, SiteConfig
 from vad_edge.errors import ConfigError
 
 
@@ -73,6 +73,23 @@ def _with_source(site: SiteConfig, source: str | int, config: Path | None) -> Si
         )
     camera = site.camera[0] if site.camera else CameraConfig(name="camera")
     return site.model_copy(update={"camera": (camera.model_copy(update={"source": source}),)})
+
+
+def sensors_of(config: Path | None, camera: str) -> tuple[tuple[SensorConfig, ...], float]:
+    """The sensors of a site file, and how much later than they a camera of it sees the world, in seconds.
+
+    Raises ConfigError where the file does not know the camera.
+    """
+    if config is None:
+        return (), 0.0
+    site = load_site(config)
+    found = next((entry for entry in site.camera if entry.name == camera), None)
+    if found is None:
+        known = ", ".join(entry.name for entry in site.camera) or "none"
+        raise ConfigError(
+            f"there is no camera {camera!r}", where=str(config), fix=f"give --camera; the file has {known}"
+        )
+    return site.sensor, found.latency_s
 
 
 def listening_site(

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vad_edge.budget import AlarmBudget
 from vad_edge.bundle.archive import Bundle
 from vad_edge.bundle.calibration import Calibration
 from vad_edge.bundle.levels import AlarmLevels
-from vad_edge.bundle.manifest import Graph
-from vad_edge.bundle.pack import pack_fits, read_pack
+from vad_edge.bundle.manifest import Graph, Manifest
+from vad_edge.bundle.pack import CameraPack, pack_fits, read_pack
 from vad_edge.clock import LiveClock, MediaClock
-from vad_edge.config.site import SENSORS_ONLY, BrokerConfig, CameraConfig, SiteConfig
+from vad_edge.config.site import (
+    SENSORS_ONLY,
+    BrokerConfig,
+    CameraConfig,
+    PolicyConfig,
+    SensorConfig,
+    SiteConfig,
+)
 from vad_edge.errors import BundleError, ConfigError, EngineError, SourceError, StoreError
 from vad_edge.events.evidence.keeper import EvidenceKeeper
 from vad_edge.events.incidents import Incidents
@@ -38,6 +45,7 @@ from vad_edge.pipeline import Lane, VideoPipeline
 from vad_edge.runtime.armed import ArmedFile
 from vad_edge.runtime.desk import store_conditions
 from vad_edge.runtime.evidence import evidence_keeper
+from vad_edge.runtime.learned import LearnedFile
 from vad_edge.runtime.settings import RunSettings
 from vad_edge.runtime.station import Station
 from vad_edge.scoring.scorer import Scorer
@@ -63,6 +71,7 @@ class Assembly:
     subscriber: SensorSubscriber | None
     arrived: threading.Event
     armed: ArmedFile
+    learned: LearnedFile
 
 
 def assemble(settings: RunSettings, stack: ExitStack) -> Assembly:
@@ -83,8 +92,8 @@ def assemble(settings: RunSettings, stack: ExitStack) -> Assembly:
         _station(camera, sources.get(camera.name), live, arrived, with_video=bool(site.camera))
         for camera in cameras
     ]
-    pipeline = _pipeline(settings, stations, health, stack) if site.camera else None
     hub = SensorHub(site.sensor, clock)
+    pipeline = _pipeline(settings, stations, hub, health, stack) if site.camera else None
     # A folder that was given by hand may be a slip; the device's own may have a disk that died overnight.
     store = EventStore(settings.store_path, patient=settings.output is None)
     stack.callback(store.close)
@@ -95,6 +104,9 @@ def assemble(settings: RunSettings, stack: ExitStack) -> Assembly:
         Incidents(store.database).interrupt([camera.name for camera in cameras])
     except StoreError as error:
         health.raise_condition("store_failed", "store", str(error))
+    learned = LearnedFile(settings.store_path.with_name("sensors.json"))
+    if not clock.is_media:  # a run on a recording is the same every time
+        hub.take_up(learned.read())
     armed = ArmedFile(settings.store_path.with_name("armed.json"))
     if armed.problem:
         health.raise_condition("armed_unknown", "store", armed.problem)
@@ -107,7 +119,9 @@ def assemble(settings: RunSettings, stack: ExitStack) -> Assembly:
         if station.reader is not None:
             station.reader.start()
             stack.callback(station.reader.stop)
-    return Assembly(clock, stations, pipeline, hub, store, health, keeper, subscriber, arrived, armed)
+    return Assembly(
+        clock, stations, pipeline, hub, store, health, keeper, subscriber, arrived, armed, learned
+    )
 
 
 def _open(camera: CameraConfig, clock: LiveClock, cameras: int, health: HealthBoard) -> FrameSource | None:
@@ -164,7 +178,7 @@ def _station(
 
 
 def _pipeline(
-    settings: RunSettings, stations: list[Station], health: HealthBoard, stack: ExitStack
+    settings: RunSettings, stations: list[Station], hub: SensorHub, health: HealthBoard, stack: ExitStack
 ) -> VideoPipeline:
     bundle = settings.bundle
     if bundle is None:
@@ -181,15 +195,22 @@ def _pipeline(
     _log.info("engine: %s", engine.name)
     lanes = []
     for station in stations:
-        calibration, weight, levels = _calibration(station.config, bundle, engine.graph)
+        calibration, pack = _calibration(station.config, settings, engine.graph, health)
         station.block_s = calibration.block_s
         station.footage_frames = calibration.frames
         if calibration.block_s > 0:
             station.footage_frames = round(calibration.seconds / calibration.block_s)
-        if levels is not None:
-            keep_levels(station, levels)
+        if pack is not None and pack.levels is not None:
+            keep_levels(station, pack.levels)
+            keep_streams(station, pack, hub, settings.site.sensor, health)
         station.gate = FrameRateGate(manifest.clock.fps, manifest.clock.max_gap_s)
-        lanes.append(Lane(station.name, Scorer(calibration, manifest.cues), weight))
+        lanes.append(
+            Lane(
+                station.name,
+                Scorer(calibration, manifest.cues),
+                None if pack is None or pack.weight is None else np.asarray(pack.weight, np.float32),
+            )
+        )
 
     failed: list[str] = []
 
@@ -199,11 +220,58 @@ def _pipeline(
         failed.append(engine.name)
         _log.error("engine %s failed, going on with %s: %s", engine.name, LAST_RESORT, error)
         health.raise_condition("engine_failed", engine.name, str(error))
-        spare = open_engine(bundle, batch=len(stations), engine=LAST_RESORT, threads=settings.threads)
+        spare = _spare_engine(settings, bundle, engine.graph, stations)
         stack.callback(spare.close)
+        if spare.graph.member != engine.graph.member:
+            for camera, station, lane in zip(settings.site.camera, stations, lanes, strict=True):
+                lose_levels(station, camera.policy, engine.graph, spare.graph, health)
+                lane.scorer = _scorer_of(spare.graph, manifest)
         return spare
 
     return VideoPipeline(engine, manifest, lanes, replace=replace)
+
+
+def _spare_engine(settings: RunSettings, bundle: Bundle, graph: Graph, stations: Sequence[Station]) -> Engine:
+    """An engine that needs nothing but a CPU: with the same graph where levels depend on it, if it can."""
+    batch, threads = len(stations), settings.threads
+    if any(station.governor is not None for station in stations) and graph.precision != "fp16":
+        try:
+            return open_engine(
+                bundle, batch=batch, engine=LAST_RESORT, precision=graph.precision, threads=threads
+            )
+        except (EngineError, BundleError) as error:
+            _log.warning("the %s graph cannot be run by %s: %s", graph.precision, LAST_RESORT, error)
+    return open_engine(bundle, batch=batch, engine=LAST_RESORT, threads=threads)
+
+
+def _scorer_of(graph: Graph, manifest: Manifest) -> Scorer | None:
+    return Scorer(graph.calibration, manifest.cues) if graph.calibration is not None else None
+
+
+def lose_levels(
+    station: Station, policy: PolicyConfig, before: Graph, now: Graph, health: HealthBoard
+) -> None:
+    """Go on without the pack's levels, which were made for another graph: at those of the site file.
+
+    The budget cannot be kept then. The flood governor stays, so that a flood is still rolled up.
+    """
+    station.block_s = 0.0
+    station.footage_frames = now.calibration.frames if now.calibration is not None else 0
+    if station.governor is None:
+        return
+    station.config = station.config.model_copy(update={"policy": policy})
+    station.machine.follow(policy)
+    health.raise_condition("budget_not_kept", station.name, budget_lost(before.precision, now))
+
+
+def budget_lost(made_for: str, graph: Graph) -> str:
+    """Why a camera's budget is not kept, and what to do."""
+    blind = "" if graph.calibration is not None else "; that graph has no calibration: video adds no risk"
+    return (
+        f"the pack's levels are for the {made_for} graph and the {graph.precision} one"
+        f" ({graph.member}) runs: warning at the site file's levels, the alarm budget is not kept{blind};"
+        " mend the engine, or calibrate the camera again"
+    )
 
 
 def keep_levels(station: Station, levels: AlarmLevels) -> None:
@@ -223,24 +291,59 @@ def keep_levels(station: Station, levels: AlarmLevels) -> None:
         )
 
 
+def keep_streams(
+    station: Station, pack: CameraPack, hub: SensorHub, sensors: Sequence[SensorConfig], health: HealthBoard
+) -> None:
+    """Let only the streams that a budget was calibrated with add to the risk, with what they had learned."""
+    taken = hub.take_up({name: stream.learned for name, stream in pack.sensors.items()})
+    station.weights = {name: pack.sensors[name].weight for name in taken}
+    left = [
+        sensor.name
+        for sensor in sensors
+        if sensor.role == "evidence"
+        and (not sensor.cameras or station.name in sensor.cameras)
+        and sensor.name not in station.weights
+    ]
+    if left:
+        health.raise_condition(
+            "sensors_uncalibrated",
+            station.name,
+            f"{', '.join(left)} add nothing to the risk: the alarm budget was calibrated without"
+            " them, or they were declared otherwise; record them with the camera and calibrate it again",
+        )
+
+
 def _calibration(
-    camera: CameraConfig, bundle: Bundle, graph: Graph
-) -> tuple[Calibration, NDArray[np.float32] | None, AlarmLevels | None]:
-    """The camera pack's calibration, weights and levels; the graph's own calibration without a pack."""
+    camera: CameraConfig, settings: RunSettings, graph: Graph, health: HealthBoard
+) -> tuple[Calibration, CameraPack | None]:
+    """The camera pack's calibration, and the pack; the graph's own calibration without a pack.
+
+    Where the engine was chosen for us and fell back to another graph of the bundle than the pack's, the run
+    goes on without the pack, and says so.
+    """
+    bundle = settings.bundle
+    assert bundle is not None  # noqa: S101 - asked for by the caller
     if camera.calibration is not None:
         pack = read_pack(camera.calibration)
         verdict = pack_fits(pack, bundle, graph)
-        if not verdict.ok:
+        if verdict.ok:
+            return pack.calibration, pack
+        fell_back = settings.engine == "auto" and settings.precision is None and graph.calibration is not None
+        if not fell_back or not _fits_another_graph(pack, bundle, graph):
             raise BundleError(verdict.reason, where=str(camera.calibration), fix=verdict.fix)
-        weight = None if pack.weight is None else np.asarray(pack.weight, np.float32)
-        return pack.calibration, weight, pack.levels
+        health.raise_condition("budget_not_kept", camera.name, budget_lost(pack.precision, graph))
     if graph.calibration is None:
         raise BundleError(
             f"its {graph.precision} graph has no calibration, and the camera has no pack",
             where=f"{bundle.path}, camera {camera.name}",
             fix="export it again with --data of the scene's normal life",
         )
-    return graph.calibration, None, None
+    return graph.calibration, None
+
+
+def _fits_another_graph(pack: CameraPack, bundle: Bundle, graph: Graph) -> bool:
+    others = [other for other in bundle.manifest.graphs if other.member != graph.member]
+    return any(pack_fits(pack, bundle, other).ok for other in others)
 
 
 def _connect(

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from vad_edge.clock import MediaClock
 from vad_edge.events.event import Event
 from vad_edge.events.incidents import Incidents
+from vad_edge.fusion.fuse import excess
 from vad_edge.health.notify import ServiceManager
 from vad_edge.pipeline import STAGES, ScoredFrame
 from vad_edge.report.moment import Moment, RunObserver
@@ -74,6 +75,7 @@ class _Run:
         self._heartbeat = heartbeat
         self._watch = HealthWatch(parts, settings.bundle)
         self._weights = {sensor.name: sensor.weight for sensor in settings.site.sensor}
+        self._learns = bool(settings.site.sensor) and not parts.clock.is_media
         self._seconds = dict.fromkeys(("wait", "fuse", "observe"), 0.0)
         self._latencies: deque[float] = deque(maxlen=LATENCIES_KEPT)
         self._began = time.perf_counter()
@@ -158,6 +160,8 @@ class _Run:
             self._audience.on_event(event)
         for condition in self._watch.look(self._parts.clock.now()):
             self._audience.on_health(condition)
+        if self._learns:
+            self._parts.learned.turn(self._parts.clock.now(), self._parts.hub.learned)
         self._heartbeat.turn(scored)
 
     def _collect(self) -> list[Picked]:
@@ -195,6 +199,7 @@ class _Run:
             time_s,
             scored,
             self._evidence(station, time_s - station.config.latency_s),
+            gated=self._parts.hub.gated(station.name, time_s - station.config.latency_s),
             site=self._settings.site.site,
             wall=self._parts.clock.wall,
         )
@@ -207,8 +212,14 @@ class _Run:
         return event
 
     def _evidence(self, station: Station, time_s: float) -> list[tuple[SensorSurprise, float]]:
-        found = self._parts.hub.evidence(station.name, time_s)
-        return [(surprise, self._weights[surprise.stream]) for surprise in found]
+        found, calibrated = self._parts.hub.evidence(station.name, time_s), station.weights
+        if calibrated is None:
+            return [(said, self._weights[said.stream]) for said in found]
+        return [
+            (replace(said, surprise=excess(said.surprise)), calibrated[said.stream])
+            for said in found
+            if said.stream in calibrated
+        ]
 
     def _announce(self, event: Event, *, publish: bool = True) -> None:
         self._events += 1
@@ -251,6 +262,8 @@ class _Run:
                 station.publisher.stop()
         if self._parts.subscriber is not None:
             self._parts.subscriber.stop()
+        if self._learns:
+            self._parts.learned.close(self._parts.hub.learned())
 
     def _summary(self) -> RunSummary:
         stations, pipeline = self._parts.stations, self._parts.pipeline

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -33,8 +33,9 @@ class Station:
 
     footage_frames is how many frames of normal footage the camera is calibrated on, or how many stretches of
     block_s where its surprises count those. While it is not armed, risk is computed and shown, and there are
-    no events. governor watches over the alarm budget, where there is one; rolled_up says whether the last
-    event is to be kept from being told.
+    no events; nor while a gate is closed (gated). governor watches over the alarm budget, where there is one;
+    rolled_up says whether the last event is to be kept from being told. weights are those of the streams
+    that an alarm budget was calibrated with, None where there is no such budget.
     """
 
     config: CameraConfig
@@ -44,6 +45,8 @@ class Station:
     gate: FrameRateGate | None = None
     footage_frames: int = 0
     armed: bool = True
+    gated: bool = False
+    weights: Mapping[str, float] | None = None
     block_s: float = 0.0
     governor: FloodGovernor | None = None
     rolled_up: bool = False
@@ -87,14 +90,19 @@ class Station:
         scored: ScoredFrame | None,
         evidence: Sequence[tuple[SensorSurprise, float]],
         *,
+        gated: bool = False,
         site: str,
         wall: Callable[[float], datetime],
     ) -> Event | None:
-        """Fuse what is known at `time_s` into the risk; the event, if the level changes."""
+        """Fuse what is known at `time_s` into the risk; the event, if the level changes or a gate closes."""
         self.last_update_s = time_s
         surprise = scored.surprise if scored is not None else None
         self.risk = self.fuser.update(time_s, surprise, evidence)
-        change = self.machine.update(self.risk) if self.armed else None
+        closes, self.gated = gated and not self.gated, gated
+        if closes:
+            change = self.machine.stand_down(time_s)
+        else:
+            change = self.machine.update(self.risk) if self.armed and not gated else None
         return None if change is None else self._event(change, self.risk, scored, site, wall)
 
     def arm(

@@ -77,7 +77,7 @@ class AnalogBaseline:
             surprise = self._experience.surprise(deviation)
             self._experience.learn(deviation, time_s, self._block_s)
         blocks = self._weight(time_s)
-        for learner in {id(whole): whole, id(own): own}.values():
+        for learner in (whole,) if own is whole else (whole, own):
             learner.learn(value, blocks, self._warmup)
         self._readings += 1
         return surprise
@@ -106,7 +106,9 @@ class AnalogBaseline:
 class _Spread:
     """Mean and mean absolute deviation, clipped so that an outlier moves neither far."""
 
-    def __init__(self, readings: int = 0, blocks: float = 0.0, mean: float = 0.0, spread: float = 0.0) -> None:
+    def __init__(
+        self, readings: int = 0, blocks: float = 0.0, mean: float = 0.0, spread: float = 0.0
+    ) -> None:
         self._readings = readings
         self._blocks = blocks
         self._mean = mean
@@ -285,4 +287,6 @@ def new_baseline(config: SensorConfig) -> Baseline:
 
 def decayed(surprise: float, age_s: float, hold_s: float) -> float:
     """What is left of a surprise `age_s` later: it falls in a straight line to 0 at `hold_s`."""
-    return surprise * min(max(1 - age_s / hold_s, 0.0), 1.0)
+    if age_s >= hold_s or surprise == 0.0:
+        return 0.0
+    return surprise if age_s <= 0.0 else surprise * (1.0 - age_s / hold_s)

@@ -21,8 +21,8 @@ class Experience:
     """The highest deviation of each block of `block_s`, counted; a block is where readings count once.
 
     A deviation is -log10 of the chance that the stream's model gives it. Its surprise is -log10 of
-    (k + N 10^-d) / (n + N), k of n blocks having deviated as far: a model that is wrong is soon corrected, and
-    a stream that deviates all the time surprises nobody, whatever it says. Blocks are forgotten over a week.
+    (k + N 10^-d) / (n + N), k of n blocks having deviated as far: a wrong model is soon corrected, and a
+    stream that deviates all the time surprises nobody, whatever it says. Blocks are forgotten over a week.
     """
 
     def __init__(self, block_s: float) -> None:

@@ -50,6 +50,7 @@ class SensorHub:
         for stream in self._streams.values():
             topic = stream.config.topic
             (self._wildcards if is_wildcard(topic) else self._exact[topic]).append(stream)
+        self._by_camera: dict[str, list[Stream]] = {}
         self._contexts = [stream for stream in self._streams.values() if stream.config.role == "context"]
         self._gates = [stream for stream in self._streams.values() if stream.config.role == "gate"]
         self._waiting: list[_Arrival] = []
@@ -73,25 +74,26 @@ class SensorHub:
         with self._lock:
             return sum(stream.rejected for stream in self._streams.values())
 
-    def accept(self, topic: str, payload: bytes) -> None:
-        """Take one message in; never raises. Topics nobody declared are ignored."""
+    def accept(self, topic: str, payload: bytes, time_s: float | None = None) -> None:
+        """Take one message in; never raises. Topics nobody declared are ignored.
+
+        time_s is when a recorded message came, on the run clock; now where None.
+        """
         with self._lock:
             for stream in self._exact.get(topic, ()):
-                self._take(stream, payload)
+                self._take(stream, payload, time_s)
             for stream in self._wildcards:
                 if topic_matches(stream.config.topic, topic):
-                    self._take(stream, payload)
+                    self._take(stream, payload, time_s)
 
     def evidence(self, camera: str, time_s: float) -> list[SensorSurprise]:
         """How unusual each fresh, healthy stream that counts for `camera` is at `time_s`."""
         with self._lock:
             self._catch_up(time_s)
             return [
-                SensorSurprise(name, stream.surprise(time_s), time_s)
-                for name, stream in self._streams.items()
-                if stream.config.role == "evidence"
-                and stream.is_for(camera)
-                and stream.status(time_s) == "ok"
+                SensorSurprise(stream.config.name, stream.surprise(time_s), time_s)
+                for stream in self._evidence_for(camera)
+                if stream.status(time_s) == "ok"
             ]
 
     def gated(self, camera: str, time_s: float) -> bool:
@@ -143,9 +145,10 @@ class SensorHub:
                 for code, message in stream.conditions(time_s)
             ]
 
-    def _take(self, stream: Stream, payload: bytes) -> None:
+    def _take(self, stream: Stream, payload: bytes, recorded_s: float | None) -> None:
         self._received += 1
-        time_s, value, fault, skew = self._clock.now(), None, "", ""
+        time_s = self._clock.now() if recorded_s is None else recorded_s
+        value, fault, skew = None, "", ""
         try:
             if len(payload) > LARGEST_PAYLOAD_BYTES:
                 raise too_large(stream.config, payload)
@@ -177,6 +180,12 @@ class SensorHub:
         else:
             stream.skew = arrival.skew
             stream.accept(arrival.value, arrival.time_s, self._slot(arrival.time_s))
+
+    def _evidence_for(self, camera: str) -> list[Stream]:
+        if camera not in self._by_camera:
+            evidence = (stream for stream in self._streams.values() if stream.config.role == "evidence")
+            self._by_camera[camera] = [stream for stream in evidence if stream.is_for(camera)]
+        return self._by_camera[camera]
 
     def _slot(self, time_s: float) -> str:
         contexts = [(stream.config.name, stream.state_at(time_s)) for stream in self._contexts]

@@ -37,6 +37,8 @@ class Stream:
         self.baseline = new_baseline(config)
         self._stuck = StuckCheck() if config.kind == "analog" else None
         self._flaps = FlapCheck(config.most_changes_per_min) if config.kind == "binary" else None
+        self._limit_s = stale_after_s(config)
+        self._is_stuck = False
         self._peak = 0.0
         self._peak_s = 0.0
 
@@ -68,6 +70,7 @@ class Stream:
             return
         if self._stuck is not None:
             self._stuck.learn(value)
+            self._is_stuck = self._stuck.stuck
         if self._flaps is not None:
             self._flaps.learn(value, time_s)
         if self.status(time_s) != "ok":
@@ -87,9 +90,9 @@ class Stream:
 
     def status(self, time_s: float) -> Status:
         """Whether the stream can be believed at `time_s`."""
-        last_s = self.reading.time_s if self.reading else None
-        status = stream_status(self.config, last_s, bool(self.fault), time_s)
-        if status == "ok" and self._stuck is not None and self._stuck.stuck:
+        last_s = None if self.reading is None else self.reading.time_s
+        status = stream_status(self._limit_s, last_s, bool(self.fault), time_s)
+        if status == "ok" and self._is_stuck:
             return "stuck"
         if status == "ok" and self._flaps is not None and self._flaps.fault(time_s):
             return "flapping"
@@ -107,7 +110,7 @@ class Stream:
         if status == "broken":
             found.append(("sensor_broken", self.fault))
         elif status == "stale" and self.reading is not None:
-            silent_s, limit_s = time_s - self.reading.time_s, stale_after_s(self.config) or 0.0
+            silent_s, limit_s = time_s - self.reading.time_s, self._limit_s or 0.0
             text = f"sensor {name} has been silent for {silent_s:.0f} s, {limit_s:g} s are allowed"
             found.append(("sensor_stale", text))
         elif status == "stuck" and self._stuck is not None:
