@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
 
+from vad_edge.cli.broker_options import broker_options
 from vad_edge.cli.types import DURATION
 
 
@@ -17,22 +19,38 @@ from vad_edge.cli.types import DURATION
 )
 @click.option("--duration", type=DURATION, default="1h", show_default=True, help="How long: 30s, 5m, 2h ...")
 @click.option("--segment", type=DURATION, default="10m", show_default=True, help="Length of one file.")
+@click.option(
+    "--config", type=click.Path(path_type=Path), help="Site file: its sensors are recorded beside the camera."
+)
+@broker_options
 @click.option("--fps", type=click.FloatRange(1, 240), help="Ask the camera for this frame rate.")
 def command(
-    camera: int | None, source: str | None, output: Path, duration: float, segment: float, fps: float | None
+    camera: int | None,
+    source: str | None,
+    output: Path,
+    duration: float,
+    segment: float,
+    config: Path | None,
+    broker: str | None,
+    broker_password_file: Path | None,
+    fps: float | None,
 ) -> None:
     """Record normal life to train on, into OUTPUT/training.
 
     Record when nothing unusual happens, at all times of day the camera will watch. A camera that
-    is lost for a while is waited for. Ctrl-C keeps what there is.
+    is lost for a while is waited for. Ctrl-C keeps what there is. With a site file its sensors are recorded
+    too, into OUTPUT/sensors/training, where `vad-edge calibrate --config` finds them.
 
     \b
     vad-edge record --camera 0 --output data --duration 2h
+    vad-edge record --camera 0 --output data --duration 24h --config site.toml
     """
     from vad_edge.cli.ending import stop_on_signals
     from vad_edge.cli.progress import progress_bars
+    from vad_edge.cli.site_options import listening_site
     from vad_edge.clock import LiveClock
     from vad_edge.errors import ConfigError, SourceError
+    from vad_edge.mqtt.sensor_recorder import SensorRecorder
     from vad_edge.video.reader import Reader
     from vad_edge.video.recorder import record
     from vad_edge.video.source import open_source
@@ -44,7 +62,13 @@ def command(
     opened = open_source(spec, clock, fps=fps)
     reopen = (lambda: open_source(spec, clock, fps=fps)) if opened.info.live else None
     reader = Reader(str(spec), opened, "all", reopen=reopen)
-    with stop_on_signals() as stop, progress_bars() as report:
+    with ExitStack() as stack:
+        sensors = None
+        if config is not None:
+            site = listening_site(config, broker, broker_password_file)
+            sensors = stack.enter_context(SensorRecorder(site, output / "sensors" / "training", clock.now))
+        stop = stack.enter_context(stop_on_signals())
+        report = stack.enter_context(progress_bars())
         reader.start()
         try:
             files = record(
@@ -54,6 +78,7 @@ def command(
                 segment_s=segment,
                 stop=stop,
                 on_progress=lambda seconds, frames: report("recording", seconds, duration),
+                on_file=sensors.write if sensors is not None else None,
             )
         finally:
             reader.stop()

@@ -40,7 +40,7 @@ from vad_edge.mqtt.broker import EmbeddedBroker
 from vad_edge.mqtt.client import MqttClient
 from vad_edge.mqtt.identity import client_id
 from vad_edge.mqtt.publisher import camera_publisher
-from vad_edge.mqtt.subscriber import SensorSubscriber
+from vad_edge.mqtt.subscriber import PACE_S, SensorSubscriber
 from vad_edge.pipeline import Lane, VideoPipeline
 from vad_edge.runtime.armed import ArmedFile
 from vad_edge.runtime.desk import store_conditions
@@ -372,5 +372,5 @@ def _connect(
             now=lambda: clock.wall(clock.now()),
             model=model,
         )
-    client = MqttClient(broker, client_id=client_id(broker, site.site, "sensors"))
+    client = MqttClient(broker, client_id=client_id(broker, site.site, "sensors"), pace_s=PACE_S)
     return SensorSubscriber(client, hub, site.site)

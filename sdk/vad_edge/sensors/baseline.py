@@ -82,6 +82,11 @@ class AnalogBaseline:
         self._readings += 1
         return surprise
 
+    def distance(self, value: float) -> float:
+        """How far a value lies from the middle of all that was learned."""
+        whole = self._slots.get(_WHOLE)
+        return math.inf if whole is None else abs(value - whole.mean)
+
     def state(self) -> dict[str, Any]:
         """What was learned."""
         return {
@@ -111,35 +116,35 @@ class _Spread:
     ) -> None:
         self._readings = readings
         self._blocks = blocks
-        self._mean = mean
+        self.mean = mean
         self._spread = spread
 
     def beside(self, whole: _Spread) -> tuple[float, float]:
         """Mean and spread, leaning on the whole as long as little was seen."""
         own = self._blocks / (self._blocks + _SHRINK_BLOCKS) if self is not whole else 1.0
-        mean = own * self._mean + (1 - own) * whole._mean
+        mean = own * self.mean + (1 - own) * whole.mean
         return mean, own * self._spread + (1 - own) * whole._spread
 
     def learn(self, value: float, blocks: float, warmup: int) -> None:
         """Move towards a value that stands for so many blocks."""
         self._readings += 1
         self._blocks = min(self._blocks + blocks, _MEMORY_BLOCKS)
-        distance = value - self._mean
+        distance = value - self.mean
         if self._readings <= warmup:
             rate = 1 / self._readings
-            self._mean += rate * distance
+            self.mean += rate * distance
             if self._readings > 1:
                 self._spread += (abs(distance) - self._spread) / (self._readings - 1)
             return
         # Early blocks would otherwise weigh more than all readings of the warm-up.
         rate = min(blocks / max(self._blocks, 1e-9), 1 / warmup if warmup else 1.0)
-        floor = max(self._spread, _SMALLEST_SPREAD * abs(self._mean), 1e-9)
+        floor = max(self._spread, _SMALLEST_SPREAD * abs(self.mean), 1e-9)
         clipped = min(max(distance, -_CLIP * floor), _CLIP * floor)
-        self._mean += rate * clipped
+        self.mean += rate * clipped
         self._spread += rate * (abs(clipped) - self._spread)
 
     def state(self) -> list[float]:
-        return [self._readings, self._blocks, self._mean, self._spread]
+        return [self._readings, self._blocks, self.mean, self._spread]
 
     @classmethod
     def restored(cls, state: Any) -> _Spread:

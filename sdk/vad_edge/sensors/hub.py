@@ -50,6 +50,8 @@ class SensorHub:
         for stream in self._streams.values():
             topic = stream.config.topic
             (self._wildcards if is_wildcard(topic) else self._exact[topic]).append(stream)
+        self._slot_for: tuple[int, list[tuple[str, bool | None]]] | None = None
+        self._slot_is = ""
         self._by_camera: dict[str, list[Stream]] = {}
         self._contexts = [stream for stream in self._streams.values() if stream.config.role == "context"]
         self._gates = [stream for stream in self._streams.values() if stream.config.role == "gate"]
@@ -189,4 +191,8 @@ class SensorHub:
 
     def _slot(self, time_s: float) -> str:
         contexts = [(stream.config.name, stream.state_at(time_s)) for stream in self._contexts]
-        return slot_of(self._clock.wall(time_s).astimezone(), contexts)
+        second = int(time_s)
+        if (second, contexts) != self._slot_for:
+            self._slot_for = (second, contexts)
+            self._slot_is = slot_of(self._clock.wall(time_s).astimezone(), contexts)
+        return self._slot_is

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from vad_edge.config.site import SensorConfig
-from vad_edge.sensors.baseline import decayed, new_baseline
+from vad_edge.sensors.baseline import AnalogBaseline, BinaryBaseline, decayed, new_baseline
 from vad_edge.sensors.faults import FlapCheck, StuckCheck
 from vad_edge.sensors.reading import Reading
 from vad_edge.sensors.staleness import Status, stale_after_s, stream_status
+
+_LEARNED_PER_HOLD = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,8 @@ class Stream:
         self._flaps = FlapCheck(config.most_changes_per_min) if config.kind == "binary" else None
         self._limit_s = stale_after_s(config)
         self._is_stuck = False
+        self._pace_s = config.hold_s / _LEARNED_PER_HOLD
+        self._learned_s = self._farthest = -math.inf
         self._peak = 0.0
         self._peak_s = 0.0
 
@@ -73,11 +78,29 @@ class Stream:
             self._is_stuck = self._stuck.stuck
         if self._flaps is not None:
             self._flaps.learn(value, time_s)
-        if self.status(time_s) != "ok":
+        if self.status(time_s) != "ok" or self._is_repetition(value, time_s):
             return
         surprise = self.baseline.update(value, time_s, slot)
         if surprise >= self.surprise(time_s):
             self._peak, self._peak_s = surprise, time_s
+
+    def _is_repetition(self, value: float, time_s: float) -> bool:
+        """Whether a reading says nothing that one shortly before it has not said: storms are cheap so.
+
+        An analog one that lies nearer to what is normal, or a binary one that says the same. Every pulse counts.
+        """
+        baseline, apart_s = self.baseline, time_s - self._learned_s
+        if isinstance(baseline, AnalogBaseline):
+            distance = baseline.distance(value)
+            if apart_s < self._pace_s and distance <= self._farthest:
+                return True
+            self._farthest = distance
+        elif isinstance(baseline, BinaryBaseline):
+            if apart_s < self._pace_s and value == self._farthest:
+                return True
+            self._farthest = value
+        self._learned_s = time_s
+        return False
 
     def reject(self, fault: str) -> None:
         """Take a payload that was not what was declared; the stream is left out until it speaks well."""
