@@ -99,8 +99,8 @@ def evaluate_events(
 
     budget is this camera's, the pack's own where None. sensors are the site's: those that the pack was made
     with are heard from the recordings beside the clips, after the faults, such as ``delay:30``, have been
-    done to them. Raises BundleError for a pack without levels or made for another model, DataError where labels
-    and clips do not fit, SensorError for a bad recording, ConfigError for a fault that there is not.
+    done to them. Raises BundleError for a pack without levels or made for another model, DataError where
+    labels and clips do not fit, SensorError for a bad recording, ConfigError for a fault that there is not.
     """
     opened, pack = read_bundle(bundle), read_pack(calibration)
     graph = opened.graph(pack.precision)

@@ -57,8 +57,9 @@ class Connection:
     paho would keep unacknowledged messages and send them again after an outage of any length; what has to
     outlive a connection is the business of the store. The callbacks run on the network thread: on_up when
     the broker has accepted us, on_subscribed with the topic and the broker's reason against it, or "".
-    pace_s above 0 reads by `PacedClient`. window is how many messages may be unacknowledged; a broker that takes fewer says so when it accepts us,
-    and the next connection has to keep to that (paho cannot change it on the way).
+    pace_s above 0 reads by `PacedClient`. window is how many messages may be unacknowledged; a broker that
+    takes fewer says so when it accepts us, and the next connection has to keep to that (paho cannot change it
+    on the way).
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""A paho client for topics that may storm: many messages at one waking, and the plain ones decoded cheaply."""
+"""A paho client for topics that may storm: many messages at one waking, plain ones decoded cheaply."""
 
 from __future__ import annotations
 

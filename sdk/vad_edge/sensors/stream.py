@@ -43,7 +43,7 @@ class Stream:
         self._limit_s = stale_after_s(config)
         self._is_stuck = False
         self._pace_s = config.hold_s / _LEARNED_PER_HOLD
-        self._learned_s = self._farthest = -math.inf
+        self._learned_s = self._looked_s = self._farthest = -math.inf
         self._peak = 0.0
         self._peak_s = 0.0
 
@@ -73,7 +73,8 @@ class Stream:
         if known is not None and time_s < known.time_s:
             self._peak_s = min(self._peak_s, time_s)
             return
-        if self._stuck is not None:
+        if self._stuck is not None and not 0.0 <= time_s - self._looked_s < self._pace_s:
+            self._looked_s = time_s
             self._stuck.learn(value)
             self._is_stuck = self._stuck.stuck
         if self._flaps is not None:
@@ -87,7 +88,8 @@ class Stream:
     def _is_repetition(self, value: float, time_s: float) -> bool:
         """Whether a reading says nothing that one shortly before it has not said: storms are cheap so.
 
-        An analog one that lies nearer to what is normal, or a binary one that says the same. Every pulse counts.
+        An analog one that lies nearer to what is normal, or a binary one that says the same. Every pulse
+        counts.
         """
         baseline, apart_s = self.baseline, time_s - self._learned_s
         if isinstance(baseline, AnalogBaseline):

@@ -34,8 +34,9 @@ def record(
 
     After a gap in the stream a new file begins. Each has the frame rate that was measured as it began,
     whatever the camera says of itself, and is hidden until it is whole. on_progress gets the seconds recorded
-    and the frames; on_file every whole file, and the times of its first and last frame. `stop` ends the recording early and keeps what there is. Returns the files written.
-    Raises SourceError when the source gives nothing, or less than a gigabyte is free on the disk.
+    and the frames; on_file every whole file, and the times of its first and last frame. `stop` ends the
+    recording early and keeps what there is. Returns the files written. Raises SourceError when the source
+    gives nothing, or less than a gigabyte is free on the disk.
     """
     output.mkdir(parents=True, exist_ok=True)
     recording = _Recording(output, segment_s, on_file)

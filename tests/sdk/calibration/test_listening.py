@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.support.building import CUES, FPS, SENSORS, live, lying
+
+from vad_edge.budget import AlarmBudget
+from vad_edge.calibration.calibrate import default_policy, learn
+from vad_edge.calibration.course import joined, risk_of, without
+from vad_edge.calibration.footage import Stretch
+from vad_edge.calibration.incidents import incidents_at
+from vad_edge.calibration.listening import APART_S, HeardClip, Listener, began_at, recording_beside
+from vad_edge.config.site import SensorConfig
+from vad_edge.sensors.recording import RecordedMessage, write_recording
+
+DOOR = SensorConfig(name="door", topic="door", kind="binary")
+
+
+def clip(length_s: float, *messages: tuple[float, bytes], began: datetime | None = None) -> HeardClip:
+    times = np.arange(0.0, length_s, 0.5)
+    said = tuple(RecordedMessage(time_s, "door", payload) for time_s, payload in messages)
+    return HeardClip(began, (Stretch("clip", times, np.zeros((len(times), 1))),), said)
+
+
+def test_what_was_said_stands_beside_the_frames() -> None:
+    listener = Listener([DOOR], "camera")
+    (heard,) = listener.hear(clip(30.0, (0.0, b"closed"), (10.0, b"open")))
+    assert heard.heard is not None
+    assert heard.heard[:20].max() == 0.0
+    assert heard.heard[20, 0] == pytest.approx(1.55, abs=0.1)  # a surprise of 2.6, less what is noise
+    assert heard.heard[50:].max() == 0.0
+
+
+def test_clips_follow_each_other_as_they_were_recorded() -> None:
+    listener, start = Listener([DOOR], "camera"), datetime(2026, 1, 1, tzinfo=timezone.utc)
+    listener.hear(clip(30.0, (0.0, b"closed"), began=start))
+    (heard,) = listener.hear(clip(30.0, (5.0, b"open"), began=start + timedelta(hours=5)))
+    assert heard.heard is not None
+    assert heard.heard[10, 0] > 1.5
+    assert listener.learned()["door"]["rates"][""][1] <= APART_S + 40.0
+
+
+def test_a_stream_that_nobody_recorded_is_named_and_does_not_count() -> None:
+    listener = Listener([DOOR, DOOR.model_copy(update={"name": "gone", "topic": "gone"})], "camera")
+    listener.hear(clip(30.0, (0.0, b"closed")))
+    assert list(listener.streams_heard()) == ["door"]
+    (note,) = listener.notes()
+    assert note.startswith("sensor gone is in no recording beside the footage")
+
+
+def test_streams_of_other_cameras_are_not_heard() -> None:
+    assert Listener([DOOR.model_copy(update={"cameras": ("yard",)})], "front").streams == ()
+
+
+def test_recordings_lie_beside_their_clips(tmp_path: Path) -> None:
+    for name in ("training", "sensors/training"):
+        (tmp_path / name).mkdir(parents=True)
+    film = tmp_path / "training" / "20260302-063000.avi"
+    assert recording_beside(film) is None
+    write_recording(tmp_path / "sensors" / "training" / "20260302-063000.jsonl", [])
+    assert recording_beside(film) == tmp_path / "sensors" / "training" / "20260302-063000.jsonl"
+    began = began_at(film)
+    assert began is not None
+    assert (began.hour, began.minute) == (6, 30)
+    assert began_at(tmp_path / "01.mp4") is None
+
+
+@pytest.fixture(scope="module")
+def taught() -> tuple[Listener, list[Stretch]]:
+    listener = Listener(SENSORS, "camera")
+    return listener, listener.hear(live(12.0, seed=1).clip())
+
+
+def test_alarms_of_the_fused_risk_keep_the_budget_and_a_lying_sensor_adds_none(
+    taught: tuple[Listener, list[Stretch]],
+) -> None:
+    listener, stretches = taught
+    found = learn(stretches, CUES, FPS, AlarmBudget.parse("1/hour"), all_normal=True)
+    learned = json.loads(json.dumps(listener.learned()))
+    other = live(12.0, seed=2)
+    for messages in (other.messages, lying(other.messages, 3)):
+        (heard,) = Listener(SENSORS, "camera", learned=learned).hear(other.clip(messages))
+        policy = default_policy(FPS, 12 * 3600.0)
+        course = joined([heard], [risk_of(heard, found.calibration, CUES, policy)], FPS)
+        alarms = incidents_at(course, course.persistent(policy), found.levels.alarm, policy).begins
+        assert len(alarms) <= 18  # 12 are allowed; the 95th percentile of so many
+
+
+def test_sensors_lift_the_levels_that_keep_a_budget(taught: tuple[Listener, list[Stretch]]) -> None:
+    budget = AlarmBudget.parse("1/hour")
+    blind = [Stretch(part.clip, part.time_s, part.scores) for part in taught[1]]
+    alone = learn(blind, CUES, FPS, budget, all_normal=True).levels
+    fused = learn(taught[1], CUES, FPS, budget, all_normal=True).levels
+    assert fused.watch > alone.watch
+    assert fused.kept == alone.kept
+
+
+def test_what_is_left_out_is_not_heard_either() -> None:
+    stretch = Stretch("clip", np.arange(4.0), np.ones((4, 1)), np.ones((4, 2)))
+    (left,) = without([stretch], [(0, slice(1, 3))])
+    assert left.heard is not None
+    assert left.heard[:, 0].tolist() == [1.0, 0.0, 0.0, 1.0]
+    assert np.isnan(left.scores[1:3]).all()
