@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
+from scipy.ndimage import maximum_filter1d
 from scipy.signal import lfilter
 from scipy.stats import norm
 from tests.support import building
@@ -31,7 +32,8 @@ from vad_edge.calibration.listening import Listener
 from vad_edge.calibration.tails import fit_tails
 from vad_edge.config.site import PolicyConfig
 from vad_edge.fusion.fuse import STREAM_CAP, STREAM_FLOOR
-from vad_edge.fusion.policy import rising
+from vad_edge.fusion.policy import WARNING_TIMES, WATCH_TIMES, rising
+from vad_edge.fusion.standing import RETURN_S
 from vad_edge.scoring.tail import tail_surprise
 from vad_edge_training.evaluate_events import announced
 
@@ -87,7 +89,7 @@ def listen(
     clip = replace(life.clip(messages), began=building.START + timedelta(hours=after))
     (stretch,) = listener.hear(clip)
     assert stretch.heard is not None
-    return smoothed(stretch.heard), listener
+    return smoothed(np.nan_to_num(stretch.heard)) + 0.0 * stretch.heard, listener
 
 
 def fusions(taught: Part) -> dict[str, Fusion]:
@@ -162,14 +164,41 @@ def _e_detector(blocks: FloatArray, summed: Fusion) -> Fusion:
     return risk
 
 
-def policy_at(risk: FloatArray, per_hour: float) -> PolicyConfig:
-    """The policy whose levels keep a budget on this risk, as `calibrate` derives them."""
+def policies_at(risk: FloatArray) -> dict[str, PolicyConfig]:
+    """The policies whose levels keep each budget on this risk, as `calibrate` derives them."""
     base = default_policy(FPS, len(risk) / FPS)
     fit = fit_levels(course(risk), base)
-    levels = rising(
-        *(fit.level(times * per_hour) for times in (100.0, 10.0, 1.0)), hysteresis=base.hysteresis
-    )
-    return base.model_copy(update=dict(zip(("watch", "warning", "alarm"), levels, strict=True)))
+    found = {}
+    for name, per_hour in BUDGETS.items():
+        wanted = (fit.level(times * per_hour) for times in (WATCH_TIMES, WARNING_TIMES, 1.0))
+        levels = rising(*wanted, hysteresis=base.hysteresis)
+        found[name] = base.model_copy(update=dict(zip(("watch", "warning", "alarm"), levels, strict=True)))
+    return found
+
+
+def levelled(
+    video: FloatArray,
+    heard: FloatArray,
+    fuse: Fusion,
+    budget: str,
+    partial: dict[tuple[int, ...], dict[str, PolicyConfig]],
+) -> FloatArray:
+    """The risk with the streams that count at each moment, shifted so that one alarm level serves all.
+
+    A run changes the level and not the risk; for the moment of an alarm it is the same.
+    """
+    back = round(RETURN_S * FPS)
+    absent = maximum_filter1d(np.isnan(heard), back, axis=0, origin=(back - 1) // 2)
+    everyone = tuple(range(heard.shape[1]))
+    risk = np.empty(len(video))
+    for missing in {tuple(np.flatnonzero(row).tolist()) for row in np.unique(absent, axis=0)}:
+        left_out = missing if missing in partial else everyone
+        rows = (absent == np.isin(everyone, missing)).all(axis=1)
+        said = np.nan_to_num(heard[rows])
+        said[:, list(left_out)] = 0.0
+        shift = partial[()][budget].alarm - partial[left_out][budget].alarm
+        risk[rows] = fuse(video[rows], said) + shift
+    return risk
 
 
 def course(risk: FloatArray) -> Course:
@@ -224,12 +253,16 @@ def main() -> None:
 
     said, listener = listen(taught_life, None, None, 0.0)
     learned = listener.learned()
-    taught = Part(taught_life, video_surprise(scores, calibration), said)
+    taught = Part(taught_life, video_surprise(scores, calibration), np.nan_to_num(said))
     calm = Part(
-        calm_life, video_surprise(calm_life.scores, calibration), listen(calm_life, None, learned, HOURS)[0]
+        calm_life,
+        video_surprise(calm_life.scores, calibration),
+        np.nan_to_num(listen(calm_life, None, learned, HOURS)[0]),
     )
     test = Part(
-        test_life, video_surprise(test_life.scores, calibration), listen(test_life, None, learned, HOURS)[0]
+        test_life,
+        video_surprise(test_life.scores, calibration),
+        np.nan_to_num(listen(test_life, None, learned, HOURS)[0]),
     )
     incidents = test_life.incidents
     console.print(
@@ -241,16 +274,22 @@ def main() -> None:
     table = Table("fusion", *(f"{name}: found, delay, false (allowed)" for name in BUDGETS), box=None)
     for name, fuse in choices.items():
         cells = []
-        for budget in BUDGETS.values():
-            policy = policy_at(fuse(taught.video, taught.heard), budget)
-            found = judge(alarms(fuse(test.video, test.heard), policy), incidents)
-            false = len(alarms(fuse(calm.video, calm.heard), policy))
-            cells.append(f"{len(found.delays_s)}, {found.median_s:.1f} s, {false} ({budget * HOURS:.0f})")
+        learning, looking, resting = (fuse(part.video, part.heard) for part in (taught, test, calm))
+        for budget, policy in policies_at(learning).items():
+            found = judge(alarms(looking, policy), incidents)
+            false, allowed = len(alarms(resting, policy)), BUDGETS[budget] * HOURS
+            cells.append(f"{len(found.delays_s)}, {found.median_s:.1f} s, {false} ({allowed:.0f})")
         table.add_row(name, *cells)
     console.print(table)
 
     fuse = choices[KEPT]
-    policies = {name: policy_at(fuse(taught.video, taught.heard), rate) for name, rate in BUDGETS.items()}
+    streams = range(taught.heard.shape[1])
+    partial = {}
+    for missing in [(), *((place,) for place in streams), tuple(streams)]:
+        said = taught.heard.copy()
+        said[:, list(missing)] = 0.0
+        partial[missing] = policies_at(fuse(taught.video, said))
+    policies = partial[()]
     random = np.random.default_rng(0)
     for name, policy in policies.items():
         risk = fuse(test.video, test.heard)
@@ -288,8 +327,10 @@ def main() -> None:
         quiet = listen(short_life, fault(short_life.messages, number), learned, HOURS)[0]
         cells = []
         for budget_name, policy in policies.items():
-            found = judge(alarms(fuse(test.video, heard), policy), incidents)
-            false = len(alarms(fuse(calm.video[: len(quiet)], quiet), policy))
+            looking = levelled(test.video, heard, fuse, budget_name, partial)
+            resting = levelled(calm.video[: len(quiet)], quiet, fuse, budget_name, partial)
+            found = judge(alarms(looking, policy), incidents)
+            false = len(alarms(resting, policy))
             allowed = BUDGETS[budget_name] * HOURS / 2
             cells.append(f"{len(found.delays_s)}, {found.median_s:.1f} s, {false} ({allowed:.0f})")
         table.add_row(name, *cells)

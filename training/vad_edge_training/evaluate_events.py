@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from vad_edge.budget import AlarmBudget
 from vad_edge.bundle.archive import read_bundle
-from vad_edge.bundle.pack import CameraPack, pack_fits, read_pack
+from vad_edge.bundle.levels import AlarmLevels
+from vad_edge.bundle.pack import VIDEO_ALONE, CameraPack, pack_fits, read_pack
 from vad_edge.calibration.course import risk_of
 from vad_edge.calibration.footage import Stretch, cut_into_stretches
 from vad_edge.calibration.listening import HeardClip, Listener, began_at, recording_beside
@@ -107,7 +108,8 @@ def evaluate_events(
     verdict = pack_fits(pack, opened, graph)
     if not verdict.ok:
         raise BundleError(verdict.reason, where=str(calibration), fix=verdict.fix)
-    levels = pack.levels
+    spoilt = [SensorFault.parse(fault, sensors) for fault in faults]
+    levels = _levels_of(pack, sensors, spoilt)
     if levels is None:
         raise BundleError(
             "it has no alarm levels", where=str(calibration), fix="make it with `vad-edge calibrate`"
@@ -117,7 +119,6 @@ def evaluate_events(
     folder = open_dataset(data)
     report = on_progress or silent
     random = np.random.default_rng(seed)
-    spoilt = [SensorFault.parse(fault, sensors) for fault in faults]
     clips = []
     for done, clip in enumerate(folder.testing):
         report("scoring", done, len(folder.testing))
@@ -147,6 +148,17 @@ def evaluate_events(
         )
     report("scoring", len(clips), len(clips))
     return EventEvaluation(asked, kept_budget(levels, asked.per_hour), policy, tuple(clips))
+
+
+def _levels_of(
+    pack: CameraPack, sensors: Sequence[SensorConfig], faults: Sequence[SensorFault]
+) -> AlarmLevels | None:
+    """The pack's levels for the streams that are left, as a run takes them."""
+    gone = {fault.stream.name for fault in faults if fault.kind == "without" and fault.stream is not None}
+    missing = [name for name in pack.sensors if name in gone or not sensors]
+    if not missing:
+        return pack.levels
+    return pack.partial_levels.get(missing[0] if len(missing) == 1 else VIDEO_ALONE, pack.levels)
 
 
 def _heard(

@@ -21,6 +21,9 @@ PACK_SCHEMA_VERSION: Final = 1
 _RECALIBRATE: Final = "calibrate the camera again for this bundle"
 
 
+VIDEO_ALONE: Final = ""
+
+
 class PackedStream(BaseModel):
     """A sensor stream that the levels were calibrated with: its weight then, and what it had learned."""
 
@@ -36,7 +39,8 @@ class CameraPack(BaseModel):
     graph_sha256, precision and fps name the graph and rate the calibration was made with. weight holds the
     per-place weights (h rows of w), None for all ones. levels keep an alarm budget, None where only the
     scores were calibrated. sensors are the streams behind the levels, by name: no other may add to the risk
-    of a camera that keeps a budget. created is an ISO 8601 time.
+    of a camera that keeps a budget. partial_levels are for when one of them, by its name, cannot be believed,
+    and under `VIDEO_ALONE` for when more cannot. created is an ISO 8601 time.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -50,6 +54,7 @@ class CameraPack(BaseModel):
     weight: list[list[float]] | None = None
     levels: AlarmLevels | None = None
     sensors: dict[str, PackedStream] = {}
+    partial_levels: dict[str, AlarmLevels] = {}
     created: str
 
     @model_validator(mode="after")

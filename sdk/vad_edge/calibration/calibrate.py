@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import Any, Final
+
+import numpy as np
 
 from vad_edge.budget import AlarmBudget
 from vad_edge.bundle.archive import Bundle
 from vad_edge.bundle.calibration import Calibration
 from vad_edge.bundle.levels import AlarmLevels
 from vad_edge.bundle.manifest import Precision
-from vad_edge.bundle.pack import CameraPack, PackedStream
+from vad_edge.bundle.pack import VIDEO_ALONE, CameraPack, PackedStream
 from vad_edge.calibration.blocks import correlation_time
 from vad_edge.calibration.course import joined, risk_of, unseen_risks, without
 from vad_edge.calibration.footage import Progress, Stretch, score_footage
@@ -30,12 +32,17 @@ PERSISTENCE_S: Final = 0.3
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """What footage taught: the tails, the levels, how often each comes, what was left out."""
+    """What footage taught: the tails, the levels, how often each comes, what was left out.
+
+    partial holds the levels for when a stream cannot be believed, by its name, and under `VIDEO_ALONE` those
+    for when more than one cannot.
+    """
 
     calibration: Calibration
     levels: AlarmLevels
     fit: LevelFit
     suspects: tuple[Suspect, ...]
+    partial: Mapping[str, AlarmLevels] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +120,7 @@ def calibrate(
         manifest.clock.fps,
         budget,
         cameras=cameras,
+        streams=listener.streams if len(listener.streams_heard()) else (),
         footage=footage.fingerprints,
         all_normal=all_normal,
         on_progress=on_progress,
@@ -124,6 +132,7 @@ def calibrate(
         fps=manifest.clock.fps,
         calibration=learned.calibration,
         levels=learned.levels,
+        partial_levels=dict(learned.partial),
         sensors={name: PackedStream(**stream) for name, stream in listener.streams_heard().items()},
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
     )
@@ -137,11 +146,15 @@ def learn(
     budget: AlarmBudget,
     *,
     cameras: int = 1,
+    streams: Sequence[str] = (),
     footage: Sequence[str] = (),
     all_normal: bool = False,
     on_progress: Progress = lambda what, done, total: None,
 ) -> Learned:
-    """The statistics of `calibrate` on scores that are there already. Needs scipy."""
+    """The statistics of `calibrate` on scores that are there already; streams names what was heard with them.
+
+    Needs scipy.
+    """
     policy = default_policy(fps, sum(len(stretch.time_s) for stretch in stretches) / fps)
     suspects: list[tuple[int, slice, Suspect]] = []
     if not all_normal:
@@ -156,7 +169,24 @@ def learn(
     course = course_of(stretches, calibration, cues, policy, fps)
     fit = fit_levels(course, policy)
     levels = keep_budget(fit, policy, budget, cameras)
-    return Learned(calibration, levels, fit, tuple(suspect for _, _, suspect in suspects))
+    partial = {}
+    columns = {name: [place] for place, name in enumerate(streams)}
+    if streams:
+        columns[VIDEO_ALONE] = list(range(len(streams)))
+    for done, (name, deaf) in enumerate(columns.items()):
+        on_progress("levels without a sensor", done, len(columns))
+        course = course_of([_deafened(part, deaf) for part in stretches], calibration, cues, policy, fps)
+        partial[name] = keep_budget(fit_levels(course, policy), policy, budget, cameras)
+    return Learned(calibration, levels, fit, tuple(suspect for _, _, suspect in suspects), partial)
+
+
+def _deafened(stretch: Stretch, columns: list[int]) -> Stretch:
+    """A stretch without what some streams said."""
+    if stretch.heard is None:
+        return stretch
+    heard = stretch.heard.copy()
+    heard[:, columns] = np.nan
+    return replace(stretch, heard=heard)
 
 
 def course_of(

@@ -32,8 +32,8 @@ class Stretch:
     """Scores of one uninterrupted part of a clip at the model's rate.
 
     clip names its source. time_s (T,) is the clip's own; scores (T, K) are NaN while warming up and for
-    frames that may not be scored. heard (T, S) is what each sensor stream adds to the risk, None
-    where there are no sensors.
+    frames that may not be scored. heard (T, S) is what each sensor stream adds to the risk, NaN
+    where it cannot be believed; None where there are no sensors.
     """
 
     clip: str

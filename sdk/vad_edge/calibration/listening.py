@@ -127,7 +127,7 @@ class Listener:
         return self._hub, begin_s
 
     def _said(self, hub: SensorHub, times: NDArray[np.float64]) -> NDArray[np.float64]:
-        table = np.zeros((len(times), len(self.streams)))
+        table = np.full((len(times), len(self.streams)), np.nan)
         for row, time_s in enumerate(times.tolist()):
             for said in hub.evidence(self._camera, time_s - self._latency_s):
                 part = self._weights[said.stream] * self._counted(said.surprise)

@@ -33,6 +33,7 @@ from vad_edge.fusion.fuse import Fuser
 from vad_edge.fusion.governor import FloodGovernor
 from vad_edge.fusion.machine import WarningMachine
 from vad_edge.fusion.policy import policy_of
+from vad_edge.fusion.standing import Standing
 from vad_edge.health.board import HealthBoard
 from vad_edge.inference.engine import Engine
 from vad_edge.inference.select import LAST_RESORT, open_engine
@@ -260,6 +261,7 @@ def lose_levels(
     if station.governor is None:
         return
     station.config = station.config.model_copy(update={"policy": policy})
+    station.standing = None
     station.machine.follow(policy)
     health.raise_condition("budget_not_kept", station.name, budget_lost(before.precision, now))
 
@@ -297,6 +299,8 @@ def keep_streams(
     """Let only the streams that a budget was calibrated with add to the risk, with what they had learned."""
     taken = hub.take_up({name: stream.learned for name, stream in pack.sensors.items()})
     station.weights = {name: pack.sensors[name].weight for name in taken}
+    policies = {name: policy_of(levels) for name, levels in pack.partial_levels.items()}
+    station.standing = Standing(pack.sensors, station.config.policy, policies)
     left = [
         sensor.name
         for sensor in sensors

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from vad_edge.clock import MediaClock
 from vad_edge.events.event import Event
 from vad_edge.events.incidents import Incidents
-from vad_edge.fusion.fuse import excess
 from vad_edge.health.notify import ServiceManager
 from vad_edge.pipeline import STAGES, ScoredFrame
 from vad_edge.report.moment import Moment, RunObserver
@@ -212,14 +211,10 @@ class _Run:
         return event
 
     def _evidence(self, station: Station, time_s: float) -> list[tuple[SensorSurprise, float]]:
-        found, calibrated = self._parts.hub.evidence(station.name, time_s), station.weights
-        if calibrated is None:
-            return [(said, self._weights[said.stream]) for said in found]
-        return [
-            (replace(said, surprise=excess(said.surprise)), calibrated[said.stream])
-            for said in found
-            if said.stream in calibrated
-        ]
+        found = self._parts.hub.evidence(station.name, time_s)
+        if station.weights is not None:
+            return station.counted(found, time_s)
+        return [(said, self._weights[said.stream]) for said in found]
 
     def _announce(self, event: Event, *, publish: bool = True) -> None:
         self._events += 1

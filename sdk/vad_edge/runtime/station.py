@@ -14,10 +14,11 @@ from vad_edge.config.site import CameraConfig
 from vad_edge.events.announce import event_from_change
 from vad_edge.events.event import Event
 from vad_edge.events.evidence.privacy import PrivacyMasks
-from vad_edge.fusion.fuse import Fuser
+from vad_edge.fusion.fuse import Fuser, excess
 from vad_edge.fusion.governor import FloodGovernor
 from vad_edge.fusion.machine import LevelChange, WarningMachine
 from vad_edge.fusion.risk import Risk
+from vad_edge.fusion.standing import Standing
 from vad_edge.mqtt.publisher import CameraPublisher
 from vad_edge.pipeline import ScoredFrame
 from vad_edge.scoring.regions import Region, find_regions
@@ -35,7 +36,8 @@ class Station:
     block_s where its surprises count those. While it is not armed, risk is computed and shown, and there are
     no events; nor while a gate is closed (gated). governor watches over the alarm budget, where there is one;
     rolled_up says whether the last event is to be kept from being told. weights are those of the streams
-    that an alarm budget was calibrated with, None where there is no such budget.
+    that an alarm budget was calibrated with, None where there is no such budget; standing says which of them
+    count, and at which levels.
     """
 
     config: CameraConfig
@@ -47,6 +49,7 @@ class Station:
     armed: bool = True
     gated: bool = False
     weights: Mapping[str, float] | None = None
+    standing: Standing | None = None
     block_s: float = 0.0
     governor: FloodGovernor | None = None
     rolled_up: bool = False
@@ -83,6 +86,18 @@ class Station:
     def shown(self, frame: Frame) -> Frame:
         """The frame as anyone but the model may see it."""
         return replace(frame, image=self.masks.burn(frame.image)) if self.masks else frame
+
+    def counted(self, said: Sequence[SensorSurprise], time_s: float) -> list[tuple[SensorSurprise, float]]:
+        """What the streams that can be believed add under an alarm budget; the levels follow who they are."""
+        weights = self.weights or {}
+        found = [stream for stream in said if stream.stream in weights]
+        if self.standing is None:
+            return [(_exceeding(stream), weights[stream.stream]) for stream in found]
+        policy, counting = self.standing.update([stream.stream for stream in found], time_s)
+        if policy != self.config.policy:
+            self.config = self.config.model_copy(update={"policy": policy})
+            self.machine.follow(policy)
+        return [(_exceeding(stream), weights[stream.stream]) for stream in found if stream.stream in counting]
 
     def decide(
         self,
@@ -156,6 +171,10 @@ class Station:
                 incident=self.machine.incident,
                 armed=self.armed,
             )
+
+
+def _exceeding(said: SensorSurprise) -> SensorSurprise:
+    return replace(said, surprise=excess(said.surprise))
 
 
 def _regions(change: LevelChange, scored: ScoredFrame | None) -> Sequence[Region]:

@@ -40,6 +40,9 @@ class Baseline(Protocol):
         """Learn a reading; returns its surprise against what was known before, 0 to `SURPRISE_CAP`."""
         ...
 
+    experience: Experience
+    """How often the stream has deviated how far."""
+
     def state(self) -> dict[str, Any]:
         """What was learned, in plain values for JSON."""
         ...
@@ -62,7 +65,7 @@ class AnalogBaseline:
         self._readings = 0
         self._last_s: float | None = None
         self._slots: dict[str, _Spread] = {}
-        self._experience = Experience(block_s)
+        self.experience = Experience(block_s)
 
     def update(self, value: float, time_s: float, slot: str = _WHOLE) -> float:
         """Learn `value`; returns its surprise."""
@@ -74,8 +77,8 @@ class AnalogBaseline:
         if self._readings >= self._warmup:
             spread = max(spread, _SMALLEST_SPREAD * abs(mean), 1e-9)
             deviation = min(abs(value - mean) / spread / math.log(10), SURPRISE_CAP)
-            surprise = self._experience.surprise(deviation)
-            self._experience.learn(deviation, time_s, self._block_s)
+            surprise = self.experience.surprise(deviation)
+            self.experience.learn(deviation, time_s, self._block_s)
         blocks = self._weight(time_s)
         for learner in (whole,) if own is whole else (whole, own):
             learner.learn(value, blocks, self._warmup)
@@ -92,13 +95,13 @@ class AnalogBaseline:
         return {
             "readings": self._readings,
             "slots": {name: spread.state() for name, spread in self._slots.items()},
-            "experience": self._experience.state(),
+            "experience": self.experience.state(),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take up what `state` gave."""
         slots = {str(name): _Spread.restored(values) for name, values in state["slots"].items()}
-        self._experience.restore(state["experience"])
+        self.experience.restore(state["experience"])
         self._readings, self._slots = int(state["readings"]), slots
 
     def _weight(self, time_s: float) -> float:
@@ -199,7 +202,7 @@ class BinaryBaseline:
         self._last_s: float | None = None
         self._was_on = True
         self._rates = _Rates()
-        self._experience = Experience(block_s)
+        self.experience = Experience(block_s)
 
     def update(self, value: float, time_s: float, slot: str = _WHOLE) -> float:
         """Learn `value`; returns the surprise of an onset, 0 for every other reading."""
@@ -213,18 +216,18 @@ class BinaryBaseline:
         if onset:
             chance = -math.expm1(-self._rates.rate(slot) * self._block_s)
             deviation = min(max(-math.log10(chance), 0.0), SURPRISE_CAP) if chance > 0 else SURPRISE_CAP
-            surprise = self._experience.surprise(deviation)
+            surprise = self.experience.surprise(deviation)
             self._rates.learn(slot, 1.0, 0.0)
-        self._experience.learn(deviation, time_s, self._credit_s)
+        self.experience.learn(deviation, time_s, self._credit_s)
         return surprise
 
     def state(self) -> dict[str, Any]:
         """What was learned."""
-        return {"rates": self._rates.state(), "experience": self._experience.state()}
+        return {"rates": self._rates.state(), "experience": self.experience.state()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take up what `state` gave."""
-        self._experience.restore(state["experience"])
+        self.experience.restore(state["experience"])
         self._rates.restore(state["rates"])
 
 
@@ -241,7 +244,7 @@ class PulseBaseline:
         self._last_s: float | None = None
         self._recent: deque[tuple[float, float]] = deque()
         self._rates = _Rates()
-        self._experience = Experience(block_s)
+        self.experience = Experience(block_s)
 
     def update(self, value: float, time_s: float, slot: str = _WHOLE) -> float:
         """Learn so many pulses; returns the surprise of all within the last block."""
@@ -255,18 +258,18 @@ class PulseBaseline:
         if pulses > 0 and counted > expected:
             nats = expected - counted + counted * math.log(counted / expected)
             deviation = min(nats / math.log(10), SURPRISE_CAP)
-        surprise = self._experience.surprise(deviation)
-        self._experience.learn(deviation, time_s, self._credit_s)
+        surprise = self.experience.surprise(deviation)
+        self.experience.learn(deviation, time_s, self._credit_s)
         self._rates.learn(slot, pulses, 0.0)
         return surprise
 
     def state(self) -> dict[str, Any]:
         """What was learned."""
-        return {"rates": self._rates.state(), "experience": self._experience.state()}
+        return {"rates": self._rates.state(), "experience": self.experience.state()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take up what `state` gave."""
-        self._experience.restore(state["experience"])
+        self.experience.restore(state["experience"])
         self._rates.restore(state["rates"])
 
     def _count(self, pulses: float, time_s: float) -> float:

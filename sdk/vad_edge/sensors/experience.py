@@ -15,6 +15,12 @@ _BINS = round(SURPRISE_CAP * _STEPS) + 1
 _PRIOR_BLOCKS = 100.0
 """What a model's word is worth before anything has been seen."""
 _MEMORY_S = 7 * 86400.0
+_RARE = 1.5
+"""A surprise that one block in thirty brings."""
+_RECENT_BLOCKS = 60.0
+_FADED = 1.0 - 1.0 / _RECENT_BLOCKS
+_UNLIKE = 0.25
+_KNOWN_BLOCKS = 300.0
 
 
 class Experience:
@@ -32,7 +38,13 @@ class Experience:
         self._blocks = 0.0
         self._block_at: float | None = None
         self._highest = 0.0
+        self._recent = 0.0
         self._tail = self._tails()
+
+    @property
+    def unlike(self) -> bool:
+        """Whether the stream has not been itself lately: what was rare has come a large part of an hour."""
+        return self._recent > _UNLIKE and self._blocks >= _KNOWN_BLOCKS
 
     def surprise(self, deviation: float) -> float:
         """The surprise of a deviation, 0 to `SURPRISE_CAP`, against all blocks but the present one."""
@@ -72,6 +84,8 @@ class Experience:
             kept = max(self._memory - blocks, 0.0) / self._blocks
             self._counts *= kept
             self._blocks *= kept
+        rare = self.surprise(self._highest) >= _RARE
+        self._recent = (self._recent + (rare - self._recent) / _RECENT_BLOCKS) * _FADED ** (blocks - 1)
         self._blocks += blocks
         if self._highest > 0.0:
             self._counts[min(int(self._highest * _STEPS), _BINS - 1)] += 1.0

@@ -137,7 +137,8 @@ class SensorHub:
     def conditions(self, time_s: float) -> list[tuple[str, str, str]]:
         """What is wrong with the streams at `time_s`: (code, stream, message).
 
-        A code is ``sensor_stale``, ``_broken``, ``_stuck``, ``_flapping`` or ``_skewed``.
+        A code is ``sensor_stale``, ``_broken``, ``_stuck``, ``_flapping``, ``_unlike`` or
+        ``_skewed``.
         """
         with self._lock:
             self._catch_up(time_s)

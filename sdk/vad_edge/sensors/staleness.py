@@ -6,7 +6,7 @@ from typing import Literal
 
 from vad_edge.config.site import SensorConfig
 
-Status = Literal["waiting", "ok", "stale", "broken", "stuck", "flapping"]
+Status = Literal["waiting", "ok", "stale", "broken", "stuck", "flapping", "unlike"]
 
 _PERIODS_UNTIL_STALE = 3.0
 

@@ -79,7 +79,7 @@ class Stream:
             self._is_stuck = self._stuck.stuck
         if self._flaps is not None:
             self._flaps.learn(value, time_s)
-        if self.status(time_s) != "ok" or self._is_repetition(value, time_s):
+        if self.status(time_s) not in ("ok", "unlike") or self._is_repetition(value, time_s):
             return
         surprise = self.baseline.update(value, time_s, slot)
         if surprise >= self.surprise(time_s):
@@ -121,6 +121,8 @@ class Stream:
             return "stuck"
         if status == "ok" and self._flaps is not None and self._flaps.fault(time_s):
             return "flapping"
+        if status == "ok" and self.baseline.experience.unlike:
+            return "unlike"
         return status
 
     def state_at(self, time_s: float) -> bool | None:
@@ -142,6 +144,9 @@ class Stream:
             found.append(("sensor_stuck", f"sensor {name} does not move any more: {self._stuck.fault}"))
         elif status == "flapping" and self._flaps is not None:
             found.append(("sensor_flapping", f"sensor {name} flaps: {self._flaps.fault(time_s)}"))
+        elif status == "unlike":
+            text = f"sensor {name} has not been itself for an hour: what was rare comes all the time"
+            found.append(("sensor_unlike", text))
         if self.skew:
             found.append(("sensor_skewed", f"sensor {name}: {self.skew}; readings count when they arrive"))
         return found

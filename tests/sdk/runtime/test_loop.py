@@ -386,11 +386,11 @@ def test_an_engine_with_the_same_graph_keeps_the_pack_s_levels(
 def two_graphs(calibrated_bundle: Bundle, tmp_path: Path) -> Bundle:
     """The tiny bundle with the same model once more, as its INT8 graph."""
     graph = calibrated_bundle.graph()
-    model = onnx.load_model_from_string(calibrated_bundle.read(graph.member))
+    model = onnx.load_model_from_string(calibrated_bundle.member(graph.member))
     model.producer_name = "another"
     twin = graph.model_copy(update={"member": "int8.onnx", "precision": "int8"})
     manifest = calibrated_bundle.manifest
-    members = {name: calibrated_bundle.read(name) for name in manifest.members}
+    members = {name: calibrated_bundle.member(name) for name in manifest.members}
     path = tmp_path / "two.vadb"
     write_bundle(
         path,
