@@ -120,7 +120,7 @@ def calibrate(
         manifest.clock.fps,
         budget,
         cameras=cameras,
-        streams=listener.streams if len(listener.streams_heard()) else (),
+        streams=listener.streams,
         footage=footage.fingerprints,
         all_normal=all_normal,
         on_progress=on_progress,
@@ -170,14 +170,19 @@ def learn(
     fit = fit_levels(course, policy)
     levels = keep_budget(fit, policy, budget, cameras)
     partial = {}
-    columns = {name: [place] for place, name in enumerate(streams)}
-    if streams:
+    columns = {name: [place] for place, name in enumerate(streams) if _spoke(stretches, place)}
+    if columns:
         columns[VIDEO_ALONE] = list(range(len(streams)))
     for done, (name, deaf) in enumerate(columns.items()):
         on_progress("levels without a sensor", done, len(columns))
         course = course_of([_deafened(part, deaf) for part in stretches], calibration, cues, policy, fps)
         partial[name] = keep_budget(fit_levels(course, policy), policy, budget, cameras)
     return Learned(calibration, levels, fit, tuple(suspect for _, _, suspect in suspects), partial)
+
+
+def _spoke(stretches: Sequence[Stretch], column: int) -> bool:
+    """Whether a stream could be believed at any time."""
+    return any(part.heard is not None and np.isfinite(part.heard[:, column]).any() for part in stretches)
 
 
 def _deafened(stretch: Stretch, columns: list[int]) -> Stretch:
