@@ -164,25 +164,24 @@ class SensorHub:
             value = read_value(stream.config, unwrapped.content)
         except SensorError as error:
             fault = str(error)
-        arrival = _Arrival(
-            time_s - stream.config.latency_s, stream.config.name, next(self._numbers), value, fault, skew
-        )
+        time_s -= stream.config.latency_s
         if self._clock.is_media:
-            heapq.heappush(self._waiting, arrival)
+            number = next(self._numbers)
+            heapq.heappush(self._waiting, _Arrival(time_s, stream.config.name, number, value, fault, skew))
         else:
-            self._apply(arrival)
+            self._apply(stream, time_s, value, fault, skew)
 
     def _catch_up(self, time_s: float) -> None:
         while self._waiting and self._waiting[0].time_s <= time_s:
-            self._apply(heapq.heappop(self._waiting))
+            came = heapq.heappop(self._waiting)
+            self._apply(self._streams[came.name], came.time_s, came.value, came.fault, came.skew)
 
-    def _apply(self, arrival: _Arrival) -> None:
-        stream = self._streams[arrival.name]
-        if arrival.value is None:
-            stream.reject(arrival.fault)
+    def _apply(self, stream: Stream, time_s: float, value: float | None, fault: str, skew: str) -> None:
+        if value is None:
+            stream.reject(fault)
         else:
-            stream.skew = arrival.skew
-            stream.accept(arrival.value, arrival.time_s, self._slot(arrival.time_s))
+            stream.skew = skew
+            stream.accept(value, time_s, self._slot(time_s))
 
     def _evidence_for(self, camera: str) -> list[Stream]:
         if camera not in self._by_camera:
@@ -191,8 +190,10 @@ class SensorHub:
         return self._by_camera[camera]
 
     def _slot(self, time_s: float) -> str:
-        contexts = [(stream.config.name, stream.state_at(time_s)) for stream in self._contexts]
         second = int(time_s)
+        if not self._contexts and self._slot_for is not None and self._slot_for[0] == second:
+            return self._slot_is
+        contexts = [(stream.config.name, stream.state_at(time_s)) for stream in self._contexts]
         if (second, contexts) != self._slot_for:
             self._slot_for = (second, contexts)
             self._slot_is = slot_of(self._clock.wall(time_s).astimezone(), contexts)

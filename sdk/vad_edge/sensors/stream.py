@@ -13,7 +13,7 @@ from vad_edge.sensors.faults import FlapCheck, StuckCheck
 from vad_edge.sensors.reading import Reading
 from vad_edge.sensors.staleness import Status, stale_after_s, stream_status
 
-_LEARNED_PER_HOLD = 20.0
+_LEARNED_PER_HOLD = 10.0
 
 
 @dataclass(frozen=True, slots=True)
