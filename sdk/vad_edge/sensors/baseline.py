@@ -86,9 +86,11 @@ class AnalogBaseline:
         return surprise
 
     def distance(self, value: float) -> float:
-        """How far a value lies from the middle of all that was learned."""
+        """How many spreads a value lies from the middle of all that was learned."""
         whole = self._slots.get(_WHOLE)
-        return math.inf if whole is None else abs(value - whole.mean)
+        if whole is None:
+            return math.inf
+        return abs(value - whole.mean) / max(whole.spread, _SMALLEST_SPREAD * abs(whole.mean), 1e-9)
 
     def state(self) -> dict[str, Any]:
         """What was learned."""
@@ -120,13 +122,13 @@ class _Spread:
         self._readings = readings
         self._blocks = blocks
         self.mean = mean
-        self._spread = spread
+        self.spread = spread
 
     def beside(self, whole: _Spread) -> tuple[float, float]:
         """Mean and spread, leaning on the whole as long as little was seen."""
         own = self._blocks / (self._blocks + _SHRINK_BLOCKS) if self is not whole else 1.0
         mean = own * self.mean + (1 - own) * whole.mean
-        return mean, own * self._spread + (1 - own) * whole._spread
+        return mean, own * self.spread + (1 - own) * whole.spread
 
     def learn(self, value: float, blocks: float, warmup: int) -> None:
         """Move towards a value that stands for so many blocks."""
@@ -137,17 +139,17 @@ class _Spread:
             rate = 1 / self._readings
             self.mean += rate * distance
             if self._readings > 1:
-                self._spread += (abs(distance) - self._spread) / (self._readings - 1)
+                self.spread += (abs(distance) - self.spread) / (self._readings - 1)
             return
         # Early blocks would otherwise weigh more than all readings of the warm-up.
         rate = min(blocks / max(self._blocks, 1e-9), 1 / warmup if warmup else 1.0)
-        floor = max(self._spread, _SMALLEST_SPREAD * abs(self.mean), 1e-9)
+        floor = max(self.spread, _SMALLEST_SPREAD * abs(self.mean), 1e-9)
         clipped = min(max(distance, -_CLIP * floor), _CLIP * floor)
         self.mean += rate * clipped
-        self._spread += rate * (abs(clipped) - self._spread)
+        self.spread += rate * (abs(clipped) - self.spread)
 
     def state(self) -> list[float]:
-        return [self._readings, self._blocks, self.mean, self._spread]
+        return [self._readings, self._blocks, self.mean, self.spread]
 
     @classmethod
     def restored(cls, state: Any) -> _Spread:

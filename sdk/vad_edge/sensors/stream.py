@@ -14,6 +14,7 @@ from vad_edge.sensors.reading import Reading
 from vad_edge.sensors.staleness import Status, stale_after_s, stream_status
 
 _LEARNED_PER_HOLD = 10.0
+_ORDINARY_SPREADS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +89,13 @@ class Stream:
     def _is_repetition(self, value: float, time_s: float) -> bool:
         """Whether a reading says nothing that one shortly before it has not said: storms are cheap so.
 
-        An analog one that lies nearer to what is normal, or a binary one that says the same. Every pulse
+        An analog one that is ordinary or lies nearer to it, or a binary one that says the same. Every pulse
         counts.
         """
         baseline, apart_s = self.baseline, time_s - self._learned_s
         if isinstance(baseline, AnalogBaseline):
             distance = baseline.distance(value)
-            if apart_s < self._pace_s and distance <= self._farthest:
+            if apart_s < self._pace_s and distance <= max(self._farthest, _ORDINARY_SPREADS):
                 return True
             self._farthest = distance
         elif isinstance(baseline, BinaryBaseline):
