@@ -32,6 +32,7 @@ from vad_edge.calibration.listening import Listener
 from vad_edge.calibration.tails import fit_tails
 from vad_edge.config.site import PolicyConfig
 from vad_edge.fusion.fuse import STREAM_CAP, STREAM_FLOOR
+from vad_edge.fusion.gather import FADES_OVER
 from vad_edge.fusion.policy import WARNING_TIMES, WATCH_TIMES, rising
 from vad_edge.fusion.standing import RETURN_S
 from vad_edge.scoring.tail import tail_surprise
@@ -39,10 +40,10 @@ from vad_edge_training.evaluate_events import announced
 
 HOURS = float(os.environ.get("HOURS", "96"))
 BUDGETS = {"1/hour": 1.0, "6/day": 0.25, "1/day": 1 / 24}
-BLOCK_S = 15.0
+SHUFFLED_S = 15.0
 GRACE_S = 2.0
 VIDEO = "video alone"
-KEPT = f"sum of what a stream says from {STREAM_FLOOR:g} to {STREAM_CAP:g} (kept)"
+KEPT = f"CUSUM of that, fading over {FADES_OVER:g} blocks (kept)"
 SHUFFLES = 5
 
 FloatArray = NDArray[np.float64]
@@ -107,12 +108,14 @@ def fusions(taught: Part) -> dict[str, Fusion]:
         return lambda video, heard: video + np.maximum(np.minimum(heard, cap) - floor, 0.0).sum(axis=1)
 
     kept = counting(STREAM_FLOOR, STREAM_CAP)
-    blocks = _block_maxima(kept(taught.video, taught.heard))
+    once = kept(taught.video, taught.heard)
+    block_s = correlation_time([once], FPS)
+    blocks = _block_maxima(once, block_s)
 
-    def sequential(deviations: float, fade_s: float) -> Fusion:
-        drift = float(blocks.mean() + deviations * blocks.std())
-        keep = float(np.exp(-BLOCK_S / fade_s))
-        return lambda video, heard: _sequential(kept(video, heard), drift, keep)
+    def sequential(deviations: float, fades_over: float) -> Fusion:
+        usual = float(blocks.mean() + deviations * blocks.std())
+        keep = float(np.exp(-1.0 / fades_over))
+        return lambda video, heard: _sequential(kept(video, heard), block_s, usual, keep)
 
     return {
         VIDEO: lambda video, heard: video,
@@ -122,11 +125,11 @@ def fusions(taught: Part) -> dict[str, Fusion]:
         "sum, a stream at most 3": counting(0.0, 3.0),
         "sum, a stream at most 1": counting(0.0, 1.0),
         "sum of what a stream says above 1": counting(1.0, np.inf),
-        KEPT: kept,
-        "CUSUM of its block maxima": sequential(0.5, np.inf),
-        "CUSUM of its block maxima, fading over 60 s": sequential(1.0, 60.0),
-        "CUSUM of its block maxima, fading over 30 s": sequential(1.0, 30.0),
-        "e-detector, p^-1/2 of block maxima": _e_detector(blocks, kept),
+        f"the same from {STREAM_FLOOR:g} to {STREAM_CAP:g}": kept,
+        "CUSUM of that, one maximum a block": sequential(1.0, np.inf),
+        KEPT: sequential(1.0, FADES_OVER),
+        "the same, fading over 4 blocks": sequential(1.0, 4.0),
+        "e-detector, p^-1/2 of each block": _e_detector(blocks, block_s, kept),
     }
 
 
@@ -134,24 +137,24 @@ def _z(surprise: FloatArray) -> FloatArray:
     return np.asarray(norm.isf(np.clip(10.0 ** -np.minimum(surprise, 12.0), 1e-12, 0.9)))
 
 
-def _block_maxima(values: FloatArray) -> FloatArray:
-    length = round(BLOCK_S * FPS)
+def _block_maxima(values: FloatArray, block_s: float) -> FloatArray:
+    length = round(block_s * FPS)
     return np.asarray(values[: len(values) // length * length].reshape(-1, length).max(axis=1))
 
 
-def _sequential(values: FloatArray, drift: float, keep: float) -> FloatArray:
-    """Evidence of past blocks plus the present block's so far, less the drift; never below 0."""
-    length = round(BLOCK_S * FPS)
+def _sequential(values: FloatArray, block_s: float, usual: float, keep: float) -> FloatArray:
+    """What `vad_edge.fusion.gather.Gatherer` gathers, at once for all frames."""
+    length = round(block_s * FPS)
     padded = np.pad(values, (0, -len(values) % length)).reshape(-1, length)
     so_far = np.maximum.accumulate(padded, axis=1)
     past, rows = 0.0, np.empty_like(so_far)
     for place, block in enumerate(so_far):
-        rows[place] = np.maximum(past * keep + block - drift, 0.0)
+        rows[place] = np.maximum(past * keep + block - usual, 0.0)
         past = rows[place, -1]
     return np.asarray(rows.ravel()[: len(values)])
 
 
-def _e_detector(blocks: FloatArray, summed: Fusion) -> Fusion:
+def _e_detector(blocks: FloatArray, block_s: float, summed: Fusion) -> Fusion:
     """The logarithm of an e-detector that bets 1/2 p^(-1/2) on each block's rank among normal ones."""
     ordered = np.sort(blocks)
 
@@ -159,7 +162,7 @@ def _e_detector(blocks: FloatArray, summed: Fusion) -> Fusion:
         values = summed(video, heard)
         above = len(ordered) - np.searchsorted(ordered, values, side="left")
         surprise = -np.log10((above + 1.0) / (len(ordered) + 1.0))
-        return _sequential(0.5 * surprise, float(np.log10(2.0)), 1.0)
+        return _sequential(0.5 * surprise, block_s, float(np.log10(2.0)), 1.0)
 
     return risk
 
@@ -190,15 +193,15 @@ def levelled(
     back = round(RETURN_S * FPS)
     absent = maximum_filter1d(np.isnan(heard), back, axis=0, origin=(back - 1) // 2)
     everyone = tuple(range(heard.shape[1]))
-    risk = np.empty(len(video))
+    added, shifts = np.zeros_like(heard), np.zeros(len(video))
     for missing in {tuple(np.flatnonzero(row).tolist()) for row in np.unique(absent, axis=0)}:
         left_out = missing if missing in partial else everyone
         rows = (absent == np.isin(everyone, missing)).all(axis=1)
         said = np.nan_to_num(heard[rows])
         said[:, list(left_out)] = 0.0
         shift = partial[()][budget].alarm - partial[left_out][budget].alarm
-        risk[rows] = fuse(video[rows], said) + shift
-    return risk
+        added[rows], shifts[rows] = said, shift
+    return fuse(video, added) + shifts
 
 
 def course(risk: FloatArray) -> Course:
@@ -237,7 +240,7 @@ def leads(risk: FloatArray, policy: PolicyConfig, incidents: Sequence[Happening]
 
 def shuffled(heard: FloatArray, random: np.random.Generator) -> FloatArray:
     """What was heard, its blocks in another order: what leads now leads by chance."""
-    length = round(BLOCK_S * FPS)
+    length = round(SHUFFLED_S * FPS)
     blocks = [heard[begin : begin + length] for begin in range(0, len(heard), length)]
     return np.concatenate([blocks[place] for place in random.permutation(len(blocks))])
 
@@ -321,7 +324,7 @@ def main() -> None:
         "sound stuck high": building.stuck,
         "sound lying": building.lying,
     }
-    table = Table("sensors", *(f"{name}: found, delay, false (allowed)" for name in BUDGETS), box=None)
+    console.print(f"with faults: found, delay, false alarms (allowed) at {', '.join(BUDGETS)}")
     for number, (name, fault) in enumerate(faults.items()):
         heard = listen(test_life, fault(test_life.messages, number), learned, HOURS)[0]
         quiet = listen(short_life, fault(short_life.messages, number), learned, HOURS)[0]
@@ -333,8 +336,7 @@ def main() -> None:
             false = len(alarms(resting, policy))
             allowed = BUDGETS[budget_name] * HOURS / 2
             cells.append(f"{len(found.delays_s)}, {found.median_s:.1f} s, {false} ({allowed:.0f})")
-        table.add_row(name, *cells)
-    console.print(table)
+        console.print(f"  {name}: {' | '.join(cells)}")
 
 
 def _median(pairs: Sequence[tuple[float, float]], place: int) -> float:

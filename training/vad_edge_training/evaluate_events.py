@@ -133,7 +133,10 @@ def evaluate_events(
         stretches = list(cut_into_stretches(clip_name(clip), recording, opened))
         if pack.sensors and sensors:
             stretches = _heard(pack, sensors, latency_s, spoilt, clip, stretches, random)
-        risks = [risk_of(part, pack.calibration, opened.manifest.cues, policy) for part in stretches]
+        risks = [
+            risk_of(part, pack.calibration, opened.manifest.cues, policy, pack.gathering)
+            for part in stretches
+        ]
         clips.append(
             judge(
                 clip_name(clip),

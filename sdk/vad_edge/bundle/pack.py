@@ -12,7 +12,7 @@ from typing_extensions import Self
 from vad_edge.bundle.archive import Bundle
 from vad_edge.bundle.atomic import write_atomically
 from vad_edge.bundle.calibration import Calibration
-from vad_edge.bundle.levels import AlarmLevels
+from vad_edge.bundle.levels import AlarmLevels, Gathering
 from vad_edge.bundle.manifest import Graph, Sha256
 from vad_edge.bundle.verdict import Verdict
 from vad_edge.errors import BundleError
@@ -40,7 +40,8 @@ class CameraPack(BaseModel):
     per-place weights (h rows of w), None for all ones. levels keep an alarm budget, None where only the
     scores were calibrated. sensors are the streams behind the levels, by name: no other may add to the risk
     of a camera that keeps a budget. partial_levels are for when one of them, by its name, cannot be believed,
-    and under `VIDEO_ALONE` for when more cannot. created is an ISO 8601 time.
+    and under `VIDEO_ALONE` for when more cannot. gathering is how evidence was gathered. created is an ISO
+    8601 time.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -55,6 +56,7 @@ class CameraPack(BaseModel):
     levels: AlarmLevels | None = None
     sensors: dict[str, PackedStream] = {}
     partial_levels: dict[str, AlarmLevels] = {}
+    gathering: Gathering | None = None
     created: str
 
     @model_validator(mode="after")

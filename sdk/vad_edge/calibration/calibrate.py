@@ -12,10 +12,10 @@ import numpy as np
 from vad_edge.budget import AlarmBudget
 from vad_edge.bundle.archive import Bundle
 from vad_edge.bundle.calibration import Calibration
-from vad_edge.bundle.levels import AlarmLevels
+from vad_edge.bundle.levels import AlarmLevels, Gathering
 from vad_edge.bundle.manifest import Precision
 from vad_edge.bundle.pack import VIDEO_ALONE, CameraPack, PackedStream
-from vad_edge.calibration.blocks import correlation_time
+from vad_edge.calibration.blocks import block_maxima, correlation_time
 from vad_edge.calibration.course import joined, risk_of, unseen_risks, without
 from vad_edge.calibration.footage import Progress, Stretch, score_footage
 from vad_edge.calibration.incidents import Course
@@ -35,7 +35,7 @@ class Learned:
     """What footage taught: the tails, the levels, how often each comes, what was left out.
 
     partial holds the levels for when a stream cannot be believed, by its name, and under `VIDEO_ALONE` those
-    for when more than one cannot.
+    for when more than one cannot. gathering is None without sensors.
     """
 
     calibration: Calibration
@@ -43,6 +43,7 @@ class Learned:
     fit: LevelFit
     suspects: tuple[Suspect, ...]
     partial: Mapping[str, AlarmLevels] = field(default_factory=dict)
+    gathering: Gathering | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +134,7 @@ def calibrate(
         calibration=learned.calibration,
         levels=learned.levels,
         partial_levels=dict(learned.partial),
+        gathering=learned.gathering,
         sensors={name: PackedStream(**stream) for name, stream in listener.streams_heard().items()},
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
     )
@@ -166,18 +168,30 @@ def learn(
     rows = [stretch.scores for stretch in stretches]
     block_s = max(correlation_time([part[:, column] for part in rows], fps) for column in range(len(cues)))
     calibration = fit_tails(rows, cues, fps=fps, block_s=block_s, footage=footage)
+    columns = {name: [place] for place, name in enumerate(streams) if _spoke(stretches, place)}
     course = course_of(stretches, calibration, cues, policy, fps)
+    gathering = None
+    if columns:
+        columns[VIDEO_ALONE] = list(range(len(streams)))
+        gathering = _gathering(course, fps)
+        course = course_of(stretches, calibration, cues, policy, fps, gathering)
     fit = fit_levels(course, policy)
     levels = keep_budget(fit, policy, budget, cameras)
     partial = {}
-    columns = {name: [place] for place, name in enumerate(streams) if _spoke(stretches, place)}
-    if columns:
-        columns[VIDEO_ALONE] = list(range(len(streams)))
     for done, (name, deaf) in enumerate(columns.items()):
         on_progress("levels without a sensor", done, len(columns))
-        course = course_of([_deafened(part, deaf) for part in stretches], calibration, cues, policy, fps)
+        others = [_deafened(part, deaf) for part in stretches]
+        course = course_of(others, calibration, cues, policy, fps, gathering)
         partial[name] = keep_budget(fit_levels(course, policy), policy, budget, cameras)
-    return Learned(calibration, levels, fit, tuple(suspect for _, _, suspect in suspects), partial)
+    named = tuple(suspect for _, _, suspect in suspects)
+    return Learned(calibration, levels, fit, named, partial, gathering)
+
+
+def _gathering(course: Course, fps: float) -> Gathering:
+    """Blocks of the fused risk's own correlation time; usual is one deviation above their mean maximum."""
+    block_s = correlation_time([course.risk], fps)
+    maxima = block_maxima(course.risk, fps, block_s)
+    return Gathering(block_s=block_s, usual=float(maxima.mean() + maxima.std()))
 
 
 def _spoke(stretches: Sequence[Stretch], column: int) -> bool:
@@ -200,9 +214,10 @@ def course_of(
     cues: Sequence[str],
     policy: PolicyConfig,
     fps: float,
+    gathering: Gathering | None = None,
 ) -> Course:
     """The risk of all stretches, one after another."""
-    risks = [risk_of(stretch, calibration, cues, policy) for stretch in stretches]
+    risks = [risk_of(stretch, calibration, cues, policy, gathering) for stretch in stretches]
     return joined(stretches, risks, fps)
 
 

@@ -9,12 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vad_edge.bundle.calibration import Calibration
+from vad_edge.bundle.levels import Gathering
 from vad_edge.calibration.blocks import FloatArray, correlation_time
 from vad_edge.calibration.footage import Stretch
 from vad_edge.calibration.incidents import CUT_S, Course
 from vad_edge.calibration.tails import fit_tails
 from vad_edge.config.site import PolicyConfig
 from vad_edge.fusion.fuse import Fuser
+from vad_edge.fusion.gather import Gatherer
 from vad_edge.scoring.scorer import Scorer
 from vad_edge.sensors.reading import SensorSurprise
 
@@ -25,15 +27,21 @@ _TRIMMED: Final = 0.02
 
 
 def risk_of(
-    stretch: Stretch, calibration: Calibration, cues: Sequence[str], policy: PolicyConfig
+    stretch: Stretch,
+    calibration: Calibration,
+    cues: Sequence[str],
+    policy: PolicyConfig,
+    gathering: Gathering | None = None,
 ) -> FloatArray:
     """The risk at each frame of a stretch, (T,), as a run would have seen it with what it heard."""
     scorer, fuser = Scorer(calibration, cues), Fuser(policy.smoothing_s)
+    gatherer = None if gathering is None else Gatherer(gathering)
     valid = np.isfinite(stretch.scores.sum(axis=1))
     risks = np.empty(len(stretch.time_s))
     for place, (time_s, row) in enumerate(zip(stretch.time_s.tolist(), stretch.scores, strict=True)):
         surprise = scorer.surprise(time_s, row) if valid[place] else None
-        risks[place] = fuser.update(time_s, surprise, _evidence(stretch, place)).value
+        risk = fuser.update(time_s, surprise, _evidence(stretch, place))
+        risks[place] = risk.value if gatherer is None else gatherer.update(risk).value
     return risks
 
 

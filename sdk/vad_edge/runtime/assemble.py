@@ -30,6 +30,7 @@ from vad_edge.events.evidence.keeper import EvidenceKeeper
 from vad_edge.events.incidents import Incidents
 from vad_edge.events.store import EventStore
 from vad_edge.fusion.fuse import Fuser
+from vad_edge.fusion.gather import Gatherer
 from vad_edge.fusion.governor import FloodGovernor
 from vad_edge.fusion.machine import WarningMachine
 from vad_edge.fusion.policy import policy_of
@@ -261,7 +262,7 @@ def lose_levels(
     if station.governor is None:
         return
     station.config = station.config.model_copy(update={"policy": policy})
-    station.standing = None
+    station.standing = station.gatherer = None
     station.machine.follow(policy)
     health.raise_condition("budget_not_kept", station.name, budget_lost(before.precision, now))
 
@@ -300,6 +301,7 @@ def keep_streams(
     taken = hub.take_up({name: stream.learned for name, stream in pack.sensors.items()})
     station.weights = {name: pack.sensors[name].weight for name in taken}
     policies = {name: policy_of(levels) for name, levels in pack.partial_levels.items()}
+    station.gatherer = None if pack.gathering is None else Gatherer(pack.gathering)
     station.standing = Standing(pack.sensors, station.config.policy, policies)
     left = [
         sensor.name

@@ -15,6 +15,7 @@ from vad_edge.events.announce import event_from_change
 from vad_edge.events.event import Event
 from vad_edge.events.evidence.privacy import PrivacyMasks
 from vad_edge.fusion.fuse import Fuser, excess
+from vad_edge.fusion.gather import Gatherer
 from vad_edge.fusion.governor import FloodGovernor
 from vad_edge.fusion.machine import LevelChange, WarningMachine
 from vad_edge.fusion.risk import Risk
@@ -37,7 +38,7 @@ class Station:
     no events; nor while a gate is closed (gated). governor watches over the alarm budget, where there is one;
     rolled_up says whether the last event is to be kept from being told. weights are those of the streams
     that an alarm budget was calibrated with, None where there is no such budget; standing says which of them
-    count, and at which levels.
+    count, and at which levels; gatherer is None where evidence is not gathered.
     """
 
     config: CameraConfig
@@ -50,6 +51,7 @@ class Station:
     gated: bool = False
     weights: Mapping[str, float] | None = None
     standing: Standing | None = None
+    gatherer: Gatherer | None = None
     block_s: float = 0.0
     governor: FloodGovernor | None = None
     rolled_up: bool = False
@@ -113,6 +115,8 @@ class Station:
         self.last_update_s = time_s
         surprise = scored.surprise if scored is not None else None
         self.risk = self.fuser.update(time_s, surprise, evidence)
+        if self.gatherer is not None:
+            self.risk = self.gatherer.update(self.risk)
         closes, self.gated = gated and not self.gated, gated
         if closes:
             change = self.machine.stand_down(time_s)
