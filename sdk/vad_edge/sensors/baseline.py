@@ -79,7 +79,7 @@ class AnalogBaseline:
             deviation = min(abs(value - mean) / spread / math.log(10), SURPRISE_CAP)
             surprise = self.experience.surprise(deviation)
             self.experience.learn(deviation, time_s, self._block_s)
-        blocks = self._weight(time_s)
+        blocks = self._weight(time_s) * self.experience.trust
         for learner in (whole,) if own is whole else (whole, own):
             learner.learn(value, blocks, self._warmup)
         self._readings += 1

@@ -21,6 +21,8 @@ _RECENT_BLOCKS = 60.0
 _FADED = 1.0 - 1.0 / _RECENT_BLOCKS
 _UNLIKE = 0.25
 _KNOWN_BLOCKS = 300.0
+_DOUBTED = 1 / 16
+"""How much is learned from a stream that is not itself: it takes a day to be taken for its new life."""
 
 
 class Experience:
@@ -45,6 +47,11 @@ class Experience:
     def unlike(self) -> bool:
         """Whether the stream has not been itself lately: what was rare has come a large part of an hour."""
         return self._recent > _UNLIKE and self._blocks >= _KNOWN_BLOCKS
+
+    @property
+    def trust(self) -> float:
+        """How much is to be learned from what the stream says now, 1 for a stream that is itself."""
+        return _DOUBTED if self.unlike else 1.0
 
     def surprise(self, deviation: float) -> float:
         """The surprise of a deviation, 0 to `SURPRISE_CAP`, against all blocks but the present one."""
@@ -86,9 +93,10 @@ class Experience:
             self._blocks *= kept
         rare = self.surprise(self._highest) >= _RARE
         self._recent = (self._recent + (rare - self._recent) / _RECENT_BLOCKS) * _FADED ** (blocks - 1)
-        self._blocks += blocks
+        believed = self.trust
+        self._blocks += believed * blocks
         if self._highest > 0.0:
-            self._counts[min(int(self._highest * _STEPS), _BINS - 1)] += 1.0
+            self._counts[min(int(self._highest * _STEPS), _BINS - 1)] += believed
         self._highest = 0.0
         self._tail = self._tails()
 

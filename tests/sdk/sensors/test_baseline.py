@@ -105,18 +105,33 @@ def test_a_burst_of_pulses_surprises_and_single_ones_do_not() -> None:
     assert burst == sorted(burst)
 
 
-def test_a_stream_that_lies_soon_surprises_nobody() -> None:
+def test_a_stream_that_lies_is_not_itself_and_surprises_nobody_in_the_end() -> None:
     noise, baseline = random.Random(1), AnalogBaseline(10.0)
     for number in range(2000):
         baseline.update(noise.gauss(20, 1), 5.0 * number)
-    lies = []
+    lies, unlike = [], []
     for number in range(2000, 4000):
-        value = noise.uniform(60, 90) if number % 8 == 0 else noise.gauss(20, 1)
-        surprise = baseline.update(value, 5.0 * number)
-        if number % 8 == 0:
+        lying = number % 3 == 0
+        surprise = baseline.update(noise.uniform(60, 90) if lying else noise.gauss(20, 1), 5.0 * number)
+        if lying:
             lies.append(surprise)
+            unlike.append(baseline.experience.unlike)
     assert lies[0] > 3.0
-    assert max(lies[50:]) < 1.5
+    assert not unlike[0]
+    assert all(unlike[60:300])
+    assert lies[-1] < 1.0
+
+
+def test_a_stream_that_tells_the_truth_again_is_itself_again() -> None:
+    noise, baseline = random.Random(1), AnalogBaseline(10.0)
+    for number in range(2000):
+        baseline.update(noise.gauss(20, 1), 5.0 * number)
+    for number in range(2000, 2200):
+        baseline.update(noise.uniform(60, 90) if number % 3 == 0 else noise.gauss(20, 1), 5.0 * number)
+    assert baseline.experience.unlike
+    for number in range(2200, 2600):
+        baseline.update(noise.gauss(20, 1), 5.0 * number)
+    assert not baseline.experience.unlike
 
 
 def test_silence_teaches_nothing() -> None:
