@@ -27,16 +27,25 @@ SITE = ROOT / "examples" / "site.toml"
 def test_the_example_site_file_is_valid() -> None:
     site = load_site(SITE)
     assert [camera.name for camera in site.camera] == ["entrance", "yard"]
-    assert [sensor.name for sensor in site.sensor] == ["back_door", "sound"]
+    assert [sensor.name for sensor in site.sensor] == [
+        "back_door",
+        "sound",
+        "counter",
+        "lights",
+        "key_switch",
+    ]
 
 
 def test_the_sensors_of_the_example_understand_what_such_devices_send() -> None:
     hub = SensorHub(load_site(SITE).sensor, LiveClock())
     hub.accept("zigbee2mqtt/back_door", b'{"battery": 90, "contact": false, "linkquality": 80}')
     hub.accept("shop/till/sound", b"47.5")
-    door, sound = hub.views(0.0)
+    hub.accept("shop/key", b'{"armed": "off", "sent": "2020-01-01T00:00:00Z"}')
+    door, sound, *_ = hub.views(0.0)
     assert (door.value, door.status) == (1.0, "ok")
     assert (sound.value, sound.status) == (47.5, "ok")
+    assert hub.gated("entrance", 0.0)
+    assert [code for code, _, _ in hub.conditions(0.0)] == ["sensor_skewed"]
 
 
 @pytest.mark.parametrize(
@@ -71,6 +80,7 @@ def test_the_shipped_ped2_bundle_is_whole_and_labelled_as_research() -> None:
         "docs/devices.md",
         "docs/mqtt.md",
         "docs/results.md",
+        "docs/sensors.md",
     ],
 )
 def test_links_and_commands_in_the_docs_exist(page: str) -> None:

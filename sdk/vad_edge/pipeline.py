@@ -65,7 +65,7 @@ class VideoPipeline:
 
     seconds adds up the time spent in each of `STAGES`; counts the frames ``scored``, ``invalid`` and those
     the model gave no finite score for (``not_finite``). replace gives another engine in the place of one that
-    failed, or raises; without it a failure ends the run.
+    failed, and the lanes scorers for its graph, or raises; without it a failure ends the run.
     """
 
     def __init__(
@@ -90,10 +90,10 @@ class VideoPipeline:
         """Let the camera of this row start anew with its next frame, as after a gap."""
         self.lanes[row].must_reset = True
 
-    def recalibrate(self, row: int, scorer: Scorer, weight: NDArray[np.float32] | None) -> None:
+    def recalibrate(self, row: int, scorer: Scorer | None, weight: NDArray[np.float32] | None) -> None:
         """Judge the camera of this row by another calibration; it starts anew.
 
-        weight is float32 (h, w), None for ones.
+        scorer and weight are as in `Lane`.
         """
         lane = self.lanes[row]
         lane.scorer, lane.weight = scorer, weight
@@ -129,18 +129,15 @@ class VideoPipeline:
             return self._engine.step()
 
     def _take_up(self, engine: Engine) -> None:
-        """Go on with another engine and the same frames; cameras begin anew, calibrated for its graph."""
+        """Go on with another engine and the same frames; cameras begin anew."""
         before, self._engine = self._engine.inputs, engine
         engine.inputs.frame[:] = before.frame
         engine.inputs.weight[:] = before.weight
         engine.inputs.active[:] = before.active
         engine.inputs.reset[:] = before.active
-        calibration = engine.graph.calibration
         for row, lane in enumerate(self.lanes):
             lane.must_reset = not before.active[row]
             lane.since_reset = 0
-            if lane.scorer is not None and calibration is not None:
-                lane.scorer = Scorer(calibration, self._manifest.cues)
 
     def _admit(self, row: int, frame: Frame | None) -> Validity | None:
         """Look at a frame and put it into its row of the batch if it may be scored."""

@@ -13,20 +13,24 @@ from numpy.typing import NDArray
 
 from vad_edge.budget import AlarmBudget
 from vad_edge.bundle.archive import read_bundle
-from vad_edge.bundle.pack import pack_fits, read_pack
+from vad_edge.bundle.levels import AlarmLevels
+from vad_edge.bundle.pack import VIDEO_ALONE, CameraPack, pack_fits, read_pack
 from vad_edge.calibration.course import risk_of
 from vad_edge.calibration.footage import Stretch, cut_into_stretches
-from vad_edge.config.site import PolicyConfig
+from vad_edge.calibration.listening import HeardClip, Listener, began_at, recording_beside
+from vad_edge.config.site import PolicyConfig, SensorConfig
 from vad_edge.errors import BundleError, DataError
 from vad_edge.fusion.level import Level
 from vad_edge.fusion.machine import WarningMachine
 from vad_edge.fusion.policy import kept_budget, policy_for
 from vad_edge.fusion.risk import Risk
 from vad_edge.pipeline import score_recording
+from vad_edge.sensors.recording import read_recording
 from vad_edge_training.datasets.dataset import clip_name
 from vad_edge_training.datasets.layouts import open_dataset
 from vad_edge_training.incidents import Announced, Matched, labelled_incidents, match
 from vad_edge_training.progress import Progress, silent
+from vad_edge_training.sensor_faults import SensorFault
 
 SHUFFLES = 20
 
@@ -85,21 +89,27 @@ def evaluate_events(
     calibration: Path,
     budget: AlarmBudget | None = None,
     *,
+    sensors: Sequence[SensorConfig] = (),
+    latency_s: float = 0.0,
+    faults: Sequence[str] = (),
     engine: str = "auto",
     seed: int = 0,
     on_progress: Progress | None = None,
 ) -> EventEvaluation:
     """Run the calibrated policy over every testing clip of `data`, each a life of its own.
 
-    budget is this camera's, the pack's own where None. Raises BundleError for a pack without levels or made
-    for another model, DataError where labels and clips do not fit.
+    budget is this camera's, the pack's own where None. sensors are the site's: those that the pack was made
+    with are heard from the recordings beside the clips, after the faults, such as ``delay:30``, have been
+    done to them. Raises BundleError for a pack without levels or made for another model, DataError where
+    labels and clips do not fit, SensorError for a bad recording, ConfigError for a fault that there is not.
     """
     opened, pack = read_bundle(bundle), read_pack(calibration)
     graph = opened.graph(pack.precision)
     verdict = pack_fits(pack, opened, graph)
     if not verdict.ok:
         raise BundleError(verdict.reason, where=str(calibration), fix=verdict.fix)
-    levels = pack.levels
+    spoilt = [SensorFault.parse(fault, sensors) for fault in faults]
+    levels = _levels_of(pack, sensors, spoilt)
     if levels is None:
         raise BundleError(
             "it has no alarm levels", where=str(calibration), fix="make it with `vad-edge calibrate`"
@@ -121,7 +131,12 @@ def evaluate_events(
                 fix=recording.truncated or "label every frame once",
             )
         stretches = list(cut_into_stretches(clip_name(clip), recording, opened))
-        risks = [risk_of(part, pack.calibration, opened.manifest.cues, policy) for part in stretches]
+        if pack.sensors and sensors:
+            stretches = _heard(pack, sensors, latency_s, spoilt, clip, stretches, random)
+        risks = [
+            risk_of(part, pack.calibration, opened.manifest.cues, policy, pack.gathering)
+            for part in stretches
+        ]
         clips.append(
             judge(
                 clip_name(clip),
@@ -136,6 +151,42 @@ def evaluate_events(
         )
     report("scoring", len(clips), len(clips))
     return EventEvaluation(asked, kept_budget(levels, asked.per_hour), policy, tuple(clips))
+
+
+def _levels_of(
+    pack: CameraPack, sensors: Sequence[SensorConfig], faults: Sequence[SensorFault]
+) -> AlarmLevels | None:
+    """The pack's levels for the streams that are left, as a run takes them."""
+    gone = {fault.stream.name for fault in faults if fault.kind == "without" and fault.stream is not None}
+    missing = [name for name in pack.sensors if name in gone or not sensors]
+    if not missing:
+        return pack.levels
+    return pack.partial_levels.get(missing[0] if len(missing) == 1 else VIDEO_ALONE, pack.levels)
+
+
+def _heard(
+    pack: CameraPack,
+    sensors: Sequence[SensorConfig],
+    latency_s: float,
+    faults: Sequence[SensorFault],
+    clip: Path,
+    stretches: list[Stretch],
+    random: np.random.Generator,
+) -> list[Stretch]:
+    """The stretches with what the pack's streams said, each clip from what the pack has learned."""
+    states = [sensor for sensor in sensors if sensor.role != "evidence"]
+    counted = [
+        sensor.model_copy(update={"weight": pack.sensors[sensor.name].weight})
+        for sensor in sensors
+        if sensor.name in pack.sensors
+    ]
+    learned = {name: stream.learned for name, stream in pack.sensors.items()}
+    listener = Listener([*counted, *states], pack.camera, latency_s=latency_s, learned=learned)
+    beside = recording_beside(clip)
+    messages = read_recording(beside) if beside is not None else []
+    for fault in faults:
+        messages = fault.done_to(messages, random)
+    return listener.hear(HeardClip(began_at(clip), tuple(stretches), tuple(messages)))
 
 
 def judge(

@@ -8,6 +8,15 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from typing_extensions import Self
 
 
+class Gathering(BaseModel):
+    """How a camera's risk gathers evidence: over blocks of block_s, above what is usual of a block."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    block_s: float = Field(gt=0)
+    usual: float = Field(ge=0)
+
+
 class AlarmLevels(BaseModel):
     """The levels of one camera, and the policy they were derived under.
 

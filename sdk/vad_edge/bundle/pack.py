@@ -12,7 +12,7 @@ from typing_extensions import Self
 from vad_edge.bundle.archive import Bundle
 from vad_edge.bundle.atomic import write_atomically
 from vad_edge.bundle.calibration import Calibration
-from vad_edge.bundle.levels import AlarmLevels
+from vad_edge.bundle.levels import AlarmLevels, Gathering
 from vad_edge.bundle.manifest import Graph, Sha256
 from vad_edge.bundle.verdict import Verdict
 from vad_edge.errors import BundleError
@@ -21,12 +21,27 @@ PACK_SCHEMA_VERSION: Final = 1
 _RECALIBRATE: Final = "calibrate the camera again for this bundle"
 
 
+VIDEO_ALONE: Final = ""
+
+
+class PackedStream(BaseModel):
+    """A sensor stream that the levels were calibrated with: its weight then, and what it had learned."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    weight: float = Field(ge=0)
+    learned: dict[str, Any]
+
+
 class CameraPack(BaseModel):
     """One camera's `*.vadc` file.
 
     graph_sha256, precision and fps name the graph and rate the calibration was made with. weight holds the
     per-place weights (h rows of w), None for all ones. levels keep an alarm budget, None where only the
-    scores were calibrated. created is an ISO 8601 time.
+    scores were calibrated. sensors are the streams behind the levels, by name: no other may add to the risk
+    of a camera that keeps a budget. partial_levels are for when one of them, by its name, cannot be believed,
+    and under `VIDEO_ALONE` for when more cannot. gathering is how evidence was gathered. created is an ISO
+    8601 time.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -39,6 +54,9 @@ class CameraPack(BaseModel):
     calibration: Calibration
     weight: list[list[float]] | None = None
     levels: AlarmLevels | None = None
+    sensors: dict[str, PackedStream] = {}
+    partial_levels: dict[str, AlarmLevels] = {}
+    gathering: Gathering | None = None
     created: str
 
     @model_validator(mode="after")

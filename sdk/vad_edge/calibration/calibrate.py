@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import Any, Final
+
+import numpy as np
 
 from vad_edge.budget import AlarmBudget
 from vad_edge.bundle.archive import Bundle
 from vad_edge.bundle.calibration import Calibration
-from vad_edge.bundle.levels import AlarmLevels
+from vad_edge.bundle.levels import AlarmLevels, Gathering
 from vad_edge.bundle.manifest import Graph, Precision
-from vad_edge.bundle.pack import CameraPack
-from vad_edge.calibration.blocks import correlation_time
+from vad_edge.bundle.pack import VIDEO_ALONE, CameraPack, PackedStream
+from vad_edge.calibration.blocks import block_maxima, correlation_time
 from vad_edge.calibration.course import joined, risk_of, unseen_risks, without
 from vad_edge.calibration.footage import Footage, Progress, Stretch, score_footage
 from vad_edge.calibration.incidents import Course
 from vad_edge.calibration.levels import LevelFit, fit_levels, keep_budget
+from vad_edge.calibration.listening import Listener
 from vad_edge.calibration.suspects import Suspect, find_suspects
 from vad_edge.calibration.tails import fit_tails
-from vad_edge.config.site import PolicyConfig
+from vad_edge.config.site import PolicyConfig, SensorConfig
 
 COOLDOWN_S: Final = (2.0, 30.0)
 """Alarms closer together than this are one to a person; a hundredth of short footage, so that some remain."""
@@ -29,12 +32,18 @@ PERSISTENCE_S: Final = 0.3
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """What footage taught: the tails, the levels, how often each comes, what was left out."""
+    """What footage taught: the tails, the levels, how often each comes, what was left out.
+
+    partial holds the levels for when a stream cannot be believed, by its name, and under `VIDEO_ALONE` those
+    for when more than one cannot. gathering is None without sensors.
+    """
 
     calibration: Calibration
     levels: AlarmLevels
     fit: LevelFit
     suspects: tuple[Suspect, ...]
+    partial: Mapping[str, AlarmLevels] = field(default_factory=dict)
+    gathering: Gathering | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +72,7 @@ class CalibrationReport:
             "warning": levels.warning,
             "alarm": levels.alarm,
             "fit_chance": levels.fit_chance,
+            "sensors": list(self.pack.sensors),
             "suspects": [suspect.to_dict() for suspect in self.learned.suspects],
             "notes": list(self.notes),
         }
@@ -80,15 +90,20 @@ def calibrate(
     fps: float | None = None,
     duration_s: float | None = None,
     all_normal: bool = False,
+    sensors: Sequence[SensorConfig] = (),
+    latency_s: float = 0.0,
     on_progress: Progress = lambda what, done, total: None,
 ) -> CalibrationReport:
     """Fit what is normal for one camera from `sources`, which must show its normal life only.
 
     budget is the site's, of which this camera may spend one part in `cameras`. duration_s is how long a live
     source is watched. Moments that look abnormal are named and left out unless all_normal says that there are
-    none. Raises DataError for footage that will not do, SourceError, EngineError. Needs scipy.
+    none. sensors are the site's streams; those whose recordings lie beside the footage join the risk that
+    levels are set for. latency_s is the camera's. Raises DataError for footage that will not do, SourceError,
+    SensorError, EngineError. Needs scipy.
     """
     graph = bundle.graph(precision)
+    listener = Listener(sensors, camera, latency_s=latency_s)
     footage = score_footage(
         bundle,
         sources,
@@ -96,6 +111,7 @@ def calibrate(
         precision=graph.precision,
         fps=fps,
         duration_s=duration_s,
+        hear=listener.hear_clip,
         on_progress=on_progress,
     )
     return calibrate_on(
@@ -105,6 +121,7 @@ def calibrate(
         budget,
         camera=camera,
         cameras=cameras,
+        listener=listener,
         all_normal=all_normal,
         on_progress=on_progress,
     )
@@ -118,17 +135,23 @@ def calibrate_on(
     *,
     camera: str = "camera",
     cameras: int = 1,
+    listener: Listener | None = None,
     all_normal: bool = False,
     on_progress: Progress = lambda what, done, total: None,
 ) -> CalibrationReport:
-    """The same for footage that `graph` has scored already. Raises DataError. Needs scipy."""
+    """The same for footage that `graph` has scored already, and `listener` heard; of video alone without one.
+
+    Raises DataError. Needs scipy.
+    """
     manifest = bundle.manifest
+    listener = listener or Listener((), camera)
     learned = learn(
         footage.stretches,
         manifest.cues,
         manifest.clock.fps,
         budget,
         cameras=cameras,
+        streams=listener.streams,
         footage=footage.fingerprints,
         all_normal=all_normal,
         on_progress=on_progress,
@@ -140,9 +163,12 @@ def calibrate_on(
         fps=manifest.clock.fps,
         calibration=learned.calibration,
         levels=learned.levels,
+        partial_levels=dict(learned.partial),
+        gathering=learned.gathering,
+        sensors={name: PackedStream(**stream) for name, stream in listener.streams_heard().items()},
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
     )
-    return CalibrationReport(pack, learned, (*footage.notes, *_notes(learned)))
+    return CalibrationReport(pack, learned, (*footage.notes, *listener.notes(), *_notes(learned)))
 
 
 def learn(
@@ -152,11 +178,15 @@ def learn(
     budget: AlarmBudget,
     *,
     cameras: int = 1,
+    streams: Sequence[str] = (),
     footage: Sequence[str] = (),
     all_normal: bool = False,
     on_progress: Progress = lambda what, done, total: None,
 ) -> Learned:
-    """The statistics of `calibrate` on scores that are there already. Needs scipy."""
+    """The statistics of `calibrate` on scores that are there already; streams names what was heard with them.
+
+    Needs scipy.
+    """
     policy = default_policy(fps, sum(len(stretch.time_s) for stretch in stretches) / fps)
     suspects: list[tuple[int, slice, Suspect]] = []
     if not all_normal:
@@ -168,10 +198,44 @@ def learn(
     rows = [stretch.scores for stretch in stretches]
     block_s = max(correlation_time([part[:, column] for part in rows], fps) for column in range(len(cues)))
     calibration = fit_tails(rows, cues, fps=fps, block_s=block_s, footage=footage)
+    columns = {name: [place] for place, name in enumerate(streams) if _spoke(stretches, place)}
     course = course_of(stretches, calibration, cues, policy, fps)
+    gathering = None
+    if columns:
+        columns[VIDEO_ALONE] = list(range(len(streams)))
+        gathering = _gathering(course, fps)
+        course = course_of(stretches, calibration, cues, policy, fps, gathering)
     fit = fit_levels(course, policy)
     levels = keep_budget(fit, policy, budget, cameras)
-    return Learned(calibration, levels, fit, tuple(suspect for _, _, suspect in suspects))
+    partial = {}
+    for done, (name, deaf) in enumerate(columns.items()):
+        on_progress("levels without a sensor", done, len(columns))
+        others = [_deafened(part, deaf) for part in stretches]
+        course = course_of(others, calibration, cues, policy, fps, gathering)
+        partial[name] = keep_budget(fit_levels(course, policy), policy, budget, cameras)
+    named = tuple(suspect for _, _, suspect in suspects)
+    return Learned(calibration, levels, fit, named, partial, gathering)
+
+
+def _gathering(course: Course, fps: float) -> Gathering:
+    """Blocks of the fused risk's own correlation time; usual is one deviation above their mean maximum."""
+    block_s = correlation_time([course.risk], fps)
+    maxima = block_maxima(course.risk, fps, block_s)
+    return Gathering(block_s=block_s, usual=float(maxima.mean() + maxima.std()))
+
+
+def _spoke(stretches: Sequence[Stretch], column: int) -> bool:
+    """Whether a stream could be believed at any time."""
+    return any(part.heard is not None and np.isfinite(part.heard[:, column]).any() for part in stretches)
+
+
+def _deafened(stretch: Stretch, columns: list[int]) -> Stretch:
+    """A stretch without what some streams said."""
+    if stretch.heard is None:
+        return stretch
+    heard = stretch.heard.copy()
+    heard[:, columns] = np.nan
+    return replace(stretch, heard=heard)
 
 
 def course_of(
@@ -180,9 +244,10 @@ def course_of(
     cues: Sequence[str],
     policy: PolicyConfig,
     fps: float,
+    gathering: Gathering | None = None,
 ) -> Course:
     """The risk of all stretches, one after another."""
-    risks = [risk_of(stretch, calibration, cues, policy) for stretch in stretches]
+    risks = [risk_of(stretch, calibration, cues, policy, gathering) for stretch in stretches]
     return joined(stretches, risks, fps)
 
 

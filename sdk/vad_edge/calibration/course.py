@@ -9,13 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vad_edge.bundle.calibration import Calibration
+from vad_edge.bundle.levels import Gathering
 from vad_edge.calibration.blocks import FloatArray, correlation_time
 from vad_edge.calibration.footage import Stretch
 from vad_edge.calibration.incidents import CUT_S, Course
 from vad_edge.calibration.tails import fit_tails
 from vad_edge.config.site import PolicyConfig
 from vad_edge.fusion.fuse import Fuser
+from vad_edge.fusion.gather import Gatherer
 from vad_edge.scoring.scorer import Scorer
+from vad_edge.sensors.reading import SensorSurprise
 
 _MOST_PARTS: Final = 24
 _LEAST_PARTS: Final = 4
@@ -24,16 +27,34 @@ _TRIMMED: Final = 0.02
 
 
 def risk_of(
-    stretch: Stretch, calibration: Calibration, cues: Sequence[str], policy: PolicyConfig
+    stretch: Stretch,
+    calibration: Calibration,
+    cues: Sequence[str],
+    policy: PolicyConfig,
+    gathering: Gathering | None = None,
 ) -> FloatArray:
-    """The risk at each frame of a stretch, (T,), as a run without sensors would have seen it."""
+    """The risk at each frame of a stretch, (T,), as a run would have seen it with what it heard."""
     scorer, fuser = Scorer(calibration, cues), Fuser(policy.smoothing_s)
+    gatherer = None if gathering is None else Gatherer(gathering)
     valid = np.isfinite(stretch.scores.sum(axis=1))
     risks = np.empty(len(stretch.time_s))
     for place, (time_s, row) in enumerate(zip(stretch.time_s.tolist(), stretch.scores, strict=True)):
         surprise = scorer.surprise(time_s, row) if valid[place] else None
-        risks[place] = fuser.update(time_s, surprise).value
+        risk = fuser.update(time_s, surprise, _evidence(stretch, place))
+        risks[place] = risk.value if gatherer is None else gatherer.update(risk).value
     return risks
+
+
+def _evidence(stretch: Stretch, place: int) -> list[tuple[SensorSurprise, float]]:
+    """What each stream adds to the risk at a frame."""
+    if stretch.heard is None:
+        return []
+    time_s = float(stretch.time_s[place])
+    return [
+        (SensorSurprise(str(stream), part, time_s), 1.0)
+        for stream, part in enumerate(stretch.heard[place].tolist())
+        if part > 0.0
+    ]
 
 
 def joined(stretches: Sequence[Stretch], risks: Sequence[FloatArray], fps: float) -> Course:
@@ -69,8 +90,7 @@ def unseen_risks(
         for place, (stretch, part) in enumerate(zip(stretches, part_of, strict=True)):
             mine = part == number
             if mine.any():
-                own = Stretch(stretch.clip, stretch.time_s[mine], stretch.scores[mine])
-                risks[place][mine] = risk_of(own, calibration, cues, policy)
+                risks[place][mine] = risk_of(stretch.part(mine), calibration, cues, policy)
     return risks
 
 
@@ -88,10 +108,15 @@ def _parts(stretches: Sequence[Stretch]) -> list[NDArray[np.intp]]:
 
 
 def without(stretches: Sequence[Stretch], left_out: Sequence[tuple[int, slice]]) -> list[Stretch]:
-    """The stretches without the scores of some frames: (stretch, frames) each."""
+    """The stretches without some frames' scores, and without what was heard then: (stretch, frames) each."""
     scores = [stretch.scores.copy() for stretch in stretches]
+    heard = [None if stretch.heard is None else stretch.heard.copy() for stretch in stretches]
     for number, frames in left_out:
         scores[number][frames] = np.nan
+        said = heard[number]
+        if said is not None:
+            said[frames] = 0.0
     return [
-        Stretch(stretch.clip, stretch.time_s, rows) for stretch, rows in zip(stretches, scores, strict=True)
+        Stretch(stretch.clip, stretch.time_s, rows, said)
+        for stretch, rows, said in zip(stretches, scores, heard, strict=True)
     ]

@@ -24,18 +24,28 @@ Progress = Callable[[str, float, float], None]
 
 LEAST_SECONDS: Final = 30.0
 
+Hear = Callable[["Path | str", "list[Stretch]"], "list[Stretch]"]
+"""Adds to a clip's stretches what the sensors said."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
     """Scores of one uninterrupted part of a clip at the model's rate.
 
     clip names its source. time_s (T,) is the clip's own; scores (T, K) are NaN while warming up and for
-    frames that may not be scored.
+    frames that may not be scored. heard (T, S) is what each sensor stream adds to the risk, NaN
+    where it cannot be believed; None where there are no sensors.
     """
 
     clip: str
     time_s: NDArray[np.float64]
     scores: NDArray[np.float64]
+    heard: NDArray[np.float64] | None = None
+
+    def part(self, frames: slice | NDArray[np.bool_]) -> Stretch:
+        """Some of its frames."""
+        heard = None if self.heard is None else self.heard[frames]
+        return Stretch(self.clip, self.time_s[frames], self.scores[frames], heard)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +65,14 @@ def score_footage(
     precision: Precision | None = None,
     fps: float | None = None,
     duration_s: float | None = None,
+    hear: Hear = lambda clip, stretches: stretches,
     on_progress: Progress = lambda what, done, total: None,
 ) -> Footage:
     """Score every clip of `sources`: files, folders of clips, cameras and URLs.
 
-    A live source is watched for duration_s. Raises DataError for footage the model was fitted on, for too
-    little of it and for a picture that never changes, SourceError for what cannot be read, EngineError.
+    A live source is watched for duration_s. Clips come to `hear` in their order. Raises DataError for footage
+    the model was fitted on, for too little of it and for a picture that never changes, SourceError for what
+    cannot be read, EngineError.
     """
     notes: list[str] = []
     clips = [clip for source in sources for clip in _clips(source, duration_s)]
@@ -87,7 +99,7 @@ def score_footage(
         )
         if recording.truncated:
             notes.append(recording.truncated)
-        stretches += cut_into_stretches(str(clip), recording, bundle)
+        stretches += hear(clip, list(cut_into_stretches(str(clip), recording, bundle)))
     on_progress("scoring", len(clips), len(clips))
     _check(stretches, bundle)
     return Footage(tuple(stretches), tuple(prints.values()), tuple(notes))

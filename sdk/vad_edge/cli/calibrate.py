@@ -39,6 +39,11 @@ if TYPE_CHECKING:
 @click.option("--output", required=True, type=click.Path(path_type=Path), help="The camera pack, NAME.vadc.")
 @click.option("--camera", default="camera", show_default=True, help="The camera's name.")
 @click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    help="Site file: its sensors, recorded beside the footage, join the risk that levels are set for.",
+)
+@click.option(
     "--cameras",
     type=click.IntRange(min=1),
     default=1,
@@ -64,6 +69,7 @@ def command(
     alarm_budget: AlarmBudget,
     output: Path,
     camera: str,
+    config: Path | None,
     cameras: int,
     duration: float | None,
     fps: float | None,
@@ -84,6 +90,7 @@ def command(
     vad-edge calibrate --source normal/ --bundle my.vadb --alarm-budget 1/day --output door.vadc
     vad-edge calibrate --source 0 --duration 24h --bundle my.vadb --output door.vadc --plot fit.png
     vad-edge calibrate --source normal/ --bundle my.vadb --model-fps 5 --output door-slow.vadc
+    vad-edge calibrate --source normal/ --config site.toml --camera door --bundle my.vadb --output d.vadc
     vad-edge run --source 0 --bundle my.vadb --calibration door.vadc
     """
     from vad_edge.bundle.archive import read_bundle
@@ -91,10 +98,14 @@ def command(
     from vad_edge.calibration.calibrate import calibrate, calibrate_on
     from vad_edge.calibration.footage import kept_footage
     from vad_edge.cli.progress import progress_bars
+    from vad_edge.cli.site_options import sensors_of
     from vad_edge.errors import ConfigError
 
     if bool(sources) == (scores is not None):
         raise click.UsageError("give --source, or --scores")
+    if scores is not None and config is not None:
+        raise click.UsageError("kept scores are of video alone: leave --config out")
+    sensors, latency_s = sensors_of(config, camera)
     model = read_bundle(bundle)
     if model_fps is not None:
         own = model.manifest.clock.fps
@@ -128,6 +139,8 @@ def command(
                 fps=fps,
                 duration_s=duration,
                 all_normal=all_normal,
+                sensors=sensors,
+                latency_s=latency_s,
                 on_progress=report,
             )
     write_pack(output, found.pack)
@@ -150,5 +163,7 @@ def _show(values: dict[str, Any]) -> None:
         f"  {values['footage_hours']:.2f} h of normal life behind it,"
         f" {values['footage_hours_needed']:.2f} h are needed for the budget asked"
     )
+    if values["sensors"]:
+        click.echo(f"  with the sensors {', '.join(values['sensors'])}")
     for note in values["notes"]:
         click.echo(f"  note: {note}")

@@ -27,6 +27,15 @@ if TYPE_CHECKING:
     "--events", is_flag=True, help="Count incidents and alarms instead of frames; needs --calibration."
 )
 @click.option("--calibration", type=click.Path(path_type=Path), help="The camera's pack, NAME.vadc.")
+@click.option(
+    "--config", type=click.Path(path_type=Path), help="Site file: with --events, hear the pack's sensors too."
+)
+@click.option(
+    "--sensor-fault",
+    "faults",
+    multiple=True,
+    help="Spoil the sensors: delay:SECONDS, loss:SHARE, without:NAME, stuck:NAME or lie:NAME. Repeatable.",
+)
 @click.option("--alarm-budget", type=ALARM_BUDGET, help="Another budget than the pack was made for.")
 @click.option("--baselines", is_flag=True, help="Score the same frames without any learning, too.")
 @click.option(
@@ -40,6 +49,8 @@ def command(
     data: Path,
     events: bool,
     calibration: Path | None,
+    config: Path | None,
+    faults: tuple[str, ...],
     alarm_budget: AlarmBudget | None,
     baselines: bool,
     output: Path | None,
@@ -61,18 +72,32 @@ def command(
     vad-edge evaluate --bundle my.vadb --data data --baselines
     vad-edge evaluate --bundle my.vadb --data data --output out/evaluation
     vad-edge evaluate --bundle my.vadb --data data --events --calibration door.vadc --alarm-budget 1/hour
+    vad-edge evaluate --bundle my.vadb --data data --events --calibration door.vadc --config site.toml
     """
     import importlib
 
+    from vad_edge.bundle.pack import read_pack
     from vad_edge.cli.progress import progress_bars
+    from vad_edge.cli.site_options import sensors_of
 
+    if (config is not None or faults) and not events:
+        raise click.UsageError("--config and --sensor-fault belong to --events")
     if events:
         if calibration is None:
             raise click.UsageError("--events needs --calibration, a pack of `vad-edge calibrate`")
+        sensors, latency_s = sensors_of(config, read_pack(calibration).camera)
         judged = importlib.import_module("vad_edge_training.evaluate_events")
         with progress_bars() as report:
             values = judged.evaluate_events(
-                bundle, data, calibration, alarm_budget, engine=engine, on_progress=report
+                bundle,
+                data,
+                calibration,
+                alarm_budget,
+                sensors=sensors,
+                latency_s=latency_s,
+                faults=faults,
+                engine=engine,
+                on_progress=report,
             ).to_json()
         click.echo(json.dumps(values)) if as_json else _show_events(values)
         return

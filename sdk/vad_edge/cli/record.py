@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
 
+from vad_edge.cli.broker_options import broker_options
 from vad_edge.cli.types import DURATION
 
 
@@ -13,7 +15,9 @@ from vad_edge.cli.types import DURATION
 @click.option("--camera", type=click.IntRange(min=0), help="Camera index: 0 is /dev/video0.")
 @click.option("--source", metavar="PATH|URL", help="Any other source, as for `vad-edge run`.")
 @click.option(
-    "--config", type=click.Path(path_type=Path), help="Site file: its camera, with its privacy masks black."
+    "--config",
+    type=click.Path(path_type=Path),
+    help="Site file: its camera, with its privacy masks black, and its sensors beside it.",
 )
 @click.option("--name", metavar="CAMERA", help="Which camera of the site file, where it has several.")
 @click.option(
@@ -21,6 +25,7 @@ from vad_edge.cli.types import DURATION
 )
 @click.option("--duration", type=DURATION, default="1h", show_default=True, help="How long: 30s, 5m, 2h ...")
 @click.option("--segment", type=DURATION, default="10m", show_default=True, help="Length of one file.")
+@broker_options
 @click.option("--fps", type=click.FloatRange(1, 240), help="Ask the camera for this frame rate.")
 def command(
     camera: int | None,
@@ -30,23 +35,30 @@ def command(
     output: Path,
     duration: float,
     segment: float,
+    broker: str | None,
+    broker_password_file: Path | None,
     fps: float | None,
 ) -> None:
     """Record normal life to train on, into OUTPUT/training.
 
     Record when nothing unusual happens, at all times of day the camera will watch. A camera that
-    is lost for a while is waited for. Ctrl-C keeps what there is.
+    is lost for a while is waited for. Ctrl-C keeps what there is. With a site file the camera's privacy masks
+    are black, and its sensors are recorded too, into OUTPUT/sensors/training, where `vad-edge calibrate
+    --config` finds them.
 
     \b
     vad-edge record --camera 0 --output data --duration 2h
+    vad-edge record --camera 0 --output data --duration 24h --config site.toml
     vad-edge record --config site.toml --name entrance --output data
     """
     from vad_edge.cli.ending import stop_on_signals
     from vad_edge.cli.progress import progress_bars
-    from vad_edge.cli.site_options import recorded_camera
+    from vad_edge.cli.site_options import listening_site, recorded_camera
     from vad_edge.clock import LiveClock
+    from vad_edge.config.load import load_site
     from vad_edge.errors import SourceError
     from vad_edge.events.evidence.privacy import PrivacyMasks
+    from vad_edge.mqtt.sensor_recorder import SensorRecorder
     from vad_edge.video.reader import Reader
     from vad_edge.video.recorder import record
     from vad_edge.video.source import open_source
@@ -58,7 +70,13 @@ def command(
     opened = open_source(spec, clock, fps=fps)
     reopen = (lambda: open_source(spec, clock, fps=fps)) if opened.info.live else None
     reader = Reader(str(spec), opened, "all", reopen=reopen)
-    with stop_on_signals() as stop, progress_bars() as report:
+    with ExitStack() as stack:
+        sensors = None
+        if config is not None and load_site(config).sensor:
+            site = listening_site(config, broker, broker_password_file)
+            sensors = stack.enter_context(SensorRecorder(site, output / "sensors" / "training", clock.now))
+        stop = stack.enter_context(stop_on_signals())
+        report = stack.enter_context(progress_bars())
         reader.start()
         try:
             files = record(
@@ -69,6 +87,7 @@ def command(
                 stop=stop,
                 shown=PrivacyMasks(found.privacy_masks).burn,
                 on_progress=lambda seconds, frames: report("recording", seconds, duration),
+                on_file=sensors.write if sensors is not None else None,
             )
         finally:
             reader.stop()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from vad_edge.config.load import load_site
-from vad_edge.config.site import CameraConfig, SiteConfig
+from vad_edge.config.site import CameraConfig, SensorConfig, SiteConfig
 from vad_edge.errors import ConfigError
 
 
@@ -49,24 +49,25 @@ def site_from_options(
 def recorded_camera(
     camera: int | None, source: str | None, config: Path | None, name: str | None
 ) -> CameraConfig:
-    """The camera to record: one without masks for an index or source, else the site file's `name`.
+    """The camera to record: the site file's `name`, at an index or source where one is given.
 
-    Raises ConfigError unless exactly one is meant.
+    Without a site file it has no masks. Raises ConfigError unless exactly one is meant.
     """
-    if [camera is None, source is None, config is None].count(False) != 1:
+    given: str | int | None = camera if camera is not None else source
+    if None not in (camera, source) or (given is None and config is None):
         raise ConfigError(
             "one source is needed", fix="give --camera 0, --source PATH|URL or --config SITE.toml"
         )
-    if config is None:
-        return CameraConfig(name="camera", source=camera if camera is not None else source)
-    cameras = load_site(config).camera
+    cameras = load_site(config).camera if config is not None else ()
+    if given is not None and not cameras:
+        return CameraConfig(name="camera", source=given)
     named = [each for each in cameras if name in (None, each.name)]
-    if len(named) != 1 or named[0].source is None:
+    if len(named) != 1 or (given is None and named[0].source is None):
         names = ", ".join(each.name for each in cameras) or "it has none"
         raise ConfigError(
             "no one camera with a source is meant", where=str(config), fix=f"give --name, of: {names}"
         )
-    return named[0]
+    return named[0] if given is None else named[0].model_copy(update={"source": given})
 
 
 def with_broker(site: SiteConfig, url: str | None, password_file: Path | None) -> SiteConfig:
@@ -96,6 +97,23 @@ def _with_source(site: SiteConfig, source: str | int, config: Path | None) -> Si
         )
     camera = site.camera[0] if site.camera else CameraConfig(name="camera")
     return site.model_copy(update={"camera": (camera.model_copy(update={"source": source}),)})
+
+
+def sensors_of(config: Path | None, camera: str) -> tuple[tuple[SensorConfig, ...], float]:
+    """The sensors of a site file, and how much later than they a camera of it sees the world, in seconds.
+
+    Raises ConfigError where the file does not know the camera.
+    """
+    if config is None:
+        return (), 0.0
+    site = load_site(config)
+    found = next((entry for entry in site.camera if entry.name == camera), None)
+    if found is None:
+        known = ", ".join(entry.name for entry in site.camera) or "none"
+        raise ConfigError(
+            f"there is no camera {camera!r}", where=str(config), fix=f"give --camera; the file has {known}"
+        )
+    return site.sensor, found.latency_s
 
 
 def listening_site(

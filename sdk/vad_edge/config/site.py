@@ -22,6 +22,8 @@ Topic = Annotated[str, StringConstraints(min_length=1, max_length=512)]
 SENSORS_ONLY = "site"
 """The name under which a site without cameras fuses its sensors."""
 
+MOST_CONTEXTS = 3
+
 
 class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -86,15 +88,22 @@ class SensorConfig(_Table):
     """One sensor stream on MQTT.
 
     A payload is a plain number, one of the on/off words, or JSON when `field` names where in it the value
-    is (``battery.level``). period_s is how often a healthy sensor speaks; after `stale_after_s` (three
-    periods unless told) it leaves the fusion. Sensors that speak only on change have neither.
-    cameras lists the cameras it is evidence for; all of them when empty.
+    is (``battery.level``). A ``pulse`` stream counts: its number is how many came since the last message, an
+    on word is one. role: ``evidence`` joins the risk; ``context`` (binary) switches what is normal for the
+    others, as lights or opening hours do; ``gate`` (binary) arms while it is on. time_field names where in
+    the JSON the sender's own time is, epoch seconds or ISO 8601; it is compared with ours, never used.
+    period_s is how often a healthy sensor speaks; after `stale_after_s` (three periods unless told) it leaves
+    the fusion. Sensors that speak only on change have neither. A binary one that changes more than
+    most_changes_per_min times in a minute is flapping. cameras lists the cameras it is evidence for, or that
+    it arms; all of them when empty.
     """
 
     name: Name
     topic: Topic
-    kind: Literal["binary", "analog"]
+    kind: Literal["binary", "analog", "pulse"]
+    role: Literal["evidence", "context", "gate"] = "evidence"
     field: str | None = None
+    time_field: str | None = None
     on: tuple[str, ...] = ("on", "true", "1", "open", "detected", "motion")
     off: tuple[str, ...] = ("off", "false", "0", "closed", "clear", "no_motion")
     unit: str = ""
@@ -102,6 +111,7 @@ class SensorConfig(_Table):
     maximum: float | None = None
     period_s: float | None = Field(default=None, gt=0)
     stale_after_s: float | None = Field(default=None, gt=0)
+    most_changes_per_min: int = Field(default=30, ge=2, le=10_000)
     latency_s: float = Field(default=0.0, ge=0, le=60)
     weight: float = Field(default=1.0, ge=0, le=10)
     hold_s: float = Field(default=10.0, gt=0)
@@ -122,6 +132,12 @@ class SensorConfig(_Table):
     def _range_rises(self) -> Self:
         if self.minimum is not None and self.maximum is not None and self.minimum >= self.maximum:
             raise ValueError("minimum must be below maximum")
+        return self
+
+    @model_validator(mode="after")
+    def _states_are_binary(self) -> Self:
+        if self.role != "evidence" and self.kind != "binary":
+            raise ValueError(f"a sensor with role {self.role!r} is on or off, so its kind is 'binary'")
         return self
 
 
@@ -230,6 +246,17 @@ class SiteConfig(_Table):
     bacnet: BacnetConfig | None = None
     webhook: WebhookConfig | None = None
     sparkplug: SparkplugConfig = SparkplugConfig()
+
+    @model_validator(mode="after")
+    def _few_contexts(self) -> Self:
+        # Each of them doubles what has to be learned.
+        contexts = [sensor.name for sensor in self.sensor if sensor.role == "context"]
+        if len(contexts) > MOST_CONTEXTS:
+            raise ValueError(
+                f"{len(contexts)} sensors have the role 'context', {MOST_CONTEXTS} are the most:"
+                f" {', '.join(contexts)}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:

@@ -4,12 +4,29 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from vad_edge.fusion.risk import Risk
 from vad_edge.scoring.surprise import Surprise
 from vad_edge.sensors.reading import SensorSurprise
 
+STREAM_FLOOR: Final = 1.0
+STREAM_CAP: Final = 3.0
+"""Which surprises of a stream count under an alarm budget (docs/results.md, "Sensors")."""
+
 _FORGOTTEN = 1e-9
+
+
+def excess(surprise: float) -> float:
+    """What a stream's surprise adds to the risk of a camera that keeps an alarm budget.
+
+    Nothing below `STREAM_FLOOR`: what one moment in ten brings is noise, and there are many streams. No more
+    above `STREAM_CAP`: no single stream may raise an alarm that nothing else supports.
+
+    >>> [excess(surprise) for surprise in (0.5, 2.5, 6.0)]
+    [0.0, 1.5, 2.0]
+    """
+    return max(min(surprise, STREAM_CAP) - STREAM_FLOOR, 0.0)
 
 
 class Fuser:

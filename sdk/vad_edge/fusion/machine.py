@@ -46,20 +46,26 @@ class WarningMachine:
     """
 
     def __init__(self, policy: PolicyConfig, *, new_incident: Callable[[], str] = new_id) -> None:
-        self._policy = policy
         self._new_incident = new_incident
-        self._starts = {Level.WATCH: policy.watch, Level.WARNING: policy.warning, Level.ALARM: policy.alarm}
         self._above: dict[Level, float] = {}
         self._below: dict[Level, float] = {}
+        self.follow(policy)
         self._time_s = -math.inf
         self._changed_s = -math.inf
         self._left: dict[Level, float] = {}
-        self._recent: deque[Risk] = deque(maxlen=policy.persistence[1] if policy.persistence else 1)
         self._opened_s = self._since_s = 0.0
         self._early_s: float | None = None
         self._peak = 0.0
         self._level = Level.NORMAL
         self._incident: str | None = None
+
+    def follow(self, policy: PolicyConfig) -> None:
+        """Go on by another policy: what has built up is forgotten, an incident under way goes on."""
+        self._policy = policy
+        self._starts = {Level.WATCH: policy.watch, Level.WARNING: policy.warning, Level.ALARM: policy.alarm}
+        self._recent: deque[Risk] = deque(maxlen=policy.persistence[1] if policy.persistence else 1)
+        self._above.clear()
+        self._below.clear()
 
     @property
     def level(self) -> Level:

@@ -39,7 +39,8 @@ class MqttClient:
     on the connection it was published on or not at all. on_message is called on the network thread;
     on_retained, where it is given, instead of it for what the broker had kept from before we subscribed. A
     will that is a function is asked before every connect. With keep_session the broker keeps what we miss
-    for a week, under client_id, which must then stay the same.
+    for a week, under client_id, which must then stay the same. pace_s is how long the network thread may rest
+    between two looks, for a client that hears much and says little.
     Raises ConfigError for a bad URL, an unreadable password, certificate, key or CA file.
     """
 
@@ -54,6 +55,7 @@ class MqttClient:
         keep_session: bool = False,
         reconnect_s: tuple[float, float] = (1.0, 60.0),
         keepalive_s: int = KEEPALIVE_S,
+        pace_s: float = 0.0,
     ) -> None:
         self.address: BrokerAddress = parse_broker(broker.url)
         self.client_id = client_id
@@ -65,6 +67,7 @@ class MqttClient:
         self._will = will
         self._keep_session = keep_session
         self._keepalive_s = keepalive_s
+        self._pace_s = pace_s
         self._backoff = Backoff(*reconnect_s)
         self._protocol = (
             MQTTProtocolVersion.MQTTv311 if self.address.old_protocol else MQTTProtocolVersion.MQTTv5
@@ -223,6 +226,7 @@ class MqttClient:
             window=self._window,
             will=self._will,
             keep_session=self._keep_session,
+            pace_s=self._pace_s,
             on_up=self._up,
             on_message=self._message,
             on_subscribed=self._subscribed,

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import paho.mqtt.client as paho
@@ -22,6 +23,7 @@ from vad_edge.mqtt.address import BrokerAddress
 from vad_edge.mqtt.handle import PublishHandle
 from vad_edge.mqtt.identity import login_of, secure
 from vad_edge.mqtt.label import Label
+from vad_edge.mqtt.paced import PacedClient
 from vad_edge.mqtt.problem import BrokerProblem, connect_failure, hung_up, lost, no_answer, refused
 
 _log = logging.getLogger(__name__)
@@ -55,8 +57,9 @@ class Connection:
     paho would keep unacknowledged messages and send them again after an outage of any length; what has to
     outlive a connection is the business of the store. The callbacks run on the network thread: on_up when
     the broker has accepted us, on_subscribed with the topic and the broker's reason against it, or "".
-    window is how many messages may be unacknowledged; a broker that takes fewer says so when it accepts us,
-    and the next connection has to keep to that (paho cannot change it on the way).
+    pace_s above 0 reads by `PacedClient`. window is how many messages may be unacknowledged; a broker that
+    takes fewer says so when it accepts us, and the next connection has to keep to that (paho cannot change it
+    on the way).
     """
 
     def __init__(
@@ -70,6 +73,7 @@ class Connection:
         window: int,
         will: Will | Callable[[], Will] | None,
         keep_session: bool,
+        pace_s: float,
         on_up: Callable[[Connection], None],
         on_message: Callable[[str, bytes, bool], None],
         on_subscribed: Callable[[str, str], None],
@@ -83,6 +87,7 @@ class Connection:
         self._login = login_of(broker, address)
         self._keepalive_s = keepalive_s
         self._keep_session = keep_session
+        self._pace_s = pace_s
         self._on_up, self._on_message, self._on_subscribed = on_up, on_message, on_subscribed
         self._answered = threading.Event()
         self._refusals: dict[int, str] = {}
@@ -181,9 +186,12 @@ class Connection:
         client = self._paho
         client.on_connect = client.on_disconnect = client.on_message = None
         client.on_publish = client.on_subscribe = client.on_log = None
+        if isinstance(client, PacedClient):
+            client.on_plain = None
 
     def _new_paho(self, broker: BrokerConfig) -> paho.Client:
-        client = paho.Client(
+        kind = partial(PacedClient, pace_s=self._pace_s) if self._pace_s > 0 else paho.Client
+        client = kind(
             CallbackAPIVersion.VERSION2,
             client_id=self._client_id,
             clean_session=None if self.protocol == MQTTProtocolVersion.MQTTv5 else not self._keep_session,
@@ -197,6 +205,8 @@ class Connection:
         client.on_connect = self._connack
         client.on_disconnect = self._disconnected
         client.on_message = self._message
+        if isinstance(client, PacedClient):
+            client.on_plain = self._plain
         client.on_publish = self._published
         client.on_subscribe = self._subscribed
         client.on_log = self._logged
@@ -237,6 +247,12 @@ class Connection:
         topic = self._asked.pop(mid, "")
         refusal = next((str(reason) for reason in reasons if reason.is_failure), "")
         self._on_subscribed(topic, refusal)
+
+    def _plain(self, topic: str, payload: bytes, retained: bool) -> None:
+        try:
+            self._on_message(topic, payload, retained)
+        except Exception:  # it would end the network thread, and with it everything we hear
+            _log.exception("a message could not be dealt with")
 
     def _message(self, client: paho.Client, userdata: Any, message: paho.MQTTMessage) -> None:
         try:

@@ -10,6 +10,9 @@ from vad_edge.mqtt.client import MqttClient
 from vad_edge.mqtt.topics import replay_watermark
 from vad_edge.sensors.hub import SensorHub
 
+PACE_S = 0.05
+"""How late a reading may be for the sake of taking in many at once."""
+
 _log = logging.getLogger(__name__)
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
+from vad_edge.bundle.archive import Bundle
+from vad_edge.bundle.manifest import Graph, Manifest
 from vad_edge.clock import LiveClock, MediaClock, utc_now
 from vad_edge.config.site import SENSORS_ONLY, BrokerConfig, CameraConfig, SiteConfig
-from vad_edge.errors import ConfigError, EngineError, SourceError, StoreError
+from vad_edge.errors import BundleError, ConfigError, EngineError, SourceError, StoreError
 from vad_edge.events.evidence.keeper import EvidenceKeeper
 from vad_edge.events.incidents import Incidents
 from vad_edge.events.store import EventStore
@@ -24,15 +27,19 @@ from vad_edge.mqtt.broker import EmbeddedBroker
 from vad_edge.mqtt.client import MqttClient
 from vad_edge.mqtt.identity import client_id
 from vad_edge.mqtt.publisher import camera_publisher
-from vad_edge.mqtt.subscriber import SensorSubscriber
+from vad_edge.mqtt.subscriber import PACE_S, SensorSubscriber
 from vad_edge.pipeline import Lane, VideoPipeline
 from vad_edge.runtime.armed import ArmedFile
 from vad_edge.runtime.desk import store_conditions
 from vad_edge.runtime.evidence import evidence_keeper
+from vad_edge.runtime.fallback import lose_levels, without_lost_packs
+from vad_edge.runtime.learned import LearnedFile
 from vad_edge.runtime.learner import Learner, learned_camera
 from vad_edge.runtime.pace import full_pace, slow_pace
 from vad_edge.runtime.settings import RunSettings
 from vad_edge.runtime.station import Station
+from vad_edge.runtime.streams import say_uncalibrated, with_streams
+from vad_edge.scoring.scorer import Scorer
 from vad_edge.sensors.hub import SensorHub
 from vad_edge.video.reader import Reader
 from vad_edge.video.source import FrameSource, default_policy, open_source
@@ -54,6 +61,7 @@ class Assembly:
     subscriber: SensorSubscriber | None
     arrived: threading.Event
     armed: ArmedFile
+    learned: LearnedFile
     vitals: VitalsMonitor
     learner: Learner | None
 
@@ -76,8 +84,8 @@ def assemble(settings: RunSettings, stack: ExitStack) -> Assembly:
         _station(camera, sources.get(camera.name), live, arrived, with_video=bool(site.camera))
         for camera in cameras
     ]
-    pipeline, learner = _pipeline(settings, stations, health, stack) if site.camera else (None, None)
     hub = SensorHub(site.sensor, clock)
+    pipeline, learner = _pipeline(settings, stations, hub, health, stack) if site.camera else (None, None)
     # A folder that was given by hand may be a slip; the device's own may have a disk that died overnight.
     store = EventStore(settings.store_path, patient=settings.output is None)
     stack.callback(store.close)
@@ -88,6 +96,9 @@ def assemble(settings: RunSettings, stack: ExitStack) -> Assembly:
         Incidents(store.database).interrupt([camera.name for camera in cameras])
     except StoreError as error:
         health.raise_condition("store_failed", "store", str(error))
+    learned = LearnedFile(settings.store_path.with_name("sensors.json"))
+    if not clock.is_media:  # a run on a recording is the same every time
+        hub.take_up(learned.read())
     armed = ArmedFile(settings.store_path.with_name("armed.json"))
     if armed.problem:
         health.raise_condition("armed_unknown", "store", armed.problem)
@@ -106,7 +117,19 @@ def assemble(settings: RunSettings, stack: ExitStack) -> Assembly:
             station.reader.start()
             stack.callback(station.reader.stop)
     return Assembly(
-        clock, stations, pipeline, hub, store, health, keeper, subscriber, arrived, armed, vitals, learner
+        clock,
+        stations,
+        pipeline,
+        hub,
+        store,
+        health,
+        keeper,
+        subscriber,
+        arrived,
+        armed,
+        learned,
+        vitals,
+        learner,
     )
 
 
@@ -164,7 +187,7 @@ def _station(
 
 
 def _pipeline(
-    settings: RunSettings, stations: list[Station], health: HealthBoard, stack: ExitStack
+    settings: RunSettings, stations: list[Station], hub: SensorHub, health: HealthBoard, stack: ExitStack
 ) -> tuple[VideoPipeline, Learner]:
     bundle = settings.bundle
     if bundle is None:
@@ -182,8 +205,12 @@ def _pipeline(
     lanes = []
     for station in stations:
         station.config = learned_camera(station.config, settings.learned, bundle, engine.graph)
-        station.full = full_pace(station.config, bundle, engine.graph)
-        station.slow = slow_pace(station.config, bundle, engine.graph)
+        camera = without_lost_packs(station.config, settings, engine.graph, health)
+        slow = slow_pace(camera, bundle, engine.graph)
+        # What the streams had learned by the full rate's footage is what they go on from.
+        station.slow = None if slow is None else with_streams(slow, hub)
+        station.full = with_streams(full_pace(camera, bundle, engine.graph), hub)
+        say_uncalibrated(station.full, station.config, settings.site.sensor, health)
         station.run_at(station.full)
         lanes.append(Lane(station.name, station.full.scorer, station.full.weight))
 
@@ -195,19 +222,46 @@ def _pipeline(
         failed.append(engine.name)
         _log.error("engine %s failed, going on with %s: %s", engine.name, LAST_RESORT, error)
         health.raise_condition("engine_failed", engine.name, str(error))
-        for station in stations:
-            station.lose_slow()
-        learner.give_up()
-        spare = open_engine(bundle, batch=len(stations), engine=LAST_RESORT, threads=settings.threads)
+        spare = _spare_engine(settings, bundle, engine.graph, stations)
         stack.callback(spare.close)
+        if spare.graph.member != engine.graph.member:
+            learner.give_up()
+            for row, (camera, station) in enumerate(zip(settings.site.camera, stations, strict=True)):
+                lose_levels(station, camera.policy, engine.graph, spare.graph, health)
+                weight = None if station.full is None else station.full.weight
+                pipeline.recalibrate(row, _scorer_of(spare.graph, manifest), weight)
         return spare
 
     pipeline = VideoPipeline(engine, manifest, lanes, replace=replace)
     learner = Learner(
-        stations, pipeline, bundle, engine.graph, settings.learned, settings.site.learning, health
+        stations,
+        pipeline,
+        bundle,
+        engine.graph,
+        settings.learned,
+        settings.site.learning,
+        health,
+        sensors=settings.site.sensor,
     )
     stack.callback(learner.close)
     return pipeline, learner
+
+
+def _spare_engine(settings: RunSettings, bundle: Bundle, graph: Graph, stations: Sequence[Station]) -> Engine:
+    """An engine that needs nothing but a CPU: with the same graph where levels depend on it, if it can."""
+    batch, threads = len(stations), settings.threads
+    if any(station.governor is not None for station in stations) and graph.precision != "fp16":
+        try:
+            return open_engine(
+                bundle, batch=batch, engine=LAST_RESORT, precision=graph.precision, threads=threads
+            )
+        except (EngineError, BundleError) as error:
+            _log.warning("the %s graph cannot be run by %s: %s", graph.precision, LAST_RESORT, error)
+    return open_engine(bundle, batch=batch, engine=LAST_RESORT, threads=threads)
+
+
+def _scorer_of(graph: Graph, manifest: Manifest) -> Scorer | None:
+    return Scorer(graph.calibration, manifest.cues) if graph.calibration is not None else None
 
 
 def _connect(
@@ -239,5 +293,5 @@ def _connect(
             now=lambda: clock.wall(clock.now()),
             model=model,
         )
-    client = MqttClient(broker, client_id=client_id(broker, site.site, "sensors"))
+    client = MqttClient(broker, client_id=client_id(broker, site.site, "sensors"), pace_s=PACE_S)
     return SensorSubscriber(client, hub, site.site)

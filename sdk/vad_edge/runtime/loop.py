@@ -78,6 +78,7 @@ class _Run:
             parts.stations, parts.pipeline, parts.health, settings.site.board, lambda: parts.vitals.latest
         )
         self._weights = {sensor.name: sensor.weight for sensor in settings.site.sensor}
+        self._learns = bool(settings.site.sensor) and not parts.clock.is_media
         self._seconds = dict.fromkeys(("wait", "fuse", "observe"), 0.0)
         self._latencies: deque[float] = deque(maxlen=LATENCIES_KEPT)
         self._began = time.perf_counter()
@@ -166,6 +167,8 @@ class _Run:
             self._keeper.turn(collected - started)
             if self._parts.learner is not None:
                 self._parts.learner.turn()
+        if self._learns:
+            self._parts.learned.turn(self._parts.clock.now(), self._parts.hub.learned)
         self._heartbeat.turn(scored)
 
     def _collect(self) -> list[Picked]:
@@ -203,6 +206,7 @@ class _Run:
             time_s,
             scored,
             self._evidence(station, time_s - station.config.latency_s),
+            gated=self._parts.hub.gated(station.name, time_s - station.config.latency_s),
             site=self._settings.site.site,
             wall=self._parts.clock.wall,
         )
@@ -218,7 +222,9 @@ class _Run:
 
     def _evidence(self, station: Station, time_s: float) -> list[tuple[SensorSurprise, float]]:
         found = self._parts.hub.evidence(station.name, time_s)
-        return [(surprise, self._weights[surprise.stream]) for surprise in found]
+        if station.weights is not None:
+            return station.counted(found, time_s)
+        return [(said, self._weights[said.stream]) for said in found]
 
     def _announce(self, event: Event, *, publish: bool = True) -> None:
         self._events += 1
@@ -261,6 +267,8 @@ class _Run:
                 station.publisher.stop()
         if self._parts.subscriber is not None:
             self._parts.subscriber.stop()
+        if self._learns:
+            self._parts.learned.close(self._parts.hub.learned())
 
     def _summary(self) -> RunSummary:
         stations, pipeline = self._parts.stations, self._parts.pipeline

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,9 @@ from numpy.typing import NDArray
 from vad_edge.budget import AlarmBudget
 from vad_edge.bundle.archive import Bundle
 from vad_edge.bundle.calibration import Calibration
-from vad_edge.bundle.levels import AlarmLevels
+from vad_edge.bundle.levels import Gathering
 from vad_edge.bundle.manifest import Graph
-from vad_edge.bundle.pack import CameraPack, pack_fits, read_pack
+from vad_edge.bundle.pack import CameraPack, PackedStream, pack_fits, read_pack
 from vad_edge.config.site import CameraConfig, PolicyConfig
 from vad_edge.errors import BundleError
 from vad_edge.fusion.policy import policy_of
@@ -28,17 +29,23 @@ class Pace:
     """One frame rate of one camera, its calibration there, and the policy that goes with that.
 
     alarms_per_hour is the budget its levels keep, None where they are the site file's. weight is float32
-    (h, w), None for ones. footage_frames and block_s are as in `Station`.
+    (h, w), None for ones. footage_frames and block_s are as in `Station`. streams are those the levels were
+    set with, partial the policies for when some of them cannot be believed, as in `CameraPack`. weights are
+    those of the streams that may add to the risk, None where no budget says which may.
     """
 
     fps: float
     max_gap_s: float
     scorer: Scorer
-    weight: NDArray[np.float32] | None
     policy: PolicyConfig
-    alarms_per_hour: float | None
     footage_frames: int
     block_s: float
+    weight: NDArray[np.float32] | None = None
+    alarms_per_hour: float | None = None
+    weights: Mapping[str, float] | None = None
+    streams: Mapping[str, PackedStream] = field(default_factory=dict)
+    partial: Mapping[str, PolicyConfig] = field(default_factory=dict)
+    gathering: Gathering | None = None
 
 
 def full_pace(camera: CameraConfig, bundle: Bundle, graph: Graph) -> Pace:
@@ -54,7 +61,7 @@ def full_pace(camera: CameraConfig, bundle: Bundle, graph: Graph) -> Pace:
             where=f"{bundle.path}, camera {camera.name}",
             fix="export it again with --data of the scene's normal life",
         )
-    return _pace(camera, bundle, graph.calibration, None, None)
+    return _of_calibration(camera, bundle, graph.calibration)
 
 
 def slow_pace(camera: CameraConfig, bundle: Bundle, graph: Graph) -> Pace | None:
@@ -86,36 +93,39 @@ def _fitting(path: Path, bundle: Bundle, graph: Graph) -> CameraPack:
 
 
 def _of_pack(camera: CameraConfig, bundle: Bundle, pack: CameraPack) -> Pace:
+    pace = _of_calibration(camera, bundle, pack.calibration)
+    if pack.weight is not None:
+        pace = replace(pace, weight=np.asarray(pack.weight, np.float32))
     levels = pack.levels
-    if levels is not None:
-        _log.info(
-            "camera %s keeps %s at %g fps: watch %.2f, warning %.2f, alarm %.2f",
-            camera.name, levels.kept, pack.fps, levels.watch, levels.warning, levels.alarm,
-        )  # fmt: skip
-        if levels.needed_s > levels.armed_s:
-            _log.warning(
-                "camera %s: %s was asked for, but its calibration cannot know that", camera.name, levels.asked
-            )
-    weight = None if pack.weight is None else np.asarray(pack.weight, np.float32)
-    return _pace(camera, bundle, pack.calibration, weight, levels)
+    if levels is None:
+        return pace
+    _log.info(
+        "camera %s keeps %s at %g fps: watch %.2f, warning %.2f, alarm %.2f",
+        camera.name, levels.kept, pack.fps, levels.watch, levels.warning, levels.alarm,
+    )  # fmt: skip
+    if levels.needed_s > levels.armed_s:
+        _log.warning(
+            "camera %s: %s was asked for, but its calibration cannot know that", camera.name, levels.asked
+        )
+    return replace(
+        pace,
+        policy=policy_of(levels),
+        alarms_per_hour=AlarmBudget.parse(levels.kept).per_hour,
+        weights={name: stream.weight for name, stream in pack.sensors.items()},
+        streams=pack.sensors,
+        partial={name: policy_of(partial) for name, partial in pack.partial_levels.items()},
+        gathering=pack.gathering,
+    )
 
 
-def _pace(
-    camera: CameraConfig,
-    bundle: Bundle,
-    calibration: Calibration,
-    weight: NDArray[np.float32] | None,
-    levels: AlarmLevels | None,
-) -> Pace:
+def _of_calibration(camera: CameraConfig, bundle: Bundle, calibration: Calibration) -> Pace:
     manifest = bundle.manifest
     stretches = calibration.block_s > 0
     return Pace(
         fps=manifest.clock.fps,
         max_gap_s=manifest.clock.max_gap_s,
         scorer=Scorer(calibration, manifest.cues),
-        weight=weight,
-        policy=camera.policy if levels is None else policy_of(levels),
-        alarms_per_hour=None if levels is None else AlarmBudget.parse(levels.kept).per_hour,
+        policy=camera.policy,
         footage_frames=round(calibration.seconds / calibration.block_s) if stretches else calibration.frames,
         block_s=calibration.block_s,
     )

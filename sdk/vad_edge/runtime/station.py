@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -14,10 +14,12 @@ from vad_edge.config.site import CameraConfig
 from vad_edge.events.announce import event_from_change
 from vad_edge.events.event import Event
 from vad_edge.events.evidence.privacy import PrivacyMasks
-from vad_edge.fusion.fuse import Fuser
+from vad_edge.fusion.fuse import Fuser, excess
+from vad_edge.fusion.gather import Gatherer
 from vad_edge.fusion.governor import FloodGovernor
 from vad_edge.fusion.machine import LevelChange, WarningMachine
 from vad_edge.fusion.risk import Risk
+from vad_edge.fusion.standing import Standing
 from vad_edge.mqtt.publisher import CameraPublisher
 from vad_edge.pipeline import ScoredFrame
 from vad_edge.runtime.pace import Pace
@@ -34,8 +36,11 @@ class Station:
 
     footage_frames is how many frames of normal footage the camera is calibrated on, or how many stretches of
     block_s where its surprises count those. While it is not armed, risk is computed and shown, and there are
-    no events. governor watches over the alarm budget, where there is one; rolled_up says whether the last
-    event is to be kept from being told. time_synced says whether the wall times given to it are true now.
+    no events; nor while a gate is closed (gated). governor watches over the alarm budget, where there is one;
+    rolled_up says whether the last event is to be kept from being told. weights are those of the streams
+    that an alarm budget was calibrated with, None where there is no such budget; standing says which of them
+    count, and at which levels; gatherer is None where evidence is not gathered. time_synced says whether the
+    wall times given to it are true now.
     """
 
     config: CameraConfig
@@ -49,6 +54,10 @@ class Station:
     shed: bool = False
     footage_frames: int = 0
     armed: bool = True
+    gated: bool = False
+    weights: Mapping[str, float] | None = None
+    standing: Standing | None = None
+    gatherer: Gatherer | None = None
     block_s: float = 0.0
     governor: FloodGovernor | None = None
     rolled_up: bool = False
@@ -75,13 +84,17 @@ class Station:
         return self.reader is not None and self.reader.ended
 
     def run_at(self, pace: Pace) -> None:
-        """Take frames at this pace's rate, and warn at its levels; not while an incident is under way."""
+        """Take frames at this pace's rate, and warn at its levels, with the streams they were set with."""
         self.fps, self.gate = pace.fps, FrameRateGate(pace.fps, pace.max_gap_s)
         self.footage_frames, self.block_s = pace.footage_frames, pace.block_s
         if pace.policy != self.config.policy:
             self.config = self.config.model_copy(update={"policy": pace.policy})
-            self.fuser, self.machine = Fuser(pace.policy.smoothing_s), WarningMachine(pace.policy)
+            self.fuser = Fuser(pace.policy.smoothing_s)
+            self.machine.follow(pace.policy)
         self.governor = None if pace.alarms_per_hour is None else FloodGovernor(pace.alarms_per_hour)
+        self.weights = pace.weights
+        self.gatherer = None if pace.gathering is None else Gatherer(pace.gathering)
+        self.standing = None if pace.weights is None else Standing(pace.streams, pace.policy, pace.partial)
 
     def rest(self, shed: bool) -> None:
         """Stop watching the camera, or begin again; its source is let go of meanwhile."""
@@ -108,20 +121,39 @@ class Station:
         """The frame as anyone but the model may see it."""
         return replace(frame, image=self.masks.burn(frame.image)) if self.masks else frame
 
+    def counted(self, said: Sequence[SensorSurprise], time_s: float) -> list[tuple[SensorSurprise, float]]:
+        """What the streams that can be believed add under an alarm budget; the levels follow who they are."""
+        weights = self.weights or {}
+        found = [stream for stream in said if stream.stream in weights]
+        if self.standing is None:
+            return [(_exceeding(stream), weights[stream.stream]) for stream in found]
+        policy, counting = self.standing.update([stream.stream for stream in found], time_s)
+        if policy != self.config.policy:
+            self.config = self.config.model_copy(update={"policy": policy})
+            self.machine.follow(policy)
+        return [(_exceeding(stream), weights[stream.stream]) for stream in found if stream.stream in counting]
+
     def decide(
         self,
         time_s: float,
         scored: ScoredFrame | None,
         evidence: Sequence[tuple[SensorSurprise, float]],
         *,
+        gated: bool = False,
         site: str,
         wall: Callable[[float], datetime],
     ) -> Event | None:
-        """Fuse what is known at `time_s` into the risk; the event, if the level changes."""
+        """Fuse what is known at `time_s` into the risk; the event, if the level changes or a gate closes."""
         self.last_update_s = time_s
         surprise = scored.surprise if scored is not None else None
         self.risk = self.fuser.update(time_s, surprise, evidence)
-        change = self.machine.update(self.risk) if self.armed else None
+        if self.gatherer is not None:
+            self.risk = self.gatherer.update(self.risk)
+        closes, self.gated = gated and not self.gated, gated
+        if closes:
+            change = self.machine.stand_down(time_s)
+        else:
+            change = self.machine.update(self.risk) if self.armed and not gated else None
         return None if change is None else self._event(change, self.risk, scored, site, wall)
 
     def arm(
@@ -176,6 +208,10 @@ class Station:
                 incident=self.machine.incident,
                 armed=self.armed,
             )
+
+
+def _exceeding(said: SensorSurprise) -> SensorSurprise:
+    return replace(said, surprise=excess(said.surprise))
 
 
 def _regions(change: LevelChange, scored: ScoredFrame | None) -> Sequence[Region]:

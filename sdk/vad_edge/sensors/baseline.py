@@ -1,97 +1,302 @@
-"""A first idea of what is normal for one stream, learned while it runs.
+"""What is normal for one stream by hour and context, learned while it runs.
 
-Every reading is learned, those around an incident included: a long disturbance becomes normal. A fault
-that lasts is the staleness check's and the range check's business, not the baseline's.
+Every reading is learned, those around an incident included: a disturbance that lasts becomes normal. What is
+learned is kept by slot, an hour of the day in a context, and each slot leans on the whole as long as it has
+seen little. Silence is nothing learned: a gap counts as one block at most, or as calm where the stream
+speaks only on change.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Protocol
+from collections import deque
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 from vad_edge.config.site import SensorConfig
+from vad_edge.sensors.experience import SURPRISE_CAP, Experience
+from vad_edge.sensors.staleness import stale_after_s
 
-SURPRISE_CAP = 6.0
+__all__ = ["SURPRISE_CAP", "AnalogBaseline", "Baseline", "BinaryBaseline", "PulseBaseline", "new_baseline"]
 
 _WARMUP_READINGS = 20
-_MEMORY_READINGS = 300
+_MEMORY_BLOCKS = 2500.0  # a week of one hour a day, in blocks of ten seconds
+_SHRINK_BLOCKS = 30.0  # what the whole is worth beside a slot
+_CLIP = 4.0  # one outlier moves what is normal by no more than so many spreads
 _SMALLEST_SPREAD = 0.01  # of the mean's size: a stream that never moved still has a resolution
 _LARGEST_VALUE = 1e150  # differences of larger ones could overflow
 _PRIOR_ONSETS = 1.0
 _PRIOR_S = 3600.0
+_MEMORY_WATCHED_S = 7 * 86400.0
+_CREDIT_S = 3600.0  # a stream that speaks on change may have been cut off: no longer a silence is calm
+_MOST_PULSES = 1_000_000.0
+_WHOLE = ""
 
 
 class Baseline(Protocol):
     """Learns one stream and says how rare each reading was when it came."""
 
-    def update(self, value: float, time_s: float) -> float:
+    def update(self, value: float, time_s: float, slot: str = _WHOLE) -> float:
         """Learn a reading; returns its surprise against what was known before, 0 to `SURPRISE_CAP`."""
+        ...
+
+    experience: Experience
+    """How often the stream has deviated how far."""
+
+    def state(self) -> dict[str, Any]:
+        """What was learned, in plain values for JSON."""
+        ...
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take up what `state` gave. Raises ValueError, KeyError or TypeError for anything else."""
         ...
 
 
 class AnalogBaseline:
-    """Exponentially weighted mean and mean absolute deviation; surprise is a two-sided Laplace tail.
+    """A clipped running mean and mean absolute deviation; a two-sided Laplace tail, corrected by experience.
 
-    The first `warmup` readings are learned with equal weight and surprise nobody.
+    The first `warmup` readings are learned with equal weight and surprise nobody. A reading weighs as much
+    as the time since the last one, at most a block.
     """
 
-    def __init__(self, warmup: int = _WARMUP_READINGS, memory: int = _MEMORY_READINGS) -> None:
+    def __init__(self, block_s: float = 10.0, warmup: int = _WARMUP_READINGS) -> None:
+        self._block_s = block_s
         self._warmup = warmup
-        self._memory = memory
-        self._count = 0
-        self._mean = 0.0
-        self._deviation = 0.0
+        self._readings = 0
+        self._last_s: float | None = None
+        self._slots: dict[str, _Spread] = {}
+        self.experience = Experience(block_s)
 
-    def update(self, value: float, time_s: float) -> float:
+    def update(self, value: float, time_s: float, slot: str = _WHOLE) -> float:
         """Learn `value`; returns its surprise."""
         value = min(max(value, -_LARGEST_VALUE), _LARGEST_VALUE)
-        distance = abs(value - self._mean)
+        whole = self._slots.setdefault(_WHOLE, _Spread())
+        own = self._slots.setdefault(slot, _Spread())
+        mean, spread = own.beside(whole)
         surprise = 0.0
-        if self._count >= self._warmup:
-            spread = max(self._deviation, _SMALLEST_SPREAD * abs(self._mean), 1e-9)
-            surprise = min(distance / spread / math.log(10), SURPRISE_CAP)
-        self._count += 1
-        rate = 1 / min(self._count, self._memory)
-        if self._count > 1:
-            self._deviation += (distance - self._deviation) / min(self._count - 1, self._memory)
-        self._mean += rate * (value - self._mean)
+        if self._readings >= self._warmup:
+            spread = max(spread, _SMALLEST_SPREAD * abs(mean), 1e-9)
+            deviation = min(abs(value - mean) / spread / math.log(10), SURPRISE_CAP)
+            surprise = self.experience.surprise(deviation)
+            self.experience.learn(deviation, time_s, self._block_s)
+        blocks = self._weight(time_s) * self.experience.trust
+        for learner in (whole,) if own is whole else (whole, own):
+            learner.learn(value, blocks, self._warmup)
+        self._readings += 1
         return surprise
+
+    def distance(self, value: float) -> float:
+        """How many spreads a value lies from the middle of all that was learned."""
+        whole = self._slots.get(_WHOLE)
+        if whole is None:
+            return math.inf
+        return abs(value - whole.mean) / max(whole.spread, _SMALLEST_SPREAD * abs(whole.mean), 1e-9)
+
+    def state(self) -> dict[str, Any]:
+        """What was learned."""
+        return {
+            "readings": self._readings,
+            "slots": {name: spread.state() for name, spread in self._slots.items()},
+            "experience": self.experience.state(),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take up what `state` gave."""
+        slots = {str(name): _Spread.restored(values) for name, values in state["slots"].items()}
+        self.experience.restore(state["experience"])
+        self._readings, self._slots = int(state["readings"]), slots
+
+    def _weight(self, time_s: float) -> float:
+        """How much of a block this reading stands for."""
+        elapsed_s = self._block_s if self._last_s is None else time_s - self._last_s
+        self._last_s = time_s
+        return min(max(elapsed_s, 0.0), self._block_s) / self._block_s
+
+
+class _Spread:
+    """Mean and mean absolute deviation, clipped so that an outlier moves neither far."""
+
+    def __init__(
+        self, readings: int = 0, blocks: float = 0.0, mean: float = 0.0, spread: float = 0.0
+    ) -> None:
+        self._readings = readings
+        self._blocks = blocks
+        self.mean = mean
+        self.spread = spread
+
+    def beside(self, whole: _Spread) -> tuple[float, float]:
+        """Mean and spread, leaning on the whole as long as little was seen."""
+        own = self._blocks / (self._blocks + _SHRINK_BLOCKS) if self is not whole else 1.0
+        mean = own * self.mean + (1 - own) * whole.mean
+        return mean, own * self.spread + (1 - own) * whole.spread
+
+    def learn(self, value: float, blocks: float, warmup: int) -> None:
+        """Move towards a value that stands for so many blocks."""
+        self._readings += 1
+        self._blocks = min(self._blocks + blocks, _MEMORY_BLOCKS)
+        distance = value - self.mean
+        if self._readings <= warmup:
+            rate = 1 / self._readings
+            self.mean += rate * distance
+            if self._readings > 1:
+                self.spread += (abs(distance) - self.spread) / (self._readings - 1)
+            return
+        # Early blocks would otherwise weigh more than all readings of the warm-up.
+        rate = min(blocks / max(self._blocks, 1e-9), 1 / warmup if warmup else 1.0)
+        floor = max(self.spread, _SMALLEST_SPREAD * abs(self.mean), 1e-9)
+        clipped = min(max(distance, -_CLIP * floor), _CLIP * floor)
+        self.mean += rate * clipped
+        self.spread += rate * (abs(clipped) - self.spread)
+
+    def state(self) -> list[float]:
+        return [self._readings, self._blocks, self.mean, self.spread]
+
+    @classmethod
+    def restored(cls, state: Any) -> _Spread:
+        readings, blocks, mean, spread = (float(value) for value in state)
+        if not all(map(math.isfinite, (readings, blocks, mean, spread))) or min(readings, blocks, spread) < 0:
+            raise ValueError("this is no stream's spread")
+        return cls(int(readings), blocks, mean, spread)
+
+
+class _Rates:
+    """How often something happens, by slot; each slot leans on the whole, the whole on once an hour."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, list[float]] = {}
+
+    def rate(self, slot: str) -> float:
+        """Expected number in a second."""
+        whole = self._seen.get(_WHOLE, [0.0, 0.0])
+        overall = (_PRIOR_ONSETS + whole[0]) / (_PRIOR_S + whole[1])
+        own = self._seen.get(slot, [0.0, 0.0]) if slot != _WHOLE else [0.0, 0.0]
+        return (_PRIOR_S * overall + own[0]) / (_PRIOR_S + own[1])
+
+    def learn(self, slot: str, count: float, watched_s: float) -> None:
+        """So many in so many seconds of watching."""
+        for name in {_WHOLE, slot}:
+            seen = self._seen.setdefault(name, [0.0, 0.0])
+            seen[0] += count
+            seen[1] += watched_s
+            if seen[1] > _MEMORY_WATCHED_S:
+                kept = _MEMORY_WATCHED_S / seen[1]
+                seen[0], seen[1] = seen[0] * kept, seen[1] * kept
+
+    def state(self) -> dict[str, list[float]]:
+        return {name: list(seen) for name, seen in self._seen.items()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        seen = {str(name): [float(count), float(watched_s)] for name, (count, watched_s) in state.items()}
+        if not all(math.isfinite(value) and value >= 0 for pair in seen.values() for value in pair):
+            raise ValueError("this is no stream's rate")
+        self._seen = seen
 
 
 class BinaryBaseline:
-    """How often a stream turns on; an onset's surprise is the chance of one within `hold_s`.
+    """How often a stream turns on; an onset's deviation is the chance of one within a block.
 
-    The rate starts from a prior of one onset an hour, worth an hour of watching. A stream that is on when
-    first heard has not turned on.
+    A stream that is on when first heard has not turned on.
     """
 
-    def __init__(self, hold_s: float) -> None:
-        self._hold_s = hold_s
-        self._onsets = 0
-        self._first_s: float | None = None
+    def __init__(self, block_s: float, credit_s: float = _CREDIT_S) -> None:
+        self._block_s = block_s
+        self._credit_s = max(credit_s, block_s)
+        self._last_s: float | None = None
         self._was_on = True
+        self._rates = _Rates()
+        self.experience = Experience(block_s)
 
-    def update(self, value: float, time_s: float) -> float:
+    def update(self, value: float, time_s: float, slot: str = _WHOLE) -> float:
         """Learn `value`; returns the surprise of an onset, 0 for every other reading."""
-        if self._first_s is None:
-            self._first_s = time_s
+        watched_s = 0.0 if self._last_s is None else min(max(time_s - self._last_s, 0.0), self._credit_s)
+        self._last_s = time_s
         is_on = value > 0.5
-        surprise = 0.0
-        if is_on and not self._was_on:
-            watched_s = max(time_s - self._first_s, 0.0)
-            rate = (_PRIOR_ONSETS + self._onsets) / (_PRIOR_S + watched_s)
-            chance = -math.expm1(-rate * self._hold_s)
-            surprise = min(max(-math.log10(chance), 0.0), SURPRISE_CAP) if chance > 0 else SURPRISE_CAP
-            self._onsets += 1
+        onset = is_on and not self._was_on
         self._was_on = is_on
+        self._rates.learn(slot, 0.0, watched_s)
+        deviation = surprise = 0.0
+        if onset:
+            chance = -math.expm1(-self._rates.rate(slot) * self._block_s)
+            deviation = min(max(-math.log10(chance), 0.0), SURPRISE_CAP) if chance > 0 else SURPRISE_CAP
+            surprise = self.experience.surprise(deviation)
+            self._rates.learn(slot, 1.0, 0.0)
+        self.experience.learn(deviation, time_s, self._credit_s)
         return surprise
+
+    def state(self) -> dict[str, Any]:
+        """What was learned."""
+        return {"rates": self._rates.state(), "experience": self.experience.state()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take up what `state` gave."""
+        self.experience.restore(state["experience"])
+        self._rates.restore(state["rates"])
+
+
+class PulseBaseline:
+    """How many pulses come within a block; deviates when more come than the rate explains.
+
+    The chance of so many is Chernoff's bound for a Poisson count, corrected by experience where pulses come
+    in bursts.
+    """
+
+    def __init__(self, block_s: float, credit_s: float = _CREDIT_S) -> None:
+        self._block_s = block_s
+        self._credit_s = max(credit_s, block_s)
+        self._last_s: float | None = None
+        self._recent: deque[tuple[float, float]] = deque()
+        self._rates = _Rates()
+        self.experience = Experience(block_s)
+
+    def update(self, value: float, time_s: float, slot: str = _WHOLE) -> float:
+        """Learn so many pulses; returns the surprise of all within the last block."""
+        pulses = min(max(value, 0.0), _MOST_PULSES)
+        watched_s = 0.0 if self._last_s is None else min(max(time_s - self._last_s, 0.0), self._credit_s)
+        self._last_s = time_s
+        self._rates.learn(slot, 0.0, watched_s)
+        expected = self._rates.rate(slot) * self._block_s
+        counted = self._count(pulses, time_s)
+        deviation = 0.0
+        if pulses > 0 and counted > expected:
+            nats = expected - counted + counted * math.log(counted / expected)
+            deviation = min(nats / math.log(10), SURPRISE_CAP)
+        surprise = self.experience.surprise(deviation)
+        self.experience.learn(deviation, time_s, self._credit_s)
+        self._rates.learn(slot, pulses, 0.0)
+        return surprise
+
+    def state(self) -> dict[str, Any]:
+        """What was learned."""
+        return {"rates": self._rates.state(), "experience": self.experience.state()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take up what `state` gave."""
+        self.experience.restore(state["experience"])
+        self._rates.restore(state["rates"])
+
+    def _count(self, pulses: float, time_s: float) -> float:
+        """Pulses within the last block; those of one hundredth of a block are kept together."""
+        recent = self._recent
+        while recent and not 0.0 <= time_s - recent[0][0] < self._block_s:
+            recent.popleft()
+        if recent and 0.0 <= time_s - recent[-1][0] < self._block_s / 100:
+            began_s, count = recent.pop()
+            recent.append((began_s, count + pulses))
+        else:
+            recent.append((time_s, pulses))
+        return math.fsum(count for _, count in recent)
 
 
 def new_baseline(config: SensorConfig) -> Baseline:
     """The baseline for a stream of `config.kind`, knowing nothing yet."""
-    return BinaryBaseline(config.hold_s) if config.kind == "binary" else AnalogBaseline()
+    if config.kind == "analog":
+        return AnalogBaseline(config.hold_s)
+    credit_s = stale_after_s(config) or _CREDIT_S
+    return (BinaryBaseline if config.kind == "binary" else PulseBaseline)(config.hold_s, credit_s)
 
 
 def decayed(surprise: float, age_s: float, hold_s: float) -> float:
     """What is left of a surprise `age_s` later: it falls in a straight line to 0 at `hold_s`."""
-    return surprise * min(max(1 - age_s / hold_s, 0.0), 1.0)
+    if age_s >= hold_s or surprise == 0.0:
+        return 0.0
+    return surprise if age_s <= 0.0 else surprise * (1.0 - age_s / hold_s)

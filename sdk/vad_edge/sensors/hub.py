@@ -6,16 +6,18 @@ import heapq
 import itertools
 import threading
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from vad_edge.clock import RunClock
 from vad_edge.config.site import SensorConfig
 from vad_edge.errors import SensorError
+from vad_edge.sensors.faults import skew_fault
 from vad_edge.sensors.matching import is_wildcard, topic_matches
-from vad_edge.sensors.parse import read_value, unwrap
+from vad_edge.sensors.parse import LARGEST_PAYLOAD_BYTES, read_value, sender_time_s, too_large, unwrap
 from vad_edge.sensors.reading import SensorSurprise
-from vad_edge.sensors.staleness import stale_after_s
+from vad_edge.sensors.slot import slot_of
 from vad_edge.sensors.stream import Stream, StreamView
 
 __all__ = ["SensorHub", "StreamView"]
@@ -30,6 +32,7 @@ class _Arrival:
     number: int
     value: float | None = field(compare=False)
     fault: str = field(compare=False)
+    skew: str = field(compare=False, default="")
 
 
 class SensorHub:
@@ -47,6 +50,11 @@ class SensorHub:
         for stream in self._streams.values():
             topic = stream.config.topic
             (self._wildcards if is_wildcard(topic) else self._exact[topic]).append(stream)
+        self._slot_for: tuple[int, list[tuple[str, bool | None]]] | None = None
+        self._slot_is = ""
+        self._by_camera: dict[str, list[Stream]] = {}
+        self._contexts = [stream for stream in self._streams.values() if stream.config.role == "context"]
+        self._gates = [stream for stream in self._streams.values() if stream.config.role == "gate"]
         self._waiting: list[_Arrival] = []
         self._numbers = itertools.count()
         self._lock = threading.Lock()
@@ -68,25 +76,57 @@ class SensorHub:
         with self._lock:
             return sum(stream.rejected for stream in self._streams.values())
 
-    def accept(self, topic: str, payload: bytes) -> None:
-        """Take one message in; never raises. Topics nobody declared are ignored."""
+    def accept(self, topic: str, payload: bytes, time_s: float | None = None) -> None:
+        """Take one message in; never raises. Topics nobody declared are ignored.
+
+        time_s is when a recorded message came, on the run clock; now where None.
+        """
         with self._lock:
             for stream in self._exact.get(topic, ()):
-                self._take(stream, payload)
+                self._take(stream, payload, time_s)
             for stream in self._wildcards:
                 if topic_matches(stream.config.topic, topic):
-                    self._take(stream, payload)
+                    self._take(stream, payload, time_s)
 
     def evidence(self, camera: str, time_s: float) -> list[SensorSurprise]:
         """How unusual each fresh, healthy stream that counts for `camera` is at `time_s`."""
         with self._lock:
             self._catch_up(time_s)
             return [
-                SensorSurprise(name, stream.surprise(time_s), time_s)
-                for name, stream in self._streams.items()
-                if (not stream.config.cameras or camera in stream.config.cameras)
-                and stream.status(time_s) == "ok"
+                SensorSurprise(stream.config.name, stream.surprise(time_s), time_s)
+                for stream in self._evidence_for(camera)
+                if stream.status(time_s) == "ok"
             ]
+
+    def gated(self, camera: str, time_s: float) -> bool:
+        """Whether a gate keeps the camera disarmed at `time_s`; one that cannot be believed does not."""
+        if not self._gates:
+            return False
+        with self._lock:
+            self._catch_up(time_s)
+            return any(stream.state_at(time_s) is False for stream in self._gates if stream.is_for(camera))
+
+    def learned(self) -> dict[str, Any]:
+        """What every stream has learned of its normal life, in plain values for JSON."""
+        with self._lock:
+            return {
+                name: {"kind": stream.config.kind, "block_s": stream.config.hold_s, **stream.baseline.state()}
+                for name, stream in self._streams.items()
+                if stream.config.role == "evidence"
+            }
+
+    def take_up(self, learned: Mapping[str, Any]) -> list[str]:
+        """Let streams go on from what `learned` gave; the names of those that have.
+
+        What was learned of a stream that is declared otherwise now, or cannot be read, is left.
+        """
+        taken = []
+        with self._lock:
+            for name, stream in self._streams.items():
+                state = learned.get(name)
+                if stream.config.role == "evidence" and isinstance(state, Mapping) and stream.take_up(state):
+                    taken.append(name)
+        return taken
 
     def views(self, time_s: float) -> list[StreamView]:
         """Every stream as it stands at `time_s`, in the order of the site file."""
@@ -97,47 +137,64 @@ class SensorHub:
     def conditions(self, time_s: float) -> list[tuple[str, str, str]]:
         """What is wrong with the streams at `time_s`: (code, stream, message).
 
-        A code is ``sensor_stale`` or ``sensor_broken``.
+        A code is ``sensor_stale``, ``_broken``, ``_stuck``, ``_flapping``, ``_unlike`` or
+        ``_skewed``.
         """
         with self._lock:
             self._catch_up(time_s)
-            found = []
-            for name, stream in self._streams.items():
-                status = stream.status(time_s)
-                if status == "broken":
-                    found.append(("sensor_broken", name, stream.fault))
-                elif status == "stale" and stream.reading is not None:
-                    silent_s = time_s - stream.reading.time_s
-                    limit_s = stale_after_s(stream.config) or 0.0
-                    message = f"sensor {name} has been silent for {silent_s:.0f} s, {limit_s:g} s are allowed"
-                    found.append(("sensor_stale", name, message))
-            return found
+            return [
+                (code, name, message)
+                for name, stream in self._streams.items()
+                for code, message in stream.conditions(time_s)
+            ]
 
-    def _take(self, stream: Stream, payload: bytes) -> None:
+    def _take(self, stream: Stream, payload: bytes, recorded_s: float | None) -> None:
         self._received += 1
-        time_s, value, fault = self._clock.now(), None, ""
+        time_s = self._clock.now() if recorded_s is None else recorded_s
+        value, fault, skew = None, "", ""
         try:
+            if len(payload) > LARGEST_PAYLOAD_BYTES:
+                raise too_large(stream.config, payload)
             unwrapped = unwrap(stream.config, payload)
             if self._clock.is_media and unwrapped.media_time_s is not None:
                 time_s = unwrapped.media_time_s
+            if stream.config.time_field is not None:
+                sent_s = sender_time_s(stream.config.time_field, unwrapped.content)
+                skew = skew_fault(sent_s, self._clock.wall(time_s).timestamp())
             value = read_value(stream.config, unwrapped.content)
         except SensorError as error:
             fault = str(error)
-        arrival = _Arrival(
-            time_s - stream.config.latency_s, stream.config.name, next(self._numbers), value, fault
-        )
+        time_s -= stream.config.latency_s
         if self._clock.is_media:
-            heapq.heappush(self._waiting, arrival)
+            number = next(self._numbers)
+            heapq.heappush(self._waiting, _Arrival(time_s, stream.config.name, number, value, fault, skew))
         else:
-            self._apply(arrival)
+            self._apply(stream, time_s, value, fault, skew)
 
     def _catch_up(self, time_s: float) -> None:
         while self._waiting and self._waiting[0].time_s <= time_s:
-            self._apply(heapq.heappop(self._waiting))
+            came = heapq.heappop(self._waiting)
+            self._apply(self._streams[came.name], came.time_s, came.value, came.fault, came.skew)
 
-    def _apply(self, arrival: _Arrival) -> None:
-        stream = self._streams[arrival.name]
-        if arrival.value is None:
-            stream.reject(arrival.fault)
+    def _apply(self, stream: Stream, time_s: float, value: float | None, fault: str, skew: str) -> None:
+        if value is None:
+            stream.reject(fault)
         else:
-            stream.accept(arrival.value, arrival.time_s)
+            stream.skew = skew
+            stream.accept(value, time_s, self._slot(time_s))
+
+    def _evidence_for(self, camera: str) -> list[Stream]:
+        if camera not in self._by_camera:
+            evidence = (stream for stream in self._streams.values() if stream.config.role == "evidence")
+            self._by_camera[camera] = [stream for stream in evidence if stream.is_for(camera)]
+        return self._by_camera[camera]
+
+    def _slot(self, time_s: float) -> str:
+        second = int(time_s)
+        if not self._contexts and self._slot_for is not None and self._slot_for[0] == second:
+            return self._slot_is
+        contexts = [(stream.config.name, stream.state_at(time_s)) for stream in self._contexts]
+        if (second, contexts) != self._slot_for:
+            self._slot_for = (second, contexts)
+            self._slot_is = slot_of(self._clock.wall(time_s).astimezone(), contexts)
+        return self._slot_is

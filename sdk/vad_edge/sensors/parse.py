@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass
+from datetime import datetime, timezone
 
 from vad_edge.config.site import SensorConfig
 from vad_edge.errors import SensorError
+
+LARGEST_PAYLOAD_BYTES = 65_536
+"""More than this is no reading; it is not even parsed."""
 
 _SHOWN_CHARACTERS = 60
 _ENVELOPE = {"value", "media_time_s"}
@@ -41,18 +45,40 @@ def unwrap(config: SensorConfig, payload: bytes) -> Unwrapped:
 
 
 def read_value(config: SensorConfig, content: object) -> float:
-    """The value in an unwrapped payload, 0.0 or 1.0 for binary streams.
+    """The value in an unwrapped payload: 0.0 or 1.0 for binary streams, how many for pulses.
 
     Raises SensorError if it is not what was declared.
     """
     if config.field is not None:
         content = _pick(config, content)
-    value = _binary(config, content) if config.kind == "binary" else _number(content)
-    if value is None:
-        raise _refusal(config, content)
-    if config.kind == "analog" and not _in_range(config, value):
+    if config.kind == "analog":
+        value = _number(content)
+    else:
+        value = _binary(config, content) if config.kind == "binary" else _pulses(config, content)
+    if value is None or (config.kind != "binary" and not _in_range(config, value)):
         raise _refusal(config, content)
     return value
+
+
+def sender_time_s(time_field: str, content: object) -> float | None:
+    """The sender's own time in an unwrapped payload, seconds since 1970; None where it says none."""
+    found = content
+    for key in time_field.split("."):
+        found = found.get(key) if isinstance(found, dict) else None
+    if isinstance(found, str):
+        try:
+            moment = datetime.fromisoformat(found.replace("Z", "+00:00"))
+        except ValueError:
+            return _number(found)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp()
+    return _number(found)
+
+
+def too_large(config: SensorConfig, payload: bytes) -> SensorError:
+    """The refusal of a payload that is no reading by its size alone."""
+    return SensorError(
+        f"a payload of {len(payload)} bytes came, {LARGEST_PAYLOAD_BYTES} are the most", where=_place(config)
+    )
 
 
 def _pick(config: SensorConfig, content: object) -> object:
@@ -76,6 +102,13 @@ def _binary(config: SensorConfig, content: object) -> float | None:
         return 0.0
     number = float(content) if isinstance(content, bool) else _number(content)
     return number if number in (0.0, 1.0) else None
+
+
+def _pulses(config: SensorConfig, content: object) -> float | None:
+    number = _number(content)
+    if number is not None:
+        return number if number >= 0.0 else None
+    return _binary(config, content)
 
 
 def _word(content: object) -> str | None:
@@ -120,6 +153,8 @@ def _refusal(config: SensorConfig, came: object) -> SensorError:
 def _declared(config: SensorConfig) -> str:
     if config.kind == "binary":
         return f"one of {'/'.join(config.on)} or {'/'.join(config.off)}"
+    if config.kind == "pulse":
+        return f"a number of pulses, 0 or more, or one of {'/'.join(config.on)}"
     low = "" if config.minimum is None else f" from {config.minimum:g}"
     high = "" if config.maximum is None else f" up to {config.maximum:g}"
     return f"a finite number{low}{high}{f' {config.unit}' if config.unit else ''}"

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from vad_edge.config.site import SensorConfig
-from vad_edge.sensors.baseline import decayed, new_baseline
+from vad_edge.sensors.baseline import AnalogBaseline, BinaryBaseline, decayed, new_baseline
+from vad_edge.sensors.faults import FlapCheck, StuckCheck
 from vad_edge.sensors.reading import Reading
-from vad_edge.sensors.staleness import Status, stream_status
+from vad_edge.sensors.staleness import Status, stale_after_s, stream_status
+
+_LEARNED_PER_HOLD = 10.0
+_ORDINARY_SPREADS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +22,7 @@ class StreamView:
     """A stream at one moment, for display; value is None before the first good reading."""
 
     name: str
-    kind: Literal["binary", "analog"]
+    kind: Literal["binary", "analog", "pulse"]
     unit: str
     value: float | None
     status: Status
@@ -30,18 +36,74 @@ class Stream:
         self.config = config
         self.reading: Reading | None = None
         self.fault = ""
+        self.skew = ""
         self.rejected = 0
-        self._baseline = new_baseline(config)
+        self.baseline = new_baseline(config)
+        self._stuck = StuckCheck() if config.kind == "analog" else None
+        self._flaps = FlapCheck(config.most_changes_per_min) if config.kind == "binary" else None
+        self._limit_s = stale_after_s(config)
+        self._is_stuck = False
+        self._pace_s = config.hold_s / _LEARNED_PER_HOLD
+        self._learned_s = self._looked_s = self._farthest = -math.inf
         self._peak = 0.0
         self._peak_s = 0.0
 
-    def accept(self, value: float, time_s: float) -> None:
-        """Take a good reading; a broken stream has recovered."""
+    def is_for(self, camera: str) -> bool:
+        """Whether it says something about a camera."""
+        return not self.config.cameras or camera in self.config.cameras
+
+    def take_up(self, state: Mapping[str, Any]) -> bool:
+        """Go on from what was learned before; whether that was possible."""
+        if (state.get("kind"), state.get("block_s")) != (self.config.kind, self.config.hold_s):
+            return False
+        try:
+            self.baseline.restore(state)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            self.baseline = new_baseline(self.config)
+            return False
+        return True
+
+    def accept(self, value: float, time_s: float, slot: str) -> None:
+        """Take a good reading; a broken stream has recovered.
+
+        One that is older than the newest, as when its clock was set back, is not learned from.
+        """
         self.fault = ""
+        known = self.reading
         self.reading = Reading(self.config.name, value, time_s)
-        surprise = self._baseline.update(value, time_s)
+        if known is not None and time_s < known.time_s:
+            self._peak_s = min(self._peak_s, time_s)
+            return
+        if self._stuck is not None and not 0.0 <= time_s - self._looked_s < self._pace_s:
+            self._looked_s = time_s
+            self._stuck.learn(value)
+            self._is_stuck = self._stuck.stuck
+        if self._flaps is not None:
+            self._flaps.learn(value, time_s)
+        if self.status(time_s) not in ("ok", "unlike") or self._is_repetition(value, time_s):
+            return
+        surprise = self.baseline.update(value, time_s, slot)
         if surprise >= self.surprise(time_s):
             self._peak, self._peak_s = surprise, time_s
+
+    def _is_repetition(self, value: float, time_s: float) -> bool:
+        """Whether a reading says nothing that one shortly before it has not said: storms are cheap so.
+
+        An analog one that is ordinary or lies nearer to it, or a binary one that says the same. Every pulse
+        counts.
+        """
+        baseline, apart_s = self.baseline, time_s - self._learned_s
+        if isinstance(baseline, AnalogBaseline):
+            distance = baseline.distance(value)
+            if apart_s < self._pace_s and distance <= max(self._farthest, _ORDINARY_SPREADS):
+                return True
+            self._farthest = distance
+        elif isinstance(baseline, BinaryBaseline):
+            if apart_s < self._pace_s and value == self._farthest:
+                return True
+            self._farthest = value
+        self._learned_s = time_s
+        return False
 
     def reject(self, fault: str) -> None:
         """Take a payload that was not what was declared; the stream is left out until it speaks well."""
@@ -54,17 +116,51 @@ class Stream:
 
     def status(self, time_s: float) -> Status:
         """Whether the stream can be believed at `time_s`."""
-        last_s = self.reading.time_s if self.reading else None
-        return stream_status(self.config, last_s, bool(self.fault), time_s)
+        last_s = None if self.reading is None else self.reading.time_s
+        status = stream_status(self._limit_s, last_s, bool(self.fault), time_s)
+        if status == "ok" and self._is_stuck:
+            return "stuck"
+        if status == "ok" and self._flaps is not None and self._flaps.fault(time_s):
+            return "flapping"
+        if status == "ok" and self.baseline.experience.unlike:
+            return "unlike"
+        return status
+
+    def state_at(self, time_s: float) -> bool | None:
+        """Whether a context or gate is on; None where that cannot be known."""
+        if self.reading is None or self.status(time_s) != "ok":
+            return None
+        return self.reading.value > 0.5
+
+    def conditions(self, time_s: float) -> list[tuple[str, str]]:
+        """What is wrong with it at `time_s`: (code, message)."""
+        name, status, found = self.config.name, self.status(time_s), []
+        if status == "broken":
+            found.append(("sensor_broken", self.fault))
+        elif status == "stale" and self.reading is not None:
+            silent_s, limit_s = time_s - self.reading.time_s, self._limit_s or 0.0
+            text = f"sensor {name} has been silent for {silent_s:.0f} s, {limit_s:g} s are allowed"
+            found.append(("sensor_stale", text))
+        elif status == "stuck" and self._stuck is not None:
+            found.append(("sensor_stuck", f"sensor {name} does not move any more: {self._stuck.fault}"))
+        elif status == "flapping" and self._flaps is not None:
+            found.append(("sensor_flapping", f"sensor {name} flaps: {self._flaps.fault(time_s)}"))
+        elif status == "unlike":
+            text = f"sensor {name} has not been itself for an hour: what was rare comes all the time"
+            found.append(("sensor_unlike", text))
+        if self.skew:
+            found.append(("sensor_skewed", f"sensor {name}: {self.skew}; readings count when they arrive"))
+        return found
 
     def view(self, time_s: float) -> StreamView:
         """The stream as shown at `time_s`; a stream that cannot be believed surprises nobody."""
         status = self.status(time_s)
+        counts = status == "ok" and self.config.role == "evidence"
         return StreamView(
             name=self.config.name,
             kind=self.config.kind,
             unit=self.config.unit,
             value=self.reading.value if self.reading else None,
             status=status,
-            surprise=self.surprise(time_s) if status == "ok" else 0.0,
+            surprise=self.surprise(time_s) if counts else 0.0,
         )

@@ -33,17 +33,18 @@ def record(
     stop: threading.Event | None = None,
     shown: Callable[[NDArray[np.uint8]], NDArray[np.uint8]] | None = None,
     on_progress: Callable[[float, int], None] | None = None,
+    on_file: Callable[[Path, float, float], None] | None = None,
 ) -> list[Path]:
     """Write `duration_s` seconds of a started reader into `output`, a file every `segment_s` seconds.
 
     After a gap in the stream a new file begins. Each has the frame rate that was measured as it began,
     whatever the camera says of itself, and is hidden until it is whole. shown takes out of a picture what may
-    not be kept. on_progress gets the seconds recorded and the frames. `stop` ends the recording early and
-    keeps what there is. Returns the files written.
-    Raises SourceError when the source gives nothing, or less than a gigabyte is free on the disk.
+    not be kept. on_progress gets the seconds recorded and the frames; on_file every whole file, and the times
+    of its first and last frame. `stop` ends the recording early and keeps what there is. Returns the files
+    written. Raises SourceError when the source gives nothing, or less than a gigabyte is free on the disk.
     """
     output.mkdir(parents=True, exist_ok=True)
-    recording = _Recording(output, segment_s)
+    recording = _Recording(output, segment_s, on_file)
     first_s: float | None = None
     try:
         while not reader.ended and not (stop is not None and stop.is_set()):
@@ -68,9 +69,12 @@ def record(
 class _Recording:
     """The segments of one recording."""
 
-    def __init__(self, output: Path, segment_s: float) -> None:
+    def __init__(
+        self, output: Path, segment_s: float, on_file: Callable[[Path, float, float], None] | None
+    ) -> None:
         self._output = output
         self._segment_s = segment_s
+        self._on_file = on_file
         self._writer: VideoWriter | None = None
         self._whole = output
         self._first: list[Frame] = []
@@ -103,6 +107,8 @@ class _Recording:
         self._writer.close()
         self._writer.path.rename(self._whole)
         self.files.append(self._whole)
+        if self._on_file is not None:
+            self._on_file(self._whole, self._began_s, self._last_s)
         self._writer = None
 
     def _begin(self) -> None:

@@ -97,3 +97,52 @@ def test_a_camera_is_calibrated_at_a_lower_rate_for_hard_times(
     slowed = calibrated_bundle.at_rate(5.0)
     assert pack_fits(read_pack(pack), slowed, slowed.graph()).ok
     assert not pack_fits(read_pack(pack), calibrated_bundle, calibrated_bundle.graph()).ok
+
+
+def test_sensors_recorded_beside_the_footage_join_the_calibration_and_the_evaluation(
+    calibrated_bundle: Bundle, normal: Path, tmp_path: Path
+) -> None:
+    site, pack = tmp_path / "site.toml", tmp_path / "camera.vadc"
+    site.write_text(
+        '[[camera]]\nname = "hall"\nsource = 0\n'
+        '[[sensor]]\nname = "sound"\ntopic = "sound"\nkind = "analog"\nhold_s = 2.0\n'
+        '[[sensor]]\nname = "gone"\ntopic = "gone"\nkind = "binary"\n'
+    )
+    said = [{"t": n / 2, "topic": "sound", "payload": 40 + n * 7 % 5} for n in range(240)]
+    (tmp_path / "normal.jsonl").write_text("".join(f"{json.dumps(message)}\n" for message in said))
+
+    code, out, err = vad_edge(
+        "calibrate", "--source", normal, "--bundle", calibrated_bundle.path, "--output", pack, "--json",
+        "--config", site, "--camera", "hall", "--alarm-budget", "60/hour",
+    )  # fmt: skip
+    assert code == 0, err
+    values = json.loads(out)
+    assert values["sensors"] == ["sound"]
+    assert any(note.startswith("sensor gone is in no recording") for note in values["notes"])
+    made = read_pack(pack)
+    assert set(made.partial_levels) == {"sound", ""}
+    assert made.sensors["sound"].learned["kind"] == "analog"
+
+    data = tmp_path / "data"
+    (data / "testing").mkdir(parents=True)
+    (data / "testing" / "one.mkv").write_bytes(normal.read_bytes())
+    (data / "testing" / "one.jsonl").write_bytes((tmp_path / "normal.jsonl").read_bytes())
+    (data / "labels.csv").write_text("clip,frame0,abnormal\n" + "".join(f"one,{n},0\n" for n in range(1200)))
+    for extra in ((), ("--config", site), ("--config", site, "--sensor-fault", "lie:sound")):
+        code, out, err = vad_edge(
+            "evaluate", "--bundle", calibrated_bundle.path, "--data", data, "--events", "--calibration", pack,
+            "--json", *extra,
+        )  # fmt: skip
+        assert code == 0, err
+        assert json.loads(out)["incidents_total"] == 0
+
+
+def test_a_camera_that_the_site_file_does_not_know_is_named(tmp_path: Path) -> None:
+    site = tmp_path / "site.toml"
+    site.write_text('[[camera]]\nname = "hall"\nsource = 0\n')
+    code, _, err = vad_edge(
+        "calibrate", "--source", "x", "--bundle", "y", "--output", "z", "--config", site, "--camera", "yard"
+    )
+    assert code == 2
+    assert "there is no camera 'yard'" in err
+    assert "the file has hall" in err

@@ -1,19 +1,21 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import cv2
+import onnx
 import onnx.parser
 import pytest
 from tests.support.ffmpeg import Ffmpeg, RtspServer
 from tests.support.footage import quiet_frames, with_block, write_video
 from tests.support.tiny_bundle import STEP_GRAPH, MakeBundle
 
-from vad_edge.bundle.archive import Bundle
+from vad_edge.bundle.archive import Bundle, read_bundle, write_bundle
 from vad_edge.bundle.levels import AlarmLevels
 from vad_edge.bundle.pack import CameraPack, write_pack
 from vad_edge.config.site import (
@@ -369,6 +371,93 @@ def test_a_pack_s_levels_take_the_place_of_the_site_file_s(
     assert unheard.events == []
 
 
+@pytest.mark.usefixtures("failing_engines")
+def test_an_engine_with_the_same_graph_keeps_the_pack_s_levels(
+    go: Callable[..., RunSummary], pack: Callable[..., Path], tmp_path: Path
+) -> None:
+    clip = write_video(tmp_path / "clip.mkv", with_block(quiet_frames(80, seed=1), 40, 50))
+    notes = Notes()
+
+    go(notes=notes, site=with_pack(clip, pack(watch=500.0, warning=600.0, alarm=700.0)))
+
+    assert notes.codes() == [("engine_failed", "tensorrt 10.3.0 fp32")]
+    assert notes.events == []
+
+
+@pytest.fixture
+def two_graphs(calibrated_bundle: Bundle, tmp_path: Path) -> Bundle:
+    """The tiny bundle with the same model once more, as its INT8 graph."""
+    graph = calibrated_bundle.graph()
+    model = onnx.load_model_from_string(calibrated_bundle.member(graph.member))
+    model.producer_name = "another"
+    twin = graph.model_copy(update={"member": "int8.onnx", "precision": "int8"})
+    manifest = calibrated_bundle.manifest
+    members = {name: calibrated_bundle.member(name) for name in manifest.members}
+    path = tmp_path / "two.vadb"
+    write_bundle(
+        path,
+        manifest.model_copy(update={"graphs": (*manifest.graphs, twin), "members": {}}),
+        {**members, "int8.onnx": model.SerializeToString()},
+    )
+    return read_bundle(path)
+
+
+def test_an_engine_with_another_graph_loses_the_levels_and_says_so(
+    go: Callable[..., RunSummary],
+    pack: Callable[..., Path],
+    two_graphs: Bundle,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def open_failing(bundle: Bundle, *, engine: str = "auto", **options: Any) -> Engine:
+        if engine == "auto":
+            opened = select.open_engine(bundle, engine="onnxruntime", **{**options, "precision": "fp32"})
+            return FailingEngine(opened)
+        if options.get("precision") == "fp32":
+            raise EngineError("a CPU cannot run this graph")
+        return select.open_engine(bundle, engine=engine, **options)
+
+    monkeypatch.setattr("vad_edge.runtime.assemble.open_engine", open_failing)
+    clip = write_video(tmp_path / "clip.mkv", with_block(quiet_frames(80, seed=1), 40, 50))
+    site = with_pack(clip, pack(watch=500.0, warning=600.0, alarm=700.0))
+    notes = Notes()
+
+    go(notes=notes, site=site, bundle=two_graphs)
+
+    assert ("budget_not_kept", "camera0") in notes.codes()
+    (text,) = [event.message for event in notes.conditions if event.code == "budget_not_kept"]
+    assert "the pack's levels are for the fp32 graph and the int8 one (int8.onnx) runs" in text
+    assert notes.events[0].level is Level.ALARM  # by the site file's levels
+
+
+def test_a_run_that_begins_on_another_graph_of_the_bundle_goes_on_without_the_pack(
+    go: Callable[..., RunSummary], pack: Callable[..., Path], two_graphs: Bundle, tmp_path: Path
+) -> None:
+    clip = write_video(tmp_path / "clip.mkv", quiet_frames(20, seed=1))
+    site, notes = with_pack(clip, pack()), Notes()
+
+    go(notes=notes, site=site, bundle=two_graphs)
+
+    assert notes.codes() == [("budget_not_kept", "camera0")]
+    with pytest.raises(BundleError, match="it was made for another graph"):
+        go(notes=Notes(), site=site, bundle=two_graphs, precision="int8")
+
+
+def test_a_stream_that_the_pack_was_made_without_adds_nothing_and_is_named(
+    go: Callable[..., RunSummary], pack: Callable[..., Path], tmp_path: Path
+) -> None:
+    clip = write_video(tmp_path / "clip.mkv", quiet_frames(20, seed=1))
+    sensor = SensorConfig(name="door", topic="door", kind="binary")
+    site = with_pack(clip, pack()).model_copy(update={"sensor": (sensor,)})
+    notes = Notes()
+
+    go(notes=notes, site=site)
+
+    (condition,) = notes.conditions
+    assert (condition.code, condition.subject) == ("sensors_uncalibrated", "camera0")
+    assert condition.message.startswith("door add nothing to the risk")
+
+
 def test_a_flood_of_alarms_becomes_one_condition_and_all_are_stored(
     go: Callable[..., RunSummary], pack: Callable[..., Path], tmp_path: Path
 ) -> None:
@@ -413,7 +502,9 @@ def test_live_cameras_that_are_gone_leave_the_others_and_their_sensors_running(
     assert "no such device /dev/video97" in notes.conditions[0].message
 
 
-def test_a_site_of_sensors_alone_runs_without_a_model(go: Callable[..., RunSummary]) -> None:
+def test_a_site_of_sensors_alone_runs_without_a_model_and_keeps_what_it_learns(
+    go: Callable[..., RunSummary], tmp_path: Path
+) -> None:
     sensor = SensorConfig(name="door", topic="door", kind="binary")
     notes = Notes()
 
@@ -421,6 +512,7 @@ def test_a_site_of_sensors_alone_runs_without_a_model(go: Callable[..., RunSumma
 
     assert (summary.frames, summary.events, summary.problems) == (0, 0, ())
     assert notes.closed == 1
+    assert json.loads((tmp_path / "out" / "sensors.json").read_text())["door"]["kind"] == "binary"
 
 
 FULL = PrivacyConfig(evidence="full")

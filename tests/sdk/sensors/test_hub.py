@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 
 import pytest
 from hypothesis import given
@@ -160,3 +161,127 @@ def test_no_message_makes_the_hub_raise(payload: bytes, topic: str) -> None:
     hub.accept("home/door", payload)
     hub.accept(topic, payload)
     assert len(hub.views(0.0)) == 2
+
+
+LIGHTS = SensorConfig(name="lights", topic="home/lights", kind="binary", role="context")
+GATE = SensorConfig(name="key", topic="home/key", kind="binary", role="gate", cameras=("front",))
+
+
+def test_contexts_and_gates_are_no_evidence() -> None:
+    hub = SensorHub([LIGHTS, GATE], LiveClock())
+    hub.accept("home/lights", b"on")
+    hub.accept("home/key", b"on")
+    assert hub.evidence("front", 0.0) == []
+    assert hub.learned() == {}
+
+
+def test_a_gate_that_is_off_disarms_its_cameras_alone() -> None:
+    hub = SensorHub([GATE], LiveClock())
+    assert not hub.gated("front", 0.0)
+    hub.accept("home/key", b"off")
+    assert hub.gated("front", 0.0)
+    assert not hub.gated("yard", 0.0)
+    hub.accept("home/key", b"on")
+    assert not hub.gated("front", 0.0)
+
+
+def test_a_gate_that_cannot_be_believed_leaves_the_camera_armed() -> None:
+    clock = _SetClock()
+    hub = SensorHub([GATE.model_copy(update={"stale_after_s": 60.0})], clock)
+    hub.accept("home/key", b"off")
+    assert hub.gated("front", 60.0)
+    assert not hub.gated("front", 60.1)
+    hub.accept("home/key", b"broken")
+    assert not hub.gated("front", 1.0)
+
+
+def test_a_context_switches_what_is_normal() -> None:
+    clock = _SetClock()
+    hub = SensorHub([LIGHTS, NOISE.model_copy(update={"hold_s": 1.0})], clock)
+    for number in range(4000):
+        clock.time_s = float(number)
+        if number % 100 == 0:
+            hub.accept("home/lights", b"on" if number % 200 == 0 else b"off")
+        lit = number // 100 % 2 == 0
+        hub.accept("home/hall/noise", b"%d" % ((60 if lit else 40) + number % 3))
+    clock.time_s = 4000.0
+    hub.accept("home/lights", b"on")
+    hub.accept("home/hall/noise", b"61")
+    ordinary = hub.evidence("front", 4000.0)[0].surprise
+    clock.time_s = 4002.0
+    hub.accept("home/lights", b"off")
+    hub.accept("home/hall/noise", b"61")
+    assert hub.evidence("front", 4002.0)[0].surprise > ordinary + 1.0
+
+
+def test_a_clock_an_hour_off_is_a_condition_and_its_readings_count_when_they_come() -> None:
+    hub = SensorHub([DOOR.model_copy(update={"field": "state", "time_field": "at"})], LiveClock())
+    hub.accept("home/door", json.dumps({"state": "open", "at": time.time() - 3600}).encode())
+    ((code, stream, message),) = hub.conditions(0.0)
+    assert (code, stream) == ("sensor_skewed", "door")
+    assert "3600 s behind" in message
+    assert _view(hub, "door", 0.0).value == 1.0
+    hub.accept("home/door", json.dumps({"state": "closed", "at": time.time()}).encode())
+    assert hub.conditions(0.0) == []
+
+
+def test_ten_megabytes_are_refused_without_being_looked_at() -> None:
+    hub = SensorHub([DOOR], LiveClock())
+    hub.accept("home/door", b"9" * 10_000_000)
+    ((code, _, message),) = hub.conditions(0.0)
+    assert code == "sensor_broken"
+    assert "10000000 bytes" in message
+    assert len(message) < 200
+
+
+def test_a_stuck_and_a_flapping_stream_leave_the_evidence_and_say_so() -> None:
+    clock = _SetClock()
+    hub = SensorHub([DOOR, NOISE], clock)
+    for number in range(400):
+        clock.time_s = float(number)
+        hub.accept("home/hall/noise", b"%d" % (40 + number * 7 % 13 if number < 300 else 77))
+        if number >= 360:
+            hub.accept("home/door", b"open" if number % 2 else b"closed")
+    assert {code for code, _, _ in hub.conditions(399.0)} == {"sensor_stuck", "sensor_flapping"}
+    assert hub.evidence("front", 399.0) == []
+
+
+@pytest.mark.parametrize("jump_s", [-3600.0, 3600.0])
+def test_a_clock_that_jumps_surprises_nobody_and_goes_on(jump_s: float) -> None:
+    hub = SensorHub([NOISE], MediaClock())
+    for number in range(100):
+        hub.accept("home/hall/noise", b"%d" % (40 + number % 3), time_s=5000.0 + number)
+    for number in range(100):
+        hub.accept("home/hall/noise", b"%d" % (40 + number % 3), time_s=5100.0 + jump_s + number)
+    late_s = 5199.0 + max(jump_s, 0.0)
+    assert hub.evidence("front", late_s)[0].surprise < 1.0 if jump_s > 0 else True
+    assert all(view.surprise < 1.0 for view in hub.views(late_s))
+    hub.accept("home/hall/noise", b"40", time_s=late_s + 1.0)
+    assert _view(hub, "noise", late_s + 1.0).status == "ok"
+
+
+def test_a_storm_on_one_topic_keeps_its_highest_value() -> None:
+    clock = _SetClock()
+    hub = SensorHub([NOISE], clock)
+    for number in range(200):
+        clock.time_s = float(number)
+        hub.accept("home/hall/noise", b"%d" % (40 + number % 3))
+    for number in range(1000):
+        clock.time_s = 200.0 + number / 10_000
+        hub.accept("home/hall/noise", b"90" if number == 500 else b"41")
+    assert hub.evidence("front", 200.1)[0].surprise > 3.0
+    assert hub.received == 1200
+
+
+def test_what_was_learned_is_taken_up_unless_the_stream_is_declared_otherwise() -> None:
+    clock = _SetClock()
+    hub = SensorHub([DOOR, NOISE], clock)
+    for number in range(100):
+        clock.time_s = float(number)
+        hub.accept("home/hall/noise", b"%d" % (40 + number % 3))
+    learned = json.loads(json.dumps(hub.learned()))
+    again = SensorHub([DOOR.model_copy(update={"hold_s": 99.0}), NOISE], clock)
+    assert again.take_up(learned) == ["noise"]
+    again.accept("home/hall/noise", b"90")
+    assert again.evidence("front", 99.0)[-1].surprise > 3.0
+    assert SensorHub([NOISE], clock).take_up({"noise": {"kind": "analog", "block_s": 10.0}}) == []

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from vad_edge.config.site import SensorConfig
-from vad_edge.sensors.staleness import stream_status
+from vad_edge.sensors.staleness import stale_after_s, stream_status
 
 GUARDED = SensorConfig(name="smoke", topic="s", kind="binary", stale_after_s=90)
 QUIET = SensorConfig(name="door", topic="d", kind="binary")
@@ -28,4 +28,4 @@ PATIENT = SensorConfig(name="heat", topic="h", kind="analog", period_s=2, stale_
 def test_a_stream_stands_as_its_silence_says(
     config: SensorConfig, last_s: float | None, broken: bool, time_s: float, status: str
 ) -> None:
-    assert stream_status(config, last_s, broken, time_s) == status
+    assert stream_status(stale_after_s(config), last_s, broken, time_s) == status

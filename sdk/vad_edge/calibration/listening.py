@@ -1,0 +1,152 @@
+"""What the sensors of a site said during recorded footage, as a run would have heard it frame by frame."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vad_edge.calibration.footage import Stretch
+from vad_edge.clock import MediaClock
+from vad_edge.config.site import SensorConfig
+from vad_edge.fusion.fuse import excess
+from vad_edge.sensors.hub import SensorHub
+from vad_edge.sensors.recording import RecordedMessage, read_recording
+
+APART_S: Final = 3600.0
+"""How far apart clips are taken to be where nothing says when they were recorded."""
+
+_STAMP: Final = "%Y%m%d-%H%M%S"
+
+
+@dataclass(frozen=True, slots=True)
+class HeardClip:
+    """A clip's stretches, and the messages that were recorded beside it: times are the clip's own."""
+
+    began: datetime | None
+    stretches: tuple[Stretch, ...]
+    messages: tuple[RecordedMessage, ...]
+
+
+class Listener:
+    """Plays clip after clip to one hub, in order, each reading judged by what had been learned before it.
+
+    So no stream is judged by what it has learned from, and what it has learned in the end is what a run goes
+    on from. learned is what to begin with, from another listener or a run; counted says what a surprise adds
+    to the risk, before the stream's weight.
+    """
+
+    def __init__(
+        self,
+        sensors: Sequence[SensorConfig],
+        camera: str,
+        *,
+        latency_s: float = 0.0,
+        learned: Mapping[str, Any] | None = None,
+        counted: Callable[[float], float] = excess,
+    ) -> None:
+        self._sensors = sensors
+        self._camera = camera
+        self._latency_s = latency_s
+        self._learned = learned or {}
+        self._counted = counted
+        self._clock: MediaClock | None = None
+        self._start: datetime | None = None
+        self._hub: SensorHub | None = None
+        self._next_s = 0.0
+        self.streams = tuple(
+            sensor.name
+            for sensor in sensors
+            if sensor.role == "evidence" and (not sensor.cameras or camera in sensor.cameras)
+        )
+        self._weights = {sensor.name: sensor.weight for sensor in sensors}
+        self._columns = {name: column for column, name in enumerate(self.streams)}
+
+    def hear(self, clip: HeardClip) -> list[Stretch]:
+        """The clip's stretches together with what the streams said, (T, S) in the order of `streams`."""
+        hub, begin_s = self._begin(clip.began)
+        for message in clip.messages:
+            hub.accept(message.topic, message.payload, begin_s + message.time_s)
+        heard = [replace(part, heard=self._said(hub, begin_s + part.time_s)) for part in clip.stretches]
+        ends = [float(part.time_s[-1]) for part in clip.stretches]
+        self._next_s = begin_s + max(ends, default=0.0)
+        hub.evidence(self._camera, self._next_s)
+        return heard
+
+    def hear_clip(self, clip: Path | str, stretches: list[Stretch]) -> list[Stretch]:
+        """The same for a clip whose sensors' recording lies beside it. Raises SensorError for a bad one."""
+        if not self.streams or not isinstance(clip, Path):
+            return stretches
+        beside = recording_beside(clip)
+        messages = read_recording(beside) if beside is not None else []
+        return self.hear(HeardClip(began_at(clip), tuple(stretches), tuple(messages)))
+
+    def learned(self) -> dict[str, Any]:
+        """What the streams have learned so far."""
+        return {} if self._hub is None else self._hub.learned()
+
+    def streams_heard(self) -> dict[str, dict[str, Any]]:
+        """Weight and what was learned, by name, of every stream that has said anything."""
+        learned = self.learned()
+        return {
+            name: {"weight": self._weights[name], "learned": learned[name]}
+            for name in self.streams
+            if name not in self._silent()
+        }
+
+    def notes(self) -> list[str]:
+        """What people should know: streams that will not count."""
+        return [
+            f"sensor {name} is in no recording beside the footage, so it adds nothing to the risk"
+            for name in self._silent()
+        ]
+
+    def _silent(self) -> list[str]:
+        if self._hub is None:
+            return list(self.streams)
+        spoke = {view.name for view in self._hub.views(self._next_s) if view.value is not None}
+        return [name for name in self.streams if name not in spoke]
+
+    def _begin(self, began: datetime | None) -> tuple[SensorHub, float]:
+        """The hub, and when the next clip begins on its clock."""
+        if self._hub is None:
+            self._start = began
+            self._clock = MediaClock(began or datetime.now(timezone.utc))
+            self._hub = SensorHub(self._sensors, self._clock)
+            self._hub.take_up(self._learned)
+            return self._hub, 0.0
+        begin_s = self._next_s + APART_S
+        if began is not None and self._start is not None:
+            known_s = (began - self._start) / timedelta(seconds=1)
+            begin_s = known_s if known_s >= self._next_s else begin_s
+        return self._hub, begin_s
+
+    def _said(self, hub: SensorHub, times: NDArray[np.float64]) -> NDArray[np.float64]:
+        table = np.full((len(times), len(self.streams)), np.nan)
+        for row, time_s in enumerate(times.tolist()):
+            for said in hub.evidence(self._camera, time_s - self._latency_s):
+                part = self._weights[said.stream] * self._counted(said.surprise)
+                table[row, self._columns[said.stream]] = part
+        return table
+
+
+def recording_beside(clip: Path) -> Path | None:
+    """The sensors' recording that belongs to a clip: ``sensors/PART/NAME.jsonl`` for ``PART/NAME.mkv``.
+
+    Or NAME.jsonl beside it; None where there is none.
+    """
+    beside = clip.parent.parent / "sensors" / clip.parent.name / f"{clip.stem}.jsonl"
+    return next((path for path in (beside, clip.with_suffix(".jsonl")) if path.is_file()), None)
+
+
+def began_at(clip: Path) -> datetime | None:
+    """When a clip of `vad-edge record` began, by its name; None for other names."""
+    try:
+        return datetime.strptime(clip.stem[:15], _STAMP).astimezone()
+    except ValueError:
+        return None

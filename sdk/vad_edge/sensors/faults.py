@@ -1,0 +1,85 @@
+"""What a stream's own readings say against it: stuck, flapping, or with a clock of its own."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from typing import Final
+
+LARGEST_SKEW_S: Final = 60.0
+
+_STUCK_CHANCE = 1e-9
+_LEAST_READINGS = 100
+_LONGER_THAN_EVER = 3.0
+_MEMORY_READINGS = 10_000.0
+
+
+class StuckCheck:
+    """Notices an analog stream that has stopped moving.
+
+    It knows how often a reading differs from the one before; so many equal ones in a row that their chance is
+    below one in a billion, and three times as many as ever before, are no coincidence. A stream that hardly
+    ever moves is never stuck.
+    """
+
+    def __init__(self) -> None:
+        self._readings = self._changed = 0.0
+        self._longest = self._run = 0
+        self._value: float | None = None
+
+    def learn(self, value: float) -> None:
+        """Take a reading."""
+        moved = self._value is not None and value != self._value
+        self._value = value
+        if moved:
+            if not self.stuck:
+                self._longest = max(self._longest, self._run)
+            self._run = 0
+        self._run += 1
+        if not self.stuck:
+            self._readings += 1.0
+            self._changed += moved
+            if self._readings > _MEMORY_READINGS:
+                self._readings, self._changed = self._readings / 2, self._changed / 2
+
+    @property
+    def stuck(self) -> bool:
+        """Whether the present run of equal readings is beyond belief."""
+        if self._readings < _LEAST_READINGS or self._run <= _LONGER_THAN_EVER * self._longest:
+            return False
+        same = 1.0 - (self._changed + 1.0) / (self._readings + 2.0)
+        return self._run > math.log(_STUCK_CHANCE) / math.log(same)
+
+    @property
+    def fault(self) -> str:
+        """The same in words, empty while all is well."""
+        return f"it has said {self._value:g} {self._run} times in a row" if self.stuck else ""
+
+
+class FlapCheck:
+    """Notices a binary stream that changes more often in a minute than anything real."""
+
+    def __init__(self, most_per_min: int) -> None:
+        self._most = most_per_min
+        self._changes: deque[float] = deque(maxlen=most_per_min + 1)
+        self._value: float | None = None
+
+    def learn(self, value: float, time_s: float) -> None:
+        """Take a reading."""
+        if self._value is not None and value != self._value:
+            self._changes.append(time_s)
+        self._value = value
+
+    def fault(self, time_s: float) -> str:
+        """What is wrong at `time_s`, empty while all is well."""
+        if len(self._changes) <= self._most or not 0.0 <= time_s - self._changes[0] < 60.0:
+            return ""
+        return f"it changed more than {self._most} times within a minute"
+
+
+def skew_fault(sent_s: float | None, now_s: float) -> str:
+    """What is wrong with a sender's clock: its own time and ours, both seconds since 1970."""
+    if sent_s is None or abs(sent_s - now_s) <= LARGEST_SKEW_S:
+        return ""
+    late = "behind" if sent_s < now_s else "ahead"
+    return f"its clock is {abs(sent_s - now_s):.0f} s {late} ours"

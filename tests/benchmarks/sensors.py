@@ -1,0 +1,143 @@
+"""Topic storms through a real Mosquitto, and what a decision costs with 20 streams: `make bench-sensors`."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import psutil
+from rich.console import Console
+from rich.table import Table
+from tests.support.mosquitto import Mosquitto
+
+from vad_edge.clock import LiveClock
+from vad_edge.config.site import BrokerConfig, PolicyConfig, SensorConfig
+from vad_edge.fusion.fuse import Fuser
+from vad_edge.fusion.machine import WarningMachine
+from vad_edge.mqtt.client import MqttClient
+from vad_edge.mqtt.subscriber import PACE_S, SensorSubscriber
+from vad_edge.scoring.surprise import Surprise
+from vad_edge.sensors.hub import SensorHub
+
+TOPICS = 200
+SECONDS = int(os.environ.get("SECONDS", "15"))
+FRAME_S = 0.1
+FRAMES = 20_000
+
+
+@dataclass(frozen=True)
+class Weathered:
+    """One storm: how much came, the share of a core it cost, how late the last message was, and growth."""
+
+    sent: int
+    received: int
+    core: float
+    late_s: float
+    growth_mb: float
+
+
+def storm(broker: BrokerConfig, port: int, rate: int, *, streams: int = TOPICS) -> Weathered:
+    """Take in a storm as a run does, looking at the evidence ten times a second.
+
+    With streams 0 nobody takes anything in: what the network client alone costs.
+    """
+    configs = [SensorConfig(name=f"s{n}", topic=f"storm/{n}", kind="analog") for n in range(TOPICS)]
+    hub = SensorHub(configs, LiveClock())
+    heard = [0]
+    client = MqttClient(broker, client_id="bench", pace_s=PACE_S)
+    subscriber = SensorSubscriber(client, hub, "bench")
+    if not streams:
+
+        def count(topic: str, payload: bytes) -> None:
+            heard[0] += 1
+
+        client.on_message = count
+    subscriber.start()
+    assert subscriber.wait_ready(10)
+    process = psutil.Process()
+    before, used = process.memory_info().rss, process.cpu_times()
+    sender = subprocess.Popen(
+        [sys.executable, "-m", "tests.benchmarks.storm_sender", *map(str, (port, TOPICS, rate, SECONDS))],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    began = time.perf_counter()
+    while sender.poll() is None:
+        hub.evidence("camera", time.perf_counter() - began)
+        time.sleep(FRAME_S)
+    assert sender.stdout is not None
+    sent, ended = int(sender.stdout.read()), time.perf_counter()
+    took_s = ended - began
+    now = process.cpu_times()
+    core = (now.user + now.system - used.user - used.system) / took_s
+
+    def received() -> int:
+        return hub.received if streams else heard[0]
+
+    while received() < sent and time.perf_counter() - ended < 30.0:
+        time.sleep(0.01)
+    late_s = time.perf_counter() - ended
+    growth = max(process.memory_info().rss - before, 0) / 1e6
+    subscriber.stop()
+    return Weathered(sent, received(), core, late_s, growth)
+
+
+def decisions(streams: int) -> list[float]:
+    """Microseconds from the evidence of so many streams to a level, frame by frame."""
+    kinds = ("analog", "binary", "pulse")
+    configs = [SensorConfig(name=f"s{n}", topic=f"t/{n}", kind=kinds[n % 3]) for n in range(streams)]
+    hub, clock = SensorHub(configs, LiveClock()), 0.0
+    fuser, machine = Fuser(0.2), WarningMachine(PolicyConfig())
+    random, costs = np.random.default_rng(1), []
+    said = random.integers(0, 2, (FRAMES, streams)).tolist()
+    for number in range(FRAMES):
+        clock = number * FRAME_S
+        if number % 10 == 0:
+            for stream, word in enumerate(said[number]):
+                hub.accept(f"t/{stream}", b"%d" % word)
+        began = time.perf_counter()
+        evidence = [(stream, 1.0) for stream in hub.evidence("camera", clock)]
+        machine.update(fuser.update(clock, Surprise(clock, 0.5, {"look": 0.2, "motion": 0.3}), evidence))
+        costs.append(1e6 * (time.perf_counter() - began))
+    return costs
+
+
+def main() -> None:
+    table = Table("storm", "came", "of a core", "last one late by", "growth", box=None)
+    with TemporaryDirectory() as name:
+        broker = Mosquitto(Path(name), "allow_anonymous true\nmax_queued_messages 0\n")
+        broker.start()
+        try:
+            for title, rate, streams in (
+                ("1,000/s, nobody listens", 1_000, 0),
+                ("1,000/s", 1_000, TOPICS),
+                ("10,000/s", 10_000, TOPICS),
+            ):
+                found = storm(broker.broker, broker.port, rate, streams=streams)
+                table.add_row(
+                    title,
+                    f"{found.received:,} of {found.sent:,}",
+                    f"{100 * found.core:.1f} %",
+                    f"{found.late_s:.2f} s",
+                    f"{found.growth_mb:.1f} MB",
+                )
+        finally:
+            broker.kill()
+    console = Console(width=110)
+    load = f"load {os.getloadavg()[0]:.1f} in the end"
+    console.print(f"{date.today()}, {platform.machine()}, {os.cpu_count()} cores, {load}, Mosquitto, MQTT 5")
+    console.print(table)
+    costs = np.percentile(decisions(20), [50, 99])
+    console.print(f"a decision with 20 streams, p50 / p99, microseconds: {costs[0]:.0f} / {costs[1]:.0f}")
+
+
+if __name__ == "__main__":
+    main()

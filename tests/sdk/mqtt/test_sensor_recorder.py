@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.support.mosquitto import Mosquitto
+
+from vad_edge.config.site import BrokerConfig, SensorConfig, SiteConfig
+from vad_edge.errors import BrokerError, ConfigError
+from vad_edge.mqtt.client import MqttClient
+from vad_edge.mqtt.sensor_recorder import SensorRecorder
+from vad_edge.sensors.log import SensorLog
+from vad_edge.sensors.recording import read_recording
+
+DOOR = SensorConfig(name="door", topic="home/door", kind="binary")
+
+
+def test_what_sensors_say_is_recorded_beside_each_file(
+    mosquitto: Mosquitto, tmp_path: Path, eventually: Callable[..., None]
+) -> None:
+    now = [0.0]
+    site = SiteConfig(sensor=(DOOR,), broker=mosquitto.broker)
+    with SensorRecorder(site, tmp_path / "sensors", lambda: now[0]) as recorder:
+        sender = MqttClient(mosquitto.broker, client_id="sender")
+        sender.start()
+        assert sender.wait_connected(10)
+        for number, word in enumerate((b"closed", b"open", b"closed")):
+            now[0] = 10.0 * number
+            sender.publish("home/door", word, qos=1).wait(10)
+            eventually(lambda heard=number + 1: len(recorder._log._messages) == heard, "it to be heard")
+        recorder.write(tmp_path / "20260101-000000.avi", 5.0, 15.0)
+        sender.stop()
+    (written,) = (tmp_path / "sensors").iterdir()
+    found = [(message.time_s, message.payload) for message in read_recording(written)]
+    assert found == [(0.0, b"closed"), (5.0, b"open")]
+
+
+def test_without_a_broker_nothing_is_recorded(tmp_path: Path) -> None:
+    site = SiteConfig(sensor=(DOOR,), broker=BrokerConfig(url="mqtt://127.0.0.1:9"))
+    recorder = SensorRecorder(site, tmp_path, lambda: 0.0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("vad_edge.mqtt.sensor_recorder._READY_S", 0.5)
+        with pytest.raises(BrokerError):
+            recorder.__enter__()
+
+
+def test_a_site_without_sensors_has_nothing_to_record(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no sensors to record"):
+        SensorRecorder(SiteConfig(), tmp_path, lambda: 0.0)
+
+
+def test_the_last_word_before_a_file_stands_at_its_beginning() -> None:
+    now = [0.0]
+    log = SensorLog(lambda: now[0])
+    for now[0], topic, payload in (
+        (1.0, "door", b"open"),
+        (2.0, "lights", b"on"),
+        (3.0, "door", b"closed"),
+        (4.0, "big", b"9" * 1_000_000),
+        (5.0, "binary", b"\xff\xfe"),
+        (20.0, "door", b"open"),
+    ):
+        log.accept(topic, payload)
+    first, second = log.take(10.0, 30.0), log.take(30.0, 40.0)
+    assert [(message.time_s, message.topic, message.payload) for message in first] == [
+        (0.0, "door", b"closed"),
+        (0.0, "lights", b"on"),
+        (10.0, "door", b"open"),
+    ]
+    assert [(message.topic, message.payload) for message in second] == [("door", b"open"), ("lights", b"on")]
