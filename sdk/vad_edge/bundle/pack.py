@@ -21,12 +21,33 @@ PACK_SCHEMA_VERSION: Final = 1
 _RECALIBRATE: Final = "calibrate the camera again for this bundle"
 
 
+class KnownView(BaseModel):
+    """What a camera looks at in one kind of light: the edges of a small copy of its picture.
+
+    edges are 36 rows of 64 strengths; light is the copy's mean grey level, sharpness how fine its detail is.
+    Nobody can be recognised in it.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    edges: list[list[int]] = Field(min_length=36, max_length=36)
+    light: float = Field(ge=0, le=255)
+    sharpness: float = Field(ge=0)
+
+    @model_validator(mode="after")
+    def _rows_are_whole(self) -> Self:
+        if any(len(row) != 64 for row in self.edges):
+            raise ValueError("edges must be 36 rows of 64")
+        return self
+
+
 class CameraPack(BaseModel):
     """One camera's `*.vadc` file.
 
     graph_sha256, precision and fps name the graph and rate the calibration was made with. weight holds the
     per-place weights (h rows of w), None for all ones. levels keep an alarm budget, None where only the
-    scores were calibrated. created is an ISO 8601 time.
+    scores were calibrated. views are what the camera looked at, by colour and by the grey of infra-red.
+    created is an ISO 8601 time.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -39,6 +60,7 @@ class CameraPack(BaseModel):
     calibration: Calibration
     weight: list[list[float]] | None = None
     levels: AlarmLevels | None = None
+    views: dict[Literal["colour", "grey"], KnownView] = Field(default_factory=dict)
     created: str
 
     @model_validator(mode="after")

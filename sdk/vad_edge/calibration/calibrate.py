@@ -21,6 +21,7 @@ from vad_edge.calibration.levels import LevelFit, fit_levels, keep_budget
 from vad_edge.calibration.suspects import Suspect, find_suspects
 from vad_edge.calibration.tails import fit_tails
 from vad_edge.config.site import PolicyConfig
+from vad_edge.pipeline import stored_views
 
 COOLDOWN_S: Final = (2.0, 30.0)
 """Alarms closer together than this are one to a person; a hundredth of short footage, so that some remain."""
@@ -116,6 +117,7 @@ def calibrate(
         fps=manifest.clock.fps,
         calibration=learned.calibration,
         levels=learned.levels,
+        views=stored_views(footage.views),
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
     )
     return CalibrationReport(pack, learned, (*footage.notes, *_notes(learned)))

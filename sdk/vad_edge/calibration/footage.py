@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +17,8 @@ from vad_edge.pipeline import RecordingScores, score_recording
 from vad_edge.video.clips import clips_of
 from vad_edge.video.fingerprint import fingerprint
 from vad_edge.video.resample import FrameRateGate
+from vad_edge.video.validity import Light
+from vad_edge.video.view import View
 
 Progress = Callable[[str, float, float], None]
 """Called with what is being done, how much of it is done, and how much there is."""
@@ -39,11 +41,15 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class Footage:
-    """What a camera showed of normal life: its stretches, its clips' fingerprints, notes for people."""
+    """What a camera showed of normal life: its stretches, its clips' fingerprints, notes for people.
+
+    views are what it looked at in the newest clips.
+    """
 
     stretches: tuple[Stretch, ...]
     fingerprints: tuple[str, ...]
     notes: tuple[str, ...]
+    views: Mapping[Light, View] = field(default_factory=dict)
 
 
 def score_footage(
@@ -65,6 +71,7 @@ def score_footage(
     clips = [clip for source in sources for clip in _clips(source, duration_s)]
     prints = _unseen(bundle, clips, notes)
     stretches: list[Stretch] = []
+    views: dict[Light, View] = {}
     for number, clip in enumerate(dict.fromkeys(clips)):
         if clip not in prints and isinstance(clip, Path):
             continue
@@ -84,12 +91,13 @@ def score_footage(
             duration_s=duration_s if live else None,
             on_progress=report,
         )
+        views |= recording.views
         if recording.truncated:
             notes.append(recording.truncated)
         stretches += cut_into_stretches(str(clip), recording, bundle)
     on_progress("scoring", len(clips), len(clips))
     _check(stretches, bundle)
-    return Footage(tuple(stretches), tuple(prints.values()), tuple(notes))
+    return Footage(tuple(stretches), tuple(prints.values()), tuple(notes), views)
 
 
 def cut_into_stretches(clip: str, recording: RecordingScores, bundle: Bundle) -> Iterator[Stretch]:

@@ -55,6 +55,16 @@ class PolicyConfig(_Table):
         return self
 
 
+class TamperConfig(_Table):
+    """When a picture that is not of the scene is a tamper: covered or moved for after_s.
+
+    A black picture is one after black_after_s, never where that is not given: many rooms are dark at night.
+    """
+
+    after_s: float = Field(default=10.0, ge=1, le=3600)
+    black_after_s: float | None = Field(default=None, ge=1, le=86400)
+
+
 class CameraConfig(_Table):
     """One camera: where its frames come from and what is special about it.
 
@@ -74,6 +84,7 @@ class CameraConfig(_Table):
     latency_s: float = Field(default=0.0, ge=0, le=60)
     privacy_masks: tuple[Polygon, ...] = ()
     policy: PolicyConfig = PolicyConfig()
+    tamper: TamperConfig = TamperConfig()
 
 
 class SensorConfig(_Table):

@@ -11,15 +11,17 @@ from typing import Any
 
 from vad_edge.fusion.level import Level
 from vad_edge.fusion.machine import ChangeKind
+from vad_edge.fusion.tamper import TamperKind
 from vad_edge.scoring.regions import Region
 
 _TYPE_PREFIX = "io.vad-edge.incident."
+_TAMPER_TYPES = {"tampered": "io.vad-edge.tamper.raised", "restored": "io.vad-edge.tamper.cleared"}
 _SCHEMA = "urn:vad-edge:schema:event:1"
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One change of the warning level, and why it came.
+    """One change of the warning level, or a tamper that begins or ends, and why it came.
 
     time and since are UTC: when the change was decided, and when the risk first stood at watch; time_s is
     `time` on the run clock (media time for recordings). risk, peak_risk and the shares are on the scale of a
@@ -28,14 +30,15 @@ class Event:
     how long before its first alarm the incident opened. time_synced is false where the wall clock cannot be
     trusted. evidence maps a kind of evidence to the ``sha256:...`` of its file. durable is false where the
     disk would not take the event, so that it may be lost with the process. test marks what a commissioning
-    test made up.
+    test made up. tamper says what is or was wrong with the picture, empty for changes of the level; a tamper
+    is an alarm of its own, and leaves the level as it is.
     """
 
     id: str
     incident: str
     site: str
     camera: str
-    kind: ChangeKind
+    kind: ChangeKind | TamperKind
     level: Level
     previous: Level
     time: datetime
@@ -53,6 +56,7 @@ class Event:
     evidence: Mapping[str, str]
     durable: bool = True
     test: bool = False
+    tamper: str = ""
 
 
 def to_cloudevent(event: Event) -> dict[str, Any]:
@@ -61,7 +65,7 @@ def to_cloudevent(event: Event) -> dict[str, Any]:
         "specversion": "1.0",
         "id": event.id,
         "source": f"/vad-edge/{event.site}/{event.camera}",
-        "type": _TYPE_PREFIX + event.kind,
+        "type": _TAMPER_TYPES.get(event.kind, _TYPE_PREFIX + event.kind),
         "time": stamp(event.time),
         "subject": event.incident,
         "datacontenttype": "application/json",
@@ -90,6 +94,7 @@ def to_cloudevent(event: Event) -> dict[str, Any]:
             "evidence": dict(event.evidence),
             "durable": event.durable,
             "test": event.test,
+            "tamper": event.tamper,
         },
     }
 

@@ -16,7 +16,7 @@ Component = dict[str, Any]
 
 _AVAILABLE = "{{ 'online' if value == 'online' else 'offline' }}"
 _RISK_EXPIRES_S = 60
-_TOLD = ("opened", "raised", "lowered", "cleared")
+_TOLD = ("opened", "raised", "lowered", "cleared", "tampered", "restored")
 _BUTTONS = {
     "false_alarm": ("False alarm", "mdi:thumb-down-outline", {"verdict": "false"}),
     "real_alarm": ("Real alarm", "mdi:thumb-up-outline", {"verdict": "true"}),
@@ -121,6 +121,15 @@ def _states(topics: CameraTopics) -> dict[str, Component]:
                 " 'incident': value_json.data.incident, 'rarity': value_json.data.rarity,"
                 " 'test': value_json.data.test} | to_json }}"
             ),
+        ),
+        "tamper": _component(
+            topics,
+            "tamper",
+            "binary_sensor",
+            "Tamper",
+            device_class="tamper",
+            state_topic=topics.state,
+            value_template="{{ 'ON' if value_json.tamper else 'OFF' }}",
         ),
         "problem": _component(
             topics,

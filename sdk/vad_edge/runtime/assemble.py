@@ -8,14 +8,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vad_edge.budget import AlarmBudget
 from vad_edge.bundle.archive import Bundle
 from vad_edge.bundle.calibration import Calibration
 from vad_edge.bundle.levels import AlarmLevels
 from vad_edge.bundle.manifest import Graph
-from vad_edge.bundle.pack import pack_fits, read_pack
+from vad_edge.bundle.pack import CameraPack, pack_fits, read_pack
 from vad_edge.clock import LiveClock, MediaClock
 from vad_edge.config.site import SENSORS_ONLY, BrokerConfig, CameraConfig, SiteConfig
 from vad_edge.errors import BundleError, ConfigError, EngineError, SourceError, StoreError
@@ -34,7 +33,7 @@ from vad_edge.mqtt.client import MqttClient
 from vad_edge.mqtt.identity import client_id
 from vad_edge.mqtt.publisher import camera_publisher
 from vad_edge.mqtt.subscriber import SensorSubscriber
-from vad_edge.pipeline import Lane, VideoPipeline
+from vad_edge.pipeline import Lane, VideoPipeline, known_views
 from vad_edge.runtime.armed import ArmedFile
 from vad_edge.runtime.desk import store_conditions
 from vad_edge.runtime.evidence import evidence_keeper
@@ -45,6 +44,7 @@ from vad_edge.sensors.hub import SensorHub
 from vad_edge.video.reader import Reader
 from vad_edge.video.resample import FrameRateGate
 from vad_edge.video.source import FrameSource, default_policy, open_source
+from vad_edge.video.validity import ValidityCheck
 
 _log = logging.getLogger(__name__)
 
@@ -181,15 +181,22 @@ def _pipeline(
     _log.info("engine: %s", engine.name)
     lanes = []
     for station in stations:
-        calibration, weight, levels = _calibration(station.config, bundle, engine.graph)
+        calibration, pack = _calibration(station.config, bundle, engine.graph)
         station.block_s = calibration.block_s
         station.footage_frames = calibration.frames
         if calibration.block_s > 0:
             station.footage_frames = round(calibration.seconds / calibration.block_s)
-        if levels is not None:
-            keep_levels(station, levels)
+        if pack is not None and pack.levels is not None:
+            keep_levels(station, pack.levels)
         station.gate = FrameRateGate(manifest.clock.fps, manifest.clock.max_gap_s)
-        lanes.append(Lane(station.name, Scorer(calibration, manifest.cues), weight))
+        lanes.append(
+            Lane(
+                station.name,
+                Scorer(calibration, manifest.cues),
+                None if pack is None or pack.weight is None else np.asarray(pack.weight, np.float32),
+                ValidityCheck(known_views(pack.views) if pack is not None else None),
+            )
+        )
 
     failed: list[str] = []
 
@@ -223,24 +230,21 @@ def keep_levels(station: Station, levels: AlarmLevels) -> None:
         )
 
 
-def _calibration(
-    camera: CameraConfig, bundle: Bundle, graph: Graph
-) -> tuple[Calibration, NDArray[np.float32] | None, AlarmLevels | None]:
-    """The camera pack's calibration, weights and levels; the graph's own calibration without a pack."""
+def _calibration(camera: CameraConfig, bundle: Bundle, graph: Graph) -> tuple[Calibration, CameraPack | None]:
+    """The camera pack's calibration, and the pack; the graph's own calibration without a pack."""
     if camera.calibration is not None:
         pack = read_pack(camera.calibration)
         verdict = pack_fits(pack, bundle, graph)
         if not verdict.ok:
             raise BundleError(verdict.reason, where=str(camera.calibration), fix=verdict.fix)
-        weight = None if pack.weight is None else np.asarray(pack.weight, np.float32)
-        return pack.calibration, weight, pack.levels
+        return pack.calibration, pack
     if graph.calibration is None:
         raise BundleError(
             f"its {graph.precision} graph has no calibration, and the camera has no pack",
             where=f"{bundle.path}, camera {camera.name}",
             fix="export it again with --data of the scene's normal life",
         )
-    return graph.calibration, None, None
+    return graph.calibration, None
 
 
 def _connect(

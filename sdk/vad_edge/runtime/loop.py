@@ -202,9 +202,19 @@ class _Run:
             self._announce(event, publish=not station.rolled_up)
         station.publish(self._parts.clock.wall, level_changed=event is not None)
         if scored is not None:
+            self._look_for_tamper(station, scored)
             self._watch.frame(station, scored)
         self._seconds["fuse"] += time.perf_counter() - started
         return event
+
+    def _look_for_tamper(self, station: Station, scored: ScoredFrame) -> None:
+        wall = self._parts.clock.wall
+        event = station.look_for_tamper(
+            scored.frame.time_s, scored.validity, site=self._settings.site.site, wall=wall
+        )
+        if event is not None:
+            self._announce(event)
+            station.publish_state(wall)
 
     def _evidence(self, station: Station, time_s: float) -> list[tuple[SensorSurprise, float]]:
         found = self._parts.hub.evidence(station.name, time_s)

@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vad_edge.config.site import CameraConfig
-from vad_edge.events.announce import event_from_change
+from vad_edge.events.announce import event_from_change, event_from_tamper
 from vad_edge.events.event import Event
 from vad_edge.events.evidence.privacy import PrivacyMasks
 from vad_edge.fusion.fuse import Fuser
 from vad_edge.fusion.governor import FloodGovernor
 from vad_edge.fusion.machine import LevelChange, WarningMachine
 from vad_edge.fusion.risk import Risk
+from vad_edge.fusion.tamper import TamperWatch
 from vad_edge.mqtt.publisher import CameraPublisher
 from vad_edge.pipeline import ScoredFrame
 from vad_edge.scoring.regions import Region, find_regions
@@ -25,6 +26,7 @@ from vad_edge.sensors.reading import SensorSurprise
 from vad_edge.video.frame import Frame
 from vad_edge.video.reader import Reader
 from vad_edge.video.resample import Admission, FrameRateGate
+from vad_edge.video.validity import Validity
 
 
 @dataclass
@@ -54,8 +56,10 @@ class Station:
     since: datetime | None = None
     counts: Counter[str] = field(default_factory=Counter)
     masks: PrivacyMasks = field(init=False)
+    tamper: TamperWatch = field(init=False)
 
     def __post_init__(self) -> None:
+        self.tamper = TamperWatch(self.config.tamper)
         self.masks = PrivacyMasks(self.config.privacy_masks)
 
     @property
@@ -96,6 +100,15 @@ class Station:
         self.risk = self.fuser.update(time_s, surprise, evidence)
         change = self.machine.update(self.risk) if self.armed else None
         return None if change is None else self._event(change, self.risk, scored, site, wall)
+
+    def look_for_tamper(
+        self, time_s: float, validity: Validity, *, site: str, wall: Callable[[float], datetime]
+    ) -> Event | None:
+        """The event, if somebody covers or turns the camera or lets it see again; armed or not."""
+        change = self.tamper.update(time_s, validity)
+        if change is None:
+            return None
+        return event_from_tamper(change, self.risk, site=site, camera=self.name, wall=wall)
 
     def arm(
         self, armed: bool, time_s: float, *, site: str, wall: Callable[[float], datetime]
@@ -147,6 +160,7 @@ class Station:
                 since=self.since,
                 incident=self.machine.incident,
                 armed=self.armed,
+                tamper=self.tamper.reason or None,
             )
 
 

@@ -72,6 +72,7 @@ def test_an_independent_client_reads_what_a_camera_says(
         "time": "2026-03-01T12:00:00.000Z",
         "model": "",
         "test": False,
+        "tamper": None,
     }
     assert heard[TOPICS.risk] == "2.5"
     assert json.loads(heard[TOPICS.health]) == {"ok": True, "conditions": [], "counters": {}}
