@@ -218,6 +218,7 @@ def score_recording(
     engine: str | Callable[[], Engine] = "auto",
     precision: Precision | None = None,
     fps: float | None = None,
+    weight: NDArray[np.float32] | None = None,
     with_maps: bool = False,
     duration_s: float | None = None,
     on_progress: Callable[[int, int | None], None] | None = None,
@@ -225,9 +226,9 @@ def score_recording(
     """Score a video file, image folder or live source exactly as a run would, without sensors or events.
 
     engine is a backend's name, or opens an engine for one camera itself; precision is the fastest the bundle
-    has where None. fps overrides the source's own. with_maps keeps every error map. duration_s ends it early:
-    a live source has no end of its own. on_progress gets the frames done and, where known, how many there
-    are. Raises SourceError, EngineError.
+    has where None. fps overrides the source's own. weight is a camera pack's, (h, w). with_maps keeps every
+    error map. duration_s ends it early: a live source has no end of its own. on_progress gets the frames done
+    and, where known, how many there are. Raises SourceError, EngineError.
     """
     manifest = bundle.manifest
     gate = FrameRateGate(manifest.clock.fps, manifest.clock.max_gap_s)
@@ -238,7 +239,7 @@ def score_recording(
         runner = engine()
     calibration = runner.graph.calibration
     scorer = Scorer(calibration, manifest.cues) if calibration else None
-    pipeline = VideoPipeline(runner, manifest, [Lane(opened.info.name, scorer)])
+    pipeline = VideoPipeline(runner, manifest, [Lane(opened.info.name, scorer, weight)])
     rows: list[_Row] = []
     try:
         while (frame := opened.read()) is not None:

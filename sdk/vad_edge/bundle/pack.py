@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -45,9 +46,9 @@ class CameraPack(BaseModel):
     """One camera's `*.vadc` file.
 
     graph_sha256, precision and fps name the graph and rate the calibration was made with. weight holds the
-    per-place weights (h rows of w), None for all ones. levels keep an alarm budget, None where only the
-    scores were calibrated. views are what the camera looked at, by colour and by the grey of infra-red.
-    created is an ISO 8601 time.
+    per-place weights (h rows of w), None for all ones; masks are the polygons whose places weigh nothing.
+    levels keep an alarm budget, None where only the scores were calibrated. views are what the camera looked
+    at, by colour and by the grey of infra-red. created is an ISO 8601 time.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -59,6 +60,7 @@ class CameraPack(BaseModel):
     fps: float = Field(gt=0)
     calibration: Calibration
     weight: list[list[float]] | None = None
+    masks: tuple[tuple[tuple[float, float], ...], ...] = ()
     levels: AlarmLevels | None = None
     views: dict[Literal["colour", "grey"], KnownView] = Field(default_factory=dict)
     created: str
@@ -74,6 +76,17 @@ class CameraPack(BaseModel):
             if not all(0.0 <= value < float("inf") for row in rows for value in row):
                 raise ValueError("weights must be finite and not negative")
         return self
+
+
+def masks_fit(pack: CameraPack, masks: Sequence[Sequence[tuple[float, float]]]) -> Verdict:
+    """Whether `pack` was made with these ignore masks, in whatever order."""
+    own, given = (sorted(tuple(map(tuple, mask)) for mask in found) for found in (pack.masks, masks))
+    if own == given:
+        return Verdict(True)
+    reason = f"it was made with {len(own)} ignore masks, and the site file has {len(given)}"
+    if len(own) == len(given):
+        reason = "it was made with other ignore masks than those of the site file"
+    return Verdict(False, reason, "calibrate the camera again with --config, or put the masks back")
 
 
 def pack_fits(pack: CameraPack, bundle: Bundle, graph: Graph) -> Verdict:

@@ -20,8 +20,10 @@ from vad_edge.calibration.incidents import Course
 from vad_edge.calibration.levels import LevelFit, fit_levels, keep_budget
 from vad_edge.calibration.suspects import Suspect, find_suspects
 from vad_edge.calibration.tails import fit_tails
-from vad_edge.config.site import PolicyConfig
+from vad_edge.config.site import PolicyConfig, Polygon
+from vad_edge.errors import DataError
 from vad_edge.pipeline import stored_views
+from vad_edge.scoring.places import ignore_weight
 
 COOLDOWN_S: Final = (2.0, 30.0)
 """Alarms closer together than this are one to a person; a hundredth of short footage, so that some remain."""
@@ -79,6 +81,7 @@ def calibrate(
     engine: str = "auto",
     precision: Precision | None = None,
     fps: float | None = None,
+    masks: Sequence[Polygon] = (),
     duration_s: float | None = None,
     all_normal: bool = False,
     on_progress: Progress = lambda what, done, total: None,
@@ -86,20 +89,25 @@ def calibrate(
     """Fit what is normal for one camera from `sources`, which must show its normal life only.
 
     budget is the site's, of which this camera may spend one part in `cameras`. duration_s is how long a live
-    source is watched. Moments that look abnormal are named and left out unless all_normal says that there are
-    none. Raises DataError for footage that will not do, SourceError, EngineError. Needs scipy.
+    source is watched. What lies in masks counts for nothing. Moments that look abnormal are named and left
+    out unless all_normal says that there are none. Raises DataError for footage that will not do,
+    SourceError, EngineError. Needs scipy.
     """
     graph = bundle.graph(precision)
+    manifest = bundle.manifest
+    weight = ignore_weight(masks, manifest.map_height, manifest.map_width) if masks else None
+    if weight is not None and not weight.any():
+        raise DataError("the ignore masks leave nothing of the picture", fix="draw smaller ones")
     footage = score_footage(
         bundle,
         sources,
         engine=engine,
         precision=graph.precision,
         fps=fps,
+        weight=weight,
         duration_s=duration_s,
         on_progress=on_progress,
     )
-    manifest = bundle.manifest
     learned = learn(
         footage.stretches,
         manifest.cues,
@@ -116,6 +124,8 @@ def calibrate(
         precision=graph.precision,
         fps=manifest.clock.fps,
         calibration=learned.calibration,
+        weight=None if weight is None else weight.tolist(),
+        masks=tuple(masks),
         levels=learned.levels,
         views=stored_views(footage.views),
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),

@@ -59,13 +59,15 @@ def score_footage(
     engine: str = "auto",
     precision: Precision | None = None,
     fps: float | None = None,
+    weight: NDArray[np.float32] | None = None,
     duration_s: float | None = None,
     on_progress: Progress = lambda what, done, total: None,
 ) -> Footage:
     """Score every clip of `sources`: files, folders of clips, cameras and URLs.
 
-    A live source is watched for duration_s. Raises DataError for footage the model was fitted on, for too
-    little of it and for a picture that never changes, SourceError for what cannot be read, EngineError.
+    weight is the camera's, (h, w). A live source is watched for duration_s. Raises DataError for footage the
+    model was fitted on, for too little of it and for a picture that never changes, SourceError for what
+    cannot be read, EngineError.
     """
     notes: list[str] = []
     clips = [clip for source in sources for clip in _clips(source, duration_s)]
@@ -88,6 +90,7 @@ def score_footage(
             engine=engine,
             precision=precision,
             fps=fps,
+            weight=weight,
             duration_s=duration_s if live else None,
             on_progress=report,
         )

@@ -35,11 +35,14 @@ if TYPE_CHECKING:
 @click.option("--output", required=True, type=click.Path(path_type=Path), help="The camera pack, NAME.vadc.")
 @click.option("--camera", default="camera", show_default=True, help="The camera's name.")
 @click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    help="Site file, for the camera's ignore masks and how many cameras share the budget.",
+)
+@click.option(
     "--cameras",
     type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
-    help="How many cameras of the site share the budget.",
+    help="How many cameras of the site share the budget; those of the site file, or 1.",
 )
 @click.option("--duration", type=DURATION, help="How long a live source is watched: 30m, 24h, 7d.")
 @click.option("--fps", type=click.FloatRange(1, 240), help="Frame rate of image folders.")
@@ -54,7 +57,8 @@ def command(
     alarm_budget: AlarmBudget,
     output: Path,
     camera: str,
-    cameras: int,
+    config: Path | None,
+    cameras: int | None,
     duration: float | None,
     fps: float | None,
     all_normal: bool,
@@ -78,14 +82,17 @@ def command(
     from vad_edge.bundle.pack import write_pack
     from vad_edge.calibration.calibrate import calibrate
     from vad_edge.cli.progress import progress_bars
+    from vad_edge.cli.site_options import camera_of_site
 
+    site, own = camera_of_site(config, camera)
     with progress_bars() as report:
         found = calibrate(
             read_bundle(bundle),
             sources,
             alarm_budget,
-            camera=camera,
-            cameras=cameras,
+            camera=own.name,
+            cameras=cameras or max(len(site.camera), 1),
+            masks=own.ignored,
             engine=engine,
             precision=precision,
             fps=fps,

@@ -46,6 +46,21 @@ def site_from_options(
     return with_broker(site, broker, broker_password_file)
 
 
+def camera_of_site(config: Path | None, name: str) -> tuple[SiteConfig, CameraConfig]:
+    """The site file and the camera of that name in it; without a file, a camera of which nothing is known.
+
+    Raises ConfigError where the file has no such camera.
+    """
+    if config is None:
+        return SiteConfig(), CameraConfig(name=name)
+    site = load_site(config)
+    found = [camera for camera in site.camera if camera.name == name]
+    if not found:
+        names = ", ".join(camera.name for camera in site.camera) or "none"
+        raise ConfigError(f"there is no camera {name!r}", where=str(config), fix=f"its cameras: {names}")
+    return site, found[0]
+
+
 def with_broker(site: SiteConfig, url: str | None, password_file: Path | None) -> SiteConfig:
     """The site with another broker, and another file for its password, where they are given."""
     given = {"url": url, "password_file": password_file}

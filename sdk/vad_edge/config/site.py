@@ -65,6 +65,13 @@ class TamperConfig(_Table):
     black_after_s: float | None = Field(default=None, ge=1, le=86400)
 
 
+class PlaceConfig(_Table):
+    """A place in a camera's picture; its corners are fractions of width and height."""
+
+    name: Name
+    polygon: Polygon
+
+
 class CameraConfig(_Table):
     """One camera: where its frames come from and what is special about it.
 
@@ -73,7 +80,8 @@ class CameraConfig(_Table):
     ``all`` for recordings; ``auto`` picks by the source. fps overrides what the source says of itself
     (image folders say nothing). calibration is a camera pack; without one the bundle's is used.
     privacy_masks are polygons that are black in everything that is kept; corners are fractions of the
-    picture's width and height.
+    picture's width and height. What lies in an ignore place counts for nothing, and the camera's pack belongs
+    to these places; events carry the names of the zones they are in.
     """
 
     name: Name
@@ -85,6 +93,21 @@ class CameraConfig(_Table):
     privacy_masks: tuple[Polygon, ...] = ()
     policy: PolicyConfig = PolicyConfig()
     tamper: TamperConfig = TamperConfig()
+    ignore: tuple[PlaceConfig, ...] = ()
+    zone: tuple[PlaceConfig, ...] = ()
+
+    @model_validator(mode="after")
+    def _places_have_names_of_their_own(self) -> Self:
+        names = [place.name for place in (*self.ignore, *self.zone)]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"the name {name!r} is given twice")
+        return self
+
+    @property
+    def ignored(self) -> tuple[Polygon, ...]:
+        """The polygons of its ignore masks."""
+        return tuple(mask.polygon for mask in self.ignore)
 
 
 class SensorConfig(_Table):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from importlib.resources import files
 from typing import Any
@@ -84,10 +84,7 @@ def to_cloudevent(event: Event) -> dict[str, Any]:
             "surprise": event.surprise,
             "cues": dict(event.cues),
             "shares": dict(event.shares),
-            "regions": [
-                {"x": box.x, "y": box.y, "width": box.width, "height": box.height, "strength": box.strength}
-                for box in event.regions
-            ],
+            "regions": [{**asdict(box), "zones": list(box.zones)} for box in event.regions],
             "rarity": event.rarity,
             "early_s": event.early_s,
             "time_synced": event.time_synced,
@@ -106,7 +103,9 @@ def from_cloudevent(envelope: Mapping[str, Any]) -> Event:
         data["level"] = Level[data["level"].upper()]
         data["previous"] = Level[data["previous"].upper()]
         data["since"] = time_of(data["since"])
-        data["regions"] = tuple(Region(**box) for box in data["regions"])
+        data["regions"] = tuple(
+            Region(**{**box, "zones": tuple(box.get("zones", ()))}) for box in data["regions"]
+        )
         return Event(id=envelope["id"], time=time_of(envelope["time"]), **data)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(f"not an event of this program: {error!r}") from error

@@ -8,13 +8,14 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vad_edge.budget import AlarmBudget
 from vad_edge.bundle.archive import Bundle
 from vad_edge.bundle.calibration import Calibration
 from vad_edge.bundle.levels import AlarmLevels
-from vad_edge.bundle.manifest import Graph
-from vad_edge.bundle.pack import CameraPack, pack_fits, read_pack
+from vad_edge.bundle.manifest import Graph, Manifest
+from vad_edge.bundle.pack import CameraPack, masks_fit, pack_fits, read_pack
 from vad_edge.clock import LiveClock, MediaClock
 from vad_edge.config.site import SENSORS_ONLY, BrokerConfig, CameraConfig, SiteConfig
 from vad_edge.errors import BundleError, ConfigError, EngineError, SourceError, StoreError
@@ -39,6 +40,8 @@ from vad_edge.runtime.desk import store_conditions
 from vad_edge.runtime.evidence import evidence_keeper
 from vad_edge.runtime.settings import RunSettings
 from vad_edge.runtime.station import Station
+from vad_edge.scoring.places import Zones, ignore_weight
+from vad_edge.scoring.regions import RegionTracker
 from vad_edge.scoring.scorer import Scorer
 from vad_edge.sensors.hub import SensorHub
 from vad_edge.video.reader import Reader
@@ -189,11 +192,14 @@ def _pipeline(
         if pack is not None and pack.levels is not None:
             keep_levels(station, pack.levels)
         station.gate = FrameRateGate(manifest.clock.fps, manifest.clock.max_gap_s)
+        zones = {zone.name: zone.polygon for zone in station.config.zone}
+        if zones:
+            station.regions = RegionTracker(Zones(zones, manifest.map_height, manifest.map_width))
         lanes.append(
             Lane(
                 station.name,
                 Scorer(calibration, manifest.cues),
-                None if pack is None or pack.weight is None else np.asarray(pack.weight, np.float32),
+                _weight(station.config, pack, manifest),
                 ValidityCheck(known_views(pack.views) if pack is not None else None),
             )
         )
@@ -234,9 +240,9 @@ def _calibration(camera: CameraConfig, bundle: Bundle, graph: Graph) -> tuple[Ca
     """The camera pack's calibration, and the pack; the graph's own calibration without a pack."""
     if camera.calibration is not None:
         pack = read_pack(camera.calibration)
-        verdict = pack_fits(pack, bundle, graph)
-        if not verdict.ok:
-            raise BundleError(verdict.reason, where=str(camera.calibration), fix=verdict.fix)
+        for verdict in (pack_fits(pack, bundle, graph), masks_fit(pack, camera.ignored)):
+            if not verdict.ok:
+                raise BundleError(verdict.reason, where=str(camera.calibration), fix=verdict.fix)
         return pack.calibration, pack
     if graph.calibration is None:
         raise BundleError(
@@ -245,6 +251,15 @@ def _calibration(camera: CameraConfig, bundle: Bundle, graph: Graph) -> tuple[Ca
             fix="export it again with --data of the scene's normal life",
         )
     return graph.calibration, None
+
+
+def _weight(camera: CameraConfig, pack: CameraPack | None, manifest: Manifest) -> NDArray[np.float32] | None:
+    """The weights of the camera's pack; those of its masks without a pack."""
+    if pack is not None:
+        return None if pack.weight is None else np.asarray(pack.weight, np.float32)
+    if not camera.ignored:
+        return None
+    return ignore_weight(camera.ignored, manifest.map_height, manifest.map_width)
 
 
 def _connect(

@@ -7,9 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-import numpy as np
-from numpy.typing import NDArray
-
 from vad_edge.config.site import CameraConfig
 from vad_edge.events.announce import event_from_change, event_from_tamper
 from vad_edge.events.event import Event
@@ -21,7 +18,7 @@ from vad_edge.fusion.risk import Risk
 from vad_edge.fusion.tamper import TamperWatch
 from vad_edge.mqtt.publisher import CameraPublisher
 from vad_edge.pipeline import ScoredFrame
-from vad_edge.scoring.regions import Region, find_regions
+from vad_edge.scoring.regions import Region, RegionTracker
 from vad_edge.sensors.reading import SensorSurprise
 from vad_edge.video.frame import Frame
 from vad_edge.video.reader import Reader
@@ -55,6 +52,7 @@ class Station:
     last_update_s: float = 0.0
     since: datetime | None = None
     counts: Counter[str] = field(default_factory=Counter)
+    regions: RegionTracker = field(default_factory=RegionTracker)
     masks: PrivacyMasks = field(init=False)
     tamper: TamperWatch = field(init=False)
 
@@ -97,6 +95,8 @@ class Station:
         """Fuse what is known at `time_s` into the risk; the event, if the level changes."""
         self.last_update_s = time_s
         surprise = scored.surprise if scored is not None else None
+        if scored is not None:
+            self.regions.see(time_s, scored.error_map if scored.warm else None)
         self.risk = self.fuser.update(time_s, surprise, evidence)
         change = self.machine.update(self.risk) if self.armed else None
         return None if change is None else self._event(change, self.risk, scored, site, wall)
@@ -139,8 +139,17 @@ class Station:
             wall=wall,
             footage_frames=self.footage_frames,
             block_s=self.block_s,
-            regions=_regions(change, scored),
+            regions=self._regions(change, scored),
         )
+
+    def _regions(self, change: LevelChange, scored: ScoredFrame | None) -> Sequence[Region]:
+        if change.kind == "cleared":
+            self.regions.forget()
+            return ()
+        if scored is None or scored.error_map is None:
+            return ()
+        height, width = scored.frame.image.shape[:2]
+        return self.regions.regions(width, height)
 
     def publish(self, wall: Callable[[float], datetime], *, level_changed: bool) -> None:
         """Tell the broker, if there is one; never waits for it."""
@@ -162,16 +171,3 @@ class Station:
                 armed=self.armed,
                 tamper=self.tamper.reason or None,
             )
-
-
-def _regions(change: LevelChange, scored: ScoredFrame | None) -> Sequence[Region]:
-    if change.kind == "cleared" or scored is None or scored.error_map is None:
-        return ()
-    height, width = scored.frame.image.shape[:2]
-    return find_regions(scored.error_map, floor=half_peak(scored.error_map), width=width, height=height)
-
-
-def half_peak(error_map: NDArray[np.float32]) -> float:
-    """Half way from the map's median to its peak: what stands out, whatever the model's scale."""
-    middle = float(np.median(error_map))
-    return middle + 0.5 * (float(error_map.max()) - middle)
