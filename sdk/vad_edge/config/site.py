@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_vali
 from typing_extensions import Self
 
 from vad_edge.config.bridges import BacnetConfig, SparkplugConfig, WebhookConfig
+from vad_edge.config.schedule import ScheduleConfig
 
 # A name becomes an MQTT topic level and part of file names.
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
@@ -219,6 +220,7 @@ class SiteConfig(_Table):
     bundle: Path | None = None
     camera: tuple[CameraConfig, ...] = ()
     sensor: tuple[SensorConfig, ...] = ()
+    schedule: ScheduleConfig = ScheduleConfig()
     broker: BrokerConfig = BrokerConfig()
     privacy: PrivacyConfig = PrivacyConfig()
     evidence: EvidenceConfig = EvidenceConfig()
@@ -234,6 +236,10 @@ class SiteConfig(_Table):
                 if names.count(name) > 1:
                     raise ValueError(f"the name {name!r} is given twice")
         known = {camera.name for camera in self.camera}
+        for time in self.schedule.armed:
+            for camera in time.cameras:
+                if camera not in known:
+                    raise ValueError(f"the schedule names camera {camera!r}, which is not in the file")
         for sensor in self.sensor:
             for camera in sensor.cameras:
                 if camera not in known:

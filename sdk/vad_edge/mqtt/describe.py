@@ -35,6 +35,8 @@ def _event(content: dict[str, Any]) -> str:
 def _state(content: dict[str, Any]) -> str:
     test = "TEST " if content.get("test") else ""
     armed = "armed" if content["armed"] else "disarmed"
+    if content.get("maintenance_until"):
+        armed = f"maintenance until {content['maintenance_until']}"
     since = f", since {content['since']}" if content["since"] else ""
     tamper = f", TAMPER {content['tamper']}" if content.get("tamper") else ""
     return f"{test}{content['level']}, {armed}, risk {content['risk']:.1f}{since}{tamper}"

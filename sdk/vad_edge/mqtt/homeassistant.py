@@ -131,6 +131,17 @@ def _states(topics: CameraTopics) -> dict[str, Component]:
             state_topic=topics.state,
             value_template="{{ 'ON' if value_json.tamper else 'OFF' }}",
         ),
+        "armed_by": _component(
+            topics,
+            "armed_by",
+            "sensor",
+            "Armed by",
+            device_class="enum",
+            options=["schedule", "command", "maintenance"],
+            entity_category="diagnostic",
+            state_topic=topics.state,
+            value_template="{{ value_json.armed_by }}",
+        ),
         "problem": _component(
             topics,
             "problem",
@@ -157,7 +168,8 @@ def _states(topics: CameraTopics) -> dict[str, Component]:
 
 def _commands(topics: CameraTopics, shown: Shown) -> dict[str, Component]:
     if not shown.commands:
-        return {"armed": {"platform": "switch"}, **{key: {"platform": "button"} for key in _BUTTONS}}
+        buttons = {key: {"platform": "button"} for key in (*_BUTTONS, "maintenance")}
+        return {"armed": {"platform": "switch"}, **buttons}
     armed = _component(
         topics,
         "armed",
@@ -184,7 +196,16 @@ def _commands(topics: CameraTopics, shown: Shown) -> dict[str, Component]:
         )
         for key, (name, icon, more) in _BUTTONS.items()
     }
-    return {"armed": armed, **buttons}
+    maintenance = _component(
+        topics,
+        "maintenance",
+        "button",
+        "Maintenance for an hour",
+        command_topic=topics.command,
+        payload_press=_command("maintenance", minutes=60),
+        icon="mdi:account-wrench",
+    )
+    return {"armed": armed, "maintenance": maintenance, **buttons}
 
 
 def _pictures(topics: CameraTopics, shown: Shown) -> dict[str, Component]:
@@ -212,5 +233,5 @@ def _component(topics: CameraTopics, key: str, platform: str, name: str, **more:
     return {"platform": platform, "unique_id": f"{device_id(topics)}_{key}", "name": name, **more}
 
 
-def _command(command: str, **more: str) -> str:
+def _command(command: str, **more: str | int) -> str:
     return json.dumps({"command": command, "by": "home-assistant", **more})

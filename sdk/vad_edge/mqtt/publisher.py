@@ -113,6 +113,8 @@ class CameraPublisher:
         armed: bool = True,
         test: bool = False,
         tamper: str | None = None,
+        armed_by: str = "schedule",
+        maintenance_until: datetime | None = None,
     ) -> None:
         """Publish the warning level, retained; since, incident, tamper are None when nothing is going on."""
         self._armed = armed
@@ -126,6 +128,8 @@ class CameraPublisher:
             "model": self._model,
             "test": test,
             "tamper": tamper,
+            "armed_by": armed_by,
+            "maintenance_until": _stamp(maintenance_until) if maintenance_until else None,
         }
         self.client.set_retained(self.topics.state, _json(state), JSON)
 

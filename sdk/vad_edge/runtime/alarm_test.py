@@ -150,7 +150,9 @@ def _state(ear: Ear, topics: CameraTopics) -> Finding:
     """Say alarm in the retained state, as a test, and put back what was there."""
     before = ear.newest(topics.state)
     now = utc_now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    known = _content(before) or {"armed": True, "model": "", "tamper": None}
+    known = _content(before) or {
+        "armed": True, "model": "", "tamper": None, "armed_by": "schedule", "maintenance_until": None,
+    }  # fmt: skip
     alarm = {**known, "level": "alarm", "since": now, "incident": new_id(), "risk": 4.0, "time": now}
     payload = json.dumps({**alarm, "test": True}).encode()
     said_s = time.monotonic()

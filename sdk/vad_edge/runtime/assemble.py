@@ -17,6 +17,7 @@ from vad_edge.bundle.levels import AlarmLevels
 from vad_edge.bundle.manifest import Graph, Manifest
 from vad_edge.bundle.pack import CameraPack, masks_fit, pack_fits, read_pack
 from vad_edge.clock import LiveClock, MediaClock
+from vad_edge.config.schedule import ScheduleConfig
 from vad_edge.config.site import SENSORS_ONLY, BrokerConfig, CameraConfig, SiteConfig
 from vad_edge.errors import BundleError, ConfigError, EngineError, SourceError, StoreError
 from vad_edge.events.evidence.keeper import EvidenceKeeper
@@ -36,6 +37,7 @@ from vad_edge.mqtt.publisher import camera_publisher
 from vad_edge.mqtt.subscriber import SensorSubscriber
 from vad_edge.pipeline import Lane, VideoPipeline, known_views
 from vad_edge.runtime.armed import ArmedFile
+from vad_edge.runtime.arming_desk import ArmingDesk
 from vad_edge.runtime.desk import store_conditions
 from vad_edge.runtime.evidence import evidence_keeper
 from vad_edge.runtime.settings import RunSettings
@@ -65,7 +67,7 @@ class Assembly:
     keeper: EvidenceKeeper
     subscriber: SensorSubscriber | None
     arrived: threading.Event
-    armed: ArmedFile
+    arming: ArmingDesk
 
 
 def assemble(settings: RunSettings, stack: ExitStack) -> Assembly:
@@ -101,8 +103,9 @@ def assemble(settings: RunSettings, stack: ExitStack) -> Assembly:
     armed = ArmedFile(settings.store_path.with_name("armed.json"))
     if armed.problem:
         health.raise_condition("armed_unknown", "store", armed.problem)
-    for station in stations:
-        station.armed = armed.armed(station.name)
+    # A recording has no time of day: what was asked counts, schedules do not.
+    schedule = ScheduleConfig() if clock.is_media else site.schedule
+    arming = ArmingDesk(stations, schedule, armed)
     model = settings.bundle.manifest.name if settings.bundle is not None and site.camera else ""
     keeper = evidence_keeper(site, stations, sources, store, health, clock.now, stack)
     subscriber = _connect(site, stations, hub, store, clock, model, stack)
@@ -110,7 +113,7 @@ def assemble(settings: RunSettings, stack: ExitStack) -> Assembly:
         if station.reader is not None:
             station.reader.start()
             stack.callback(station.reader.stop)
-    return Assembly(clock, stations, pipeline, hub, store, health, keeper, subscriber, arrived, armed)
+    return Assembly(clock, stations, pipeline, hub, store, health, keeper, subscriber, arrived, arming)
 
 
 def _open(camera: CameraConfig, clock: LiveClock, cameras: int, health: HealthBoard) -> FrameSource | None:

@@ -90,7 +90,7 @@ class _Run:
         self._commands = CommandDesk(
             parts.stations,
             Incidents(parts.store.database),
-            parts.armed,
+            parts.arming,
             parts.health,
             snapshots=settings.site.broker.snapshots,
             keeping=settings.site.privacy.evidence,
@@ -152,7 +152,10 @@ class _Run:
                 self._observe(station, shown, result)
             elif not self._parts.clock.is_media:
                 self._decide_without_frame(station)
-        for event in self._commands.turn(self._parts.clock, site=self._settings.site.site):
+        site = self._settings.site.site
+        for event in self._parts.arming.turn(self._parts.clock, site=site):
+            self._announce(event)
+        for event in self._commands.turn(self._parts.clock, site=site):
             self._announce(event)
         for event in self._desk.kept():
             self._audience.on_event(event)

@@ -18,12 +18,15 @@ from vad_edge.fusion.risk import Risk
 from vad_edge.fusion.tamper import TamperWatch
 from vad_edge.mqtt.publisher import CameraPublisher
 from vad_edge.pipeline import ScoredFrame
+from vad_edge.runtime.arming import Guard
 from vad_edge.scoring.regions import Region, RegionTracker
 from vad_edge.sensors.reading import SensorSurprise
 from vad_edge.video.frame import Frame
 from vad_edge.video.reader import Reader
 from vad_edge.video.resample import Admission, FrameRateGate
 from vad_edge.video.validity import Validity
+
+ALWAYS = Guard(True, "schedule")
 
 
 @dataclass
@@ -42,7 +45,7 @@ class Station:
     reader: Reader | None = None
     gate: FrameRateGate | None = None
     footage_frames: int = 0
-    armed: bool = True
+    guard: Guard = ALWAYS
     block_s: float = 0.0
     governor: FloodGovernor | None = None
     rolled_up: bool = False
@@ -64,6 +67,11 @@ class Station:
     def name(self) -> str:
         """The camera's name."""
         return self.config.name
+
+    @property
+    def armed(self) -> bool:
+        """Whether what happens before the camera makes events."""
+        return self.guard.armed
 
     @property
     def ended(self) -> bool:
@@ -104,18 +112,22 @@ class Station:
     def look_for_tamper(
         self, time_s: float, validity: Validity, *, site: str, wall: Callable[[float], datetime]
     ) -> Event | None:
-        """The event, if somebody covers or turns the camera or lets it see again; armed or not."""
-        change = self.tamper.update(time_s, validity)
+        """The event, if somebody covers or turns the camera or lets it see again.
+
+        Armed or not, but not in maintenance: then somebody is meant to be at the camera.
+        """
+        maintained = self.guard.by == "maintenance"
+        change = self.tamper.stand_down(time_s) if maintained else self.tamper.update(time_s, validity)
         if change is None:
             return None
         return event_from_tamper(change, self.risk, site=site, camera=self.name, wall=wall)
 
     def arm(
-        self, armed: bool, time_s: float, *, site: str, wall: Callable[[float], datetime]
+        self, guard: Guard, time_s: float, *, site: str, wall: Callable[[float], datetime]
     ) -> Event | None:
         """Arm or disarm; the event that clears the incident under way, if disarming cuts one off."""
-        self.armed = armed
-        change = None if armed else self.machine.stand_down(time_s)
+        self.guard = guard
+        change = None if guard.armed else self.machine.stand_down(time_s)
         if change is None or self.risk is None:
             return None
         return self._event(change, self.risk, None, site, wall)
@@ -170,4 +182,6 @@ class Station:
                 incident=self.machine.incident,
                 armed=self.armed,
                 tamper=self.tamper.reason or None,
+                armed_by=self.guard.by,
+                maintenance_until=self.guard.until,
             )
