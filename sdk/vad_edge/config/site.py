@@ -220,8 +220,8 @@ class SiteConfig(_Table):
     bundle: Path | None = None
     camera: tuple[CameraConfig, ...] = ()
     sensor: tuple[SensorConfig, ...] = ()
-    schedule: ScheduleConfig = ScheduleConfig()
     broker: BrokerConfig = BrokerConfig()
+    schedule: ScheduleConfig = ScheduleConfig()
     privacy: PrivacyConfig = PrivacyConfig()
     evidence: EvidenceConfig = EvidenceConfig()
     bacnet: BacnetConfig | None = None

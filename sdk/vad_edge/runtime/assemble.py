@@ -42,6 +42,7 @@ from vad_edge.runtime.desk import store_conditions
 from vad_edge.runtime.evidence import evidence_keeper
 from vad_edge.runtime.settings import RunSettings
 from vad_edge.runtime.station import Station
+from vad_edge.scoring.drift import DriftWatch
 from vad_edge.scoring.places import Zones, ignore_weight
 from vad_edge.scoring.regions import RegionTracker
 from vad_edge.scoring.scorer import Scorer
@@ -191,6 +192,7 @@ def _pipeline(
         station.block_s = calibration.block_s
         station.footage_frames = calibration.frames
         if calibration.block_s > 0:
+            station.drift = DriftWatch(calibration.block_s)
             station.footage_frames = round(calibration.seconds / calibration.block_s)
         if pack is not None and pack.levels is not None:
             keep_levels(station, pack.levels)

@@ -19,6 +19,7 @@ from vad_edge.fusion.tamper import TamperWatch
 from vad_edge.mqtt.publisher import CameraPublisher
 from vad_edge.pipeline import ScoredFrame
 from vad_edge.runtime.arming import Guard
+from vad_edge.scoring.drift import DriftWatch
 from vad_edge.scoring.regions import Region, RegionTracker
 from vad_edge.sensors.reading import SensorSurprise
 from vad_edge.video.frame import Frame
@@ -35,8 +36,8 @@ class Station:
 
     footage_frames is how many frames of normal footage the camera is calibrated on, or how many stretches of
     block_s where its surprises count those. While it is not armed, risk is computed and shown, and there are
-    no events. governor watches over the alarm budget, where there is one; rolled_up says whether the last
-    event is to be kept from being told.
+    no events. drift compares its surprises with the calibration's. governor watches over the alarm budget,
+    where there is one; rolled_up says whether the last event is to be kept from being told.
     """
 
     config: CameraConfig
@@ -48,6 +49,7 @@ class Station:
     guard: Guard = ALWAYS
     block_s: float = 0.0
     governor: FloodGovernor | None = None
+    drift: DriftWatch | None = None
     rolled_up: bool = False
     publisher: CameraPublisher | None = None
     risk: Risk | None = None

@@ -34,6 +34,8 @@ class HealthWatch:
     def frame(self, station: Station, scored: ScoredFrame) -> None:
         """Note what the pipeline made of a frame."""
         self._look_at_picture(station, scored.validity, scored.frame.time_s)
+        if station.drift is not None and scored.surprise is not None:
+            station.drift.see(scored.frame.time_s, scored.surprise.total)
         finite = scored.scores is not None or not scored.validity.ok
         self._set("model_not_finite", station.name, not finite, "the model gave no finite score")
         if not finite:
@@ -47,6 +49,8 @@ class HealthWatch:
             for station in self._parts.stations:
                 self._look_at_camera(station)
                 self._look_at_budget(station, time_s)
+                drift = station.drift.found if station.drift is not None else None
+                self._set("calibration_drifted", station.name, drift is not None, str(drift))
             self._look_at_sensors(time_s)
         events = self._health.drain()
         if events or last:
