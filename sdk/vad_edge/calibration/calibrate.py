@@ -15,6 +15,7 @@ from vad_edge.bundle.manifest import Precision
 from vad_edge.bundle.pack import CameraPack
 from vad_edge.calibration.blocks import correlation_time
 from vad_edge.calibration.course import joined, risk_of, unseen_risks, without
+from vad_edge.calibration.exemplars import with_exemplars
 from vad_edge.calibration.footage import Progress, Stretch, score_footage
 from vad_edge.calibration.incidents import Course
 from vad_edge.calibration.levels import LevelFit, fit_levels, keep_budget
@@ -32,12 +33,16 @@ PERSISTENCE_S: Final = 0.3
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """What footage taught: the tails, the levels, how often each comes, what was left out."""
+    """What footage taught: the tails, the levels, how often each comes, what was left out.
+
+    exemplars are the risks of false alarms that count as normal life beside the footage.
+    """
 
     calibration: Calibration
     levels: AlarmLevels
     fit: LevelFit
     suspects: tuple[Suspect, ...]
+    exemplars: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,7 @@ class CalibrationReport:
             "alarm": levels.alarm,
             "fit_chance": levels.fit_chance,
             "suspects": [suspect.to_dict() for suspect in self.learned.suspects],
+            "exemplars": list(self.learned.exemplars),
             "notes": list(self.notes),
         }
 
@@ -84,14 +90,15 @@ def calibrate(
     masks: Sequence[Polygon] = (),
     duration_s: float | None = None,
     all_normal: bool = False,
+    exemplars: Sequence[float] = (),
     on_progress: Progress = lambda what, done, total: None,
 ) -> CalibrationReport:
     """Fit what is normal for one camera from `sources`, which must show its normal life only.
 
     budget is the site's, of which this camera may spend one part in `cameras`. duration_s is how long a live
     source is watched. What lies in masks counts for nothing. Moments that look abnormal are named and left
-    out unless all_normal says that there are none. Raises DataError for footage that will not do,
-    SourceError, EngineError. Needs scipy.
+    out unless all_normal says that there are none. exemplars are the risks of `false_alarms`. Raises
+    DataError for footage that will not do, SourceError, EngineError. Needs scipy.
     """
     graph = bundle.graph(precision)
     manifest = bundle.manifest
@@ -116,6 +123,7 @@ def calibrate(
         cameras=cameras,
         footage=footage.fingerprints,
         all_normal=all_normal,
+        exemplars=exemplars,
         on_progress=on_progress,
     )
     pack = CameraPack(
@@ -142,6 +150,7 @@ def learn(
     cameras: int = 1,
     footage: Sequence[str] = (),
     all_normal: bool = False,
+    exemplars: Sequence[float] = (),
     on_progress: Progress = lambda what, done, total: None,
 ) -> Learned:
     """The statistics of `calibrate` on scores that are there already. Needs scipy."""
@@ -157,9 +166,10 @@ def learn(
     block_s = max(correlation_time([part[:, column] for part in rows], fps) for column in range(len(cues)))
     calibration = fit_tails(rows, cues, fps=fps, block_s=block_s, footage=footage)
     course = course_of(stretches, calibration, cues, policy, fps)
+    course = with_exemplars(course, exemplars, policy, fps)
     fit = fit_levels(course, policy)
     levels = keep_budget(fit, policy, budget, cameras)
-    return Learned(calibration, levels, fit, tuple(suspect for _, _, suspect in suspects))
+    return Learned(calibration, levels, fit, tuple(named for _, _, named in suspects), tuple(exemplars))
 
 
 def course_of(
@@ -204,6 +214,12 @@ def _notes(learned: Learned) -> list[str]:
         notes.append(
             f"the tail does not fit the footage's incidents (chance {fit.fit_chance:.3f}): levels are"
             " counted, nothing is extrapolated"
+        )
+    if learned.exemplars:
+        count, highest = len(learned.exemplars), max(learned.exemplars)
+        told = f"{count} incidents that were called false count as normal life, up to a risk of {highest:.2f}"
+        notes.append(
+            told if count > 1 else f"an incident of risk {highest:.2f}, called false, counts as normal"
         )
     notes += [f"looks abnormal and was left out: {suspect}" for suspect in learned.suspects]
     return notes

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from vad_edge.cli.types import ALARM_BUDGET, DURATION, PRECISION
+from vad_edge.cli.types import ALARM_BUDGET, DURATION, PRECISION, SINCE
 
 if TYPE_CHECKING:
     from vad_edge.budget import AlarmBudget
@@ -47,6 +48,18 @@ if TYPE_CHECKING:
 @click.option("--duration", type=DURATION, help="How long a live source is watched: 30m, 24h, 7d.")
 @click.option("--fps", type=click.FloatRange(1, 240), help="Frame rate of image folders.")
 @click.option("--all-normal", is_flag=True, help="Leave nothing out: whatever looks abnormal is normal here.")
+@click.option(
+    "--store",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="The folder given to run --output: incidents answered as false count as normal life.",
+)
+@click.option(
+    "--false-alarms",
+    is_flag=True,
+    help="The same, from the store of the site file's site in your state folder.",
+)
+@click.option("--since", type=SINCE, help="Only false alarms of the last 7d, or since 2026-03-01.")
 @click.option("--engine", default="auto", show_default=True, help="Inference backend.")
 @click.option("--precision", type=PRECISION, help="The fastest the bundle has by default.")
 @click.option("--plot", type=click.Path(path_type=Path), help="Also draw the fit: a PNG, SVG or PDF.")
@@ -62,6 +75,9 @@ def command(
     duration: float | None,
     fps: float | None,
     all_normal: bool,
+    store: Path | None,
+    false_alarms: bool,
+    since: datetime | None,
     engine: str,
     precision: Precision | None,
     plot: Path | None,
@@ -75,6 +91,7 @@ def command(
 
     \b
     vad-edge calibrate --source normal/ --bundle my.vadb --alarm-budget 1/day --output door.vadc
+    vad-edge calibrate --source normal/ --bundle my.vadb --output door.vadc --store out/door
     vad-edge calibrate --source 0 --duration 24h --bundle my.vadb --output door.vadc --plot fit.png
     vad-edge run --source 0 --bundle my.vadb --calibration door.vadc
     """
@@ -85,9 +102,18 @@ def command(
     from vad_edge.cli.site_options import camera_of_site
 
     site, own = camera_of_site(config, camera)
+    opened_bundle = read_bundle(bundle)
+    exemplars: list[float] = []
+    if store is not None or false_alarms:
+        from vad_edge.calibration.exemplars import false_alarms as find_false_alarms
+        from vad_edge.cli.events import opened
+
+        with opened(store, site.site) as events:
+            cues = opened_bundle.manifest.cues
+            exemplars = [each.risk for each in find_false_alarms(events, own.name, cues, since)]
     with progress_bars() as report:
         found = calibrate(
-            read_bundle(bundle),
+            opened_bundle,
             sources,
             alarm_budget,
             camera=own.name,
@@ -98,6 +124,7 @@ def command(
             fps=fps,
             duration_s=duration,
             all_normal=all_normal,
+            exemplars=exemplars,
             on_progress=report,
         )
     write_pack(output, found.pack)
