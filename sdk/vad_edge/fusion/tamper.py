@@ -15,6 +15,8 @@ TamperKind = Literal["tampered", "restored"]
 FORGIVEN_S: Final = 1.0
 """A picture that is well for less than this between two that are not has not been well."""
 RESTORED_S: Final = 5.0
+GAP_S: Final = 5.0
+"""Over a longer time without a frame, and when the clock steps back, nothing is concluded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ class TamperWatch:
         self._bad_s: float | None = None
         self._black_s: float | None = None
         self._good_s: float | None = None
+        self._last_s: float | None = None
         self._incident: str | None = None
         self.reason = ""
 
@@ -52,6 +55,9 @@ class TamperWatch:
 
     def update(self, time_s: float, validity: Validity) -> TamperChange | None:
         """The change this verdict brings, if any."""
+        last_s, self._last_s = self._last_s, time_s
+        if last_s is not None and not 0.0 <= time_s - last_s <= GAP_S:
+            self._bad_s = self._black_s = self._good_s = None
         if validity.ok:
             return self._well(time_s)
         limits = {
@@ -86,7 +92,7 @@ class TamperWatch:
         return TamperChange("restored", incident, time_s if since_s is None else since_s, time_s, reason)
 
     def _well(self, time_s: float) -> TamperChange | None:
-        self._good_s = time_s if self._good_s is None or time_s < self._good_s else self._good_s
+        self._good_s = time_s if self._good_s is None else self._good_s
         well_s = time_s - self._good_s
         if self._incident is not None:
             return self.stand_down(time_s) if well_s >= RESTORED_S else None

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from itertools import count
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -56,6 +57,17 @@ def test_what_is_frozen_or_out_of_focus_is_no_tamper() -> None:
 def test_the_next_tamper_is_another_incident() -> None:
     once = ((bad("moved"), 12), (VALID, 6))
     assert [change.incident for change in follow(*once, *once)] == ["tamper 1"] * 2 + ["tamper 2"] * 2
+
+
+@pytest.mark.parametrize("jump_s", [-3600.0, 3600.0])
+def test_a_clock_that_jumps_makes_no_tamper_and_ends_none(jump_s: float) -> None:
+    watch = TamperWatch(TamperConfig())
+    changes = [watch.update(frame / 10, bad("covered")) for frame in range(50)]
+    changes += [watch.update(jump_s + frame / 10, bad("covered")) for frame in range(50, 140)]
+    assert changes == [None] * 140
+    began = [watch.update(jump_s + frame / 10, bad("covered")) for frame in range(140, 160)]
+    assert [change.since_s for change in began if change] == [jump_s + 5.0]
+    assert watch.update(0.0, VALID) is None
 
 
 def test_standing_down_ends_the_tamper_under_way() -> None:
