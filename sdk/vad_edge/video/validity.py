@@ -37,6 +37,8 @@ COLOURED: Final = (2.0, 4.0)
 SWITCHED_FRAMES: Final = 3
 LEARNING_S: Final = 3.0
 """How long a new scene is looked at before it is known."""
+LEARNING_LOOKS: Final = 10
+"""And how often at least: slow cameras take longer."""
 LOOK_EVERY_S: Final = 0.15
 FORGETTING_S: Final = 600.0
 """What stays for so long becomes part of the scene."""
@@ -154,7 +156,7 @@ class ValidityCheck:
         self._looked_s = time_s
         view = self._views.setdefault(self._light, View())
         learned_s = self._learned_s.get(self._light, 0.0)
-        if learned_s < LEARNING_S:
+        if learned_s < LEARNING_S or view.looks < LEARNING_LOOKS:
             view.learn(glance, 1.0 / (view.looks + 1))
             self._learned_s[self._light] = learned_s + passed_s
             return VALID
