@@ -118,7 +118,8 @@ def _states(topics: CameraTopics) -> dict[str, Component]:
             event_types=list(_TOLD),
             value_template=(
                 "{{ {'event_type': value_json.data.kind, 'level': value_json.data.level,"
-                " 'incident': value_json.data.incident, 'rarity': value_json.data.rarity,"
+                " 'incident': value_json.data.incident,"
+                " 'rarity': value_json.data.tamper or value_json.data.rarity,"
                 " 'test': value_json.data.test} | to_json }}"
             ),
         ),
