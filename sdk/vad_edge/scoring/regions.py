@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from vad_edge.scoring.places import Zones
 
-SMOOTHING_S: Final = 0.3
+FADING_S: Final = 0.3
 STAYS: Final = 0.7
 """A patch that was there before stays while it is above this share of what a new one must reach."""
 SAME: Final = 0.2
@@ -42,8 +42,8 @@ class Region:
 class RegionTracker:
     """Follows the regions of one camera from frame to frame.
 
-    The map is averaged over `SMOOTHING_S`, a patch that is there leaves later than it came, and one that
-    overlaps with a region before is that region.
+    What comes into the map is there at once and fades over `FADING_S`, a patch that is there leaves later
+    than it came, and one that overlaps with a region before is that region.
     """
 
     def __init__(self, zones: Zones | None = None) -> None:
@@ -58,8 +58,9 @@ class RegionTracker:
         if error_map is None or self._map is None or self._map.shape != error_map.shape:
             self._map = None if error_map is None else error_map.copy()
         else:
-            follow = -math.expm1(-max(time_s - self._time_s, 0.0) / SMOOTHING_S)
+            follow = -math.expm1(-max(time_s - self._time_s, 0.0) / FADING_S)
             self._map += np.float32(follow) * (error_map - self._map)
+            np.maximum(self._map, error_map, out=self._map)
         self._time_s = time_s
 
     def regions(self, width: int, height: int, limit: int = 4) -> list[Region]:

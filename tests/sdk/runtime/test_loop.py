@@ -119,7 +119,7 @@ def test_the_region_of_an_event_lies_where_the_block_is(
     go(clip, notes=notes)
 
     region = notes.events[0].regions[0]
-    assert region.x < 24 < region.x + region.width
+    assert region.x < 18 < region.x + region.width
     assert region.y <= 24 < region.y + region.height
 
 

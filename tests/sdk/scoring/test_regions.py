@@ -86,11 +86,18 @@ def test_a_region_does_not_flicker_with_its_strength() -> None:
     assert len(tracker.regions(240, 160)) == 1
 
 
-def test_the_map_is_averaged_over_a_moment_and_begins_anew_after_a_reset() -> None:
+def test_what_comes_is_there_at_once_and_what_goes_fades_over_a_moment() -> None:
     tracker = RegionTracker()
     tracker.see(0.0, patch(2))
     tracker.see(0.01, patch(18))
-    assert [region.x for region in tracker.regions(24, 16)] == [2]
+    assert {region.x for region in tracker.regions(24, 16)} == {2, 18}
+    tracker.see(2.0, patch(18))
+    assert [region.x for region in tracker.regions(24, 16)] == [18]
+
+
+def test_the_regions_begin_anew_after_a_reset() -> None:
+    tracker = RegionTracker()
+    tracker.see(0.0, patch(2))
     tracker.see(0.02, None)
     assert tracker.regions(24, 16) == []
     tracker.see(0.03, patch(18))
