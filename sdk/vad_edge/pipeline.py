@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from vad_edge.bundle.archive import Bundle
 from vad_edge.bundle.manifest import Manifest, Precision
+from vad_edge.bundle.pack import KnownView
 from vad_edge.clock import LiveClock
 from vad_edge.errors import EngineError
 from vad_edge.inference.engine import Engine, StepOutputs
@@ -23,7 +24,8 @@ from vad_edge.video.frame import Frame
 from vad_edge.video.resample import FrameRateGate
 from vad_edge.video.resize import resize_into
 from vad_edge.video.source import open_source
-from vad_edge.video.validity import Validity, ValidityCheck
+from vad_edge.video.validity import Light, Validity, ValidityCheck
+from vad_edge.video.view import View
 
 STAGES = ("validity", "resize", "engine", "score")
 
@@ -146,12 +148,12 @@ class VideoPipeline:
         if frame is None:
             return None
         started = time.perf_counter()
-        verdict = lane.validity.check(frame.image)
+        verdict = lane.validity.check(frame.image, frame.time_s)
         checked = time.perf_counter()
         self.seconds["validity"] += checked - started
         if not verdict.ok:
             return verdict
-        if verdict.reason == "cut":
+        if verdict.reset:
             lane.must_reset = True
         resize_into(frame.image, inputs.frame[row])
         self.seconds["resize"] += time.perf_counter() - checked
@@ -183,7 +185,8 @@ class RecordingScores:
 
     time_s is (T,); scores (T, K), NaN where a frame has none; warm (T,) bool; surprise (T,), NaN while
     warming up, on invalid frames and without a calibration. taken (T,) bool says which frames are the
-    model's, at its own rate. counts are the pipeline's. truncated says why the recording ended early.
+    model's, at its own rate. counts are the pipeline's. truncated says why the recording ended early. views
+    are what the camera looked at.
     """
 
     time_s: NDArray[np.float64]
@@ -194,6 +197,25 @@ class RecordingScores:
     error_maps: Sequence[NDArray[np.float32] | None]
     counts: Mapping[str, int]
     truncated: str | None
+    views: Mapping[Light, View] = field(default_factory=dict)
+
+
+def known_views(stored: Mapping[Light, KnownView]) -> dict[Light, View]:
+    """What a camera pack knows of what the camera looks at."""
+    return {
+        light: View.known(np.array(view.edges, np.float32), view.light, view.sharpness)
+        for light, view in stored.items()
+    }
+
+
+def stored_views(views: Mapping[Light, View]) -> dict[Light, KnownView]:
+    """The same for a camera pack."""
+    return {
+        light: KnownView(
+            edges=np.rint(view.edges).astype(int).tolist(), light=view.light, sharpness=view.sharpness
+        )
+        for light, view in views.items()
+    }
 
 
 def score_recording(
@@ -203,6 +225,7 @@ def score_recording(
     engine: str | Callable[[], Engine] = "auto",
     precision: Precision | None = None,
     fps: float | None = None,
+    weight: NDArray[np.float32] | None = None,
     with_maps: bool = False,
     duration_s: float | None = None,
     on_progress: Callable[[int, int | None], None] | None = None,
@@ -210,9 +233,9 @@ def score_recording(
     """Score a video file, image folder or live source exactly as a run would, without sensors or events.
 
     engine is a backend's name, or opens an engine for one camera itself; precision is the fastest the bundle
-    has where None. fps overrides the source's own. with_maps keeps every error map. duration_s ends it early:
-    a live source has no end of its own. on_progress gets the frames done and, where known, how many there
-    are. Raises SourceError, EngineError.
+    has where None. fps overrides the source's own. weight is a camera pack's, (h, w). with_maps keeps every
+    error map. duration_s ends it early: a live source has no end of its own. on_progress gets the frames done
+    and, where known, how many there are. Raises SourceError, EngineError.
     """
     manifest = bundle.manifest
     gate = FrameRateGate(manifest.clock.fps, manifest.clock.max_gap_s)
@@ -223,7 +246,7 @@ def score_recording(
         runner = engine()
     calibration = runner.graph.calibration
     scorer = Scorer(calibration, manifest.cues) if calibration else None
-    pipeline = VideoPipeline(runner, manifest, [Lane(opened.info.name, scorer)])
+    pipeline = VideoPipeline(runner, manifest, [Lane(opened.info.name, scorer, weight)])
     rows: list[_Row] = []
     try:
         while (frame := opened.read()) is not None:
@@ -239,7 +262,8 @@ def score_recording(
     finally:
         opened.close()
         runner.close()
-    return _table(rows, pipeline.counts, opened.truncated, manifest)
+    found = _table(rows, pipeline.counts, opened.truncated, manifest)
+    return replace(found, views=pipeline.lanes[0].validity.views)
 
 
 @dataclass(frozen=True, slots=True)

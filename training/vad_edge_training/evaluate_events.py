@@ -115,6 +115,7 @@ def evaluate_events(
             "it has no alarm levels", where=str(calibration), fix="make it with `vad-edge calibrate`"
         )
     asked = budget or AlarmBudget.parse(levels.asked).share(levels.cameras)
+    weight = None if pack.weight is None else np.asarray(pack.weight, np.float32)
     policy = policy_for(levels, asked.per_hour)
     folder = open_dataset(data)
     report = on_progress or silent
@@ -122,7 +123,9 @@ def evaluate_events(
     clips = []
     for done, clip in enumerate(folder.testing):
         report("scoring", done, len(folder.testing))
-        recording = score_recording(opened, clip, engine=engine, precision=pack.precision, fps=folder.fps)
+        recording = score_recording(
+            opened, clip, engine=engine, precision=pack.precision, fps=folder.fps, weight=weight
+        )
         truth = folder.labels(clip)
         if recording.truncated or len(recording.time_s) != len(truth):
             raise DataError(

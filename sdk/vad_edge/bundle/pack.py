@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -20,7 +21,6 @@ from vad_edge.errors import BundleError
 PACK_SCHEMA_VERSION: Final = 1
 _RECALIBRATE: Final = "calibrate the camera again for this bundle"
 
-
 VIDEO_ALONE: Final = ""
 
 
@@ -33,15 +33,36 @@ class PackedStream(BaseModel):
     learned: dict[str, Any]
 
 
+class KnownView(BaseModel):
+    """What a camera looks at in one kind of light: the edges of a small copy of its picture.
+
+    edges are 36 rows of 64 strengths; light is the copy's mean grey level, sharpness how fine its detail is.
+    Nobody can be recognised in it.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    edges: list[list[int]] = Field(min_length=36, max_length=36)
+    light: float = Field(ge=0, le=255)
+    sharpness: float = Field(ge=0)
+
+    @model_validator(mode="after")
+    def _rows_are_whole(self) -> Self:
+        if any(len(row) != 64 for row in self.edges):
+            raise ValueError("edges must be 36 rows of 64")
+        return self
+
+
 class CameraPack(BaseModel):
     """One camera's `*.vadc` file.
 
     graph_sha256, precision and fps name the graph and rate the calibration was made with. weight holds the
-    per-place weights (h rows of w), None for all ones. levels keep an alarm budget, None where only the
-    scores were calibrated. sensors are the streams behind the levels, by name: no other may add to the risk
-    of a camera that keeps a budget. partial_levels are for when one of them, by its name, cannot be believed,
-    and under `VIDEO_ALONE` for when more cannot. gathering is how evidence was gathered. created is an ISO
-    8601 time.
+    per-place weights (h rows of w), None for all ones; masks are the polygons whose places weigh nothing.
+    levels keep an alarm budget, None where only the scores were calibrated. sensors are the streams behind
+    the levels, by name: no other may add to the risk of a camera that keeps a budget. partial_levels are for
+    when one of them, by its name, cannot be believed, and under `VIDEO_ALONE` for when more cannot. gathering
+    is how evidence was gathered. views are what the camera looked at, by colour and by the grey of infra-red.
+    created is an ISO 8601 time.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -53,10 +74,12 @@ class CameraPack(BaseModel):
     fps: float = Field(gt=0)
     calibration: Calibration
     weight: list[list[float]] | None = None
+    masks: tuple[tuple[tuple[float, float], ...], ...] = ()
     levels: AlarmLevels | None = None
     sensors: dict[str, PackedStream] = {}
     partial_levels: dict[str, AlarmLevels] = {}
     gathering: Gathering | None = None
+    views: dict[Literal["colour", "grey"], KnownView] = Field(default_factory=dict)
     created: str
 
     @model_validator(mode="after")
@@ -70,6 +93,17 @@ class CameraPack(BaseModel):
             if not all(0.0 <= value < float("inf") for row in rows for value in row):
                 raise ValueError("weights must be finite and not negative")
         return self
+
+
+def masks_fit(pack: CameraPack, masks: Sequence[Sequence[tuple[float, float]]]) -> Verdict:
+    """Whether `pack` was made with these ignore masks, in whatever order."""
+    own, given = (sorted(tuple(map(tuple, mask)) for mask in found) for found in (pack.masks, masks))
+    if own == given:
+        return Verdict(True)
+    reason = f"it was made with {len(own)} ignore masks, and the site file has {len(given)}"
+    if len(own) == len(given):
+        reason = "it was made with other ignore masks than those of the site file"
+    return Verdict(False, reason, "calibrate the camera again with --config, or put the masks back")
 
 
 def pack_fits(pack: CameraPack, bundle: Bundle, graph: Graph) -> Verdict:

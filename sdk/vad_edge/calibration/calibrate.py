@@ -8,22 +8,27 @@ from datetime import datetime, timezone
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vad_edge.budget import AlarmBudget
 from vad_edge.bundle.archive import Bundle
 from vad_edge.bundle.calibration import Calibration
 from vad_edge.bundle.levels import AlarmLevels, Gathering
-from vad_edge.bundle.manifest import Graph, Precision
+from vad_edge.bundle.manifest import Graph, Manifest, Precision
 from vad_edge.bundle.pack import VIDEO_ALONE, CameraPack, PackedStream
 from vad_edge.calibration.blocks import block_maxima, correlation_time
 from vad_edge.calibration.course import joined, risk_of, unseen_risks, without
+from vad_edge.calibration.exemplars import with_exemplars
 from vad_edge.calibration.footage import Footage, Progress, Stretch, score_footage
 from vad_edge.calibration.incidents import Course
 from vad_edge.calibration.levels import LevelFit, fit_levels, keep_budget
 from vad_edge.calibration.listening import Listener
 from vad_edge.calibration.suspects import Suspect, find_suspects
 from vad_edge.calibration.tails import fit_tails
-from vad_edge.config.site import PolicyConfig, SensorConfig
+from vad_edge.config.site import PolicyConfig, Polygon, SensorConfig
+from vad_edge.errors import DataError
+from vad_edge.pipeline import stored_views
+from vad_edge.scoring.places import ignore_weight
 
 COOLDOWN_S: Final = (2.0, 30.0)
 """Alarms closer together than this are one to a person; a hundredth of short footage, so that some remain."""
@@ -35,7 +40,8 @@ class Learned:
     """What footage taught: the tails, the levels, how often each comes, what was left out.
 
     partial holds the levels for when a stream cannot be believed, by its name, and under `VIDEO_ALONE` those
-    for when more than one cannot. gathering is None without sensors.
+    for when more than one cannot. gathering is None without sensors. exemplars are the risks of false alarms
+    that count as normal life beside the footage.
     """
 
     calibration: Calibration
@@ -44,6 +50,7 @@ class Learned:
     suspects: tuple[Suspect, ...]
     partial: Mapping[str, AlarmLevels] = field(default_factory=dict)
     gathering: Gathering | None = None
+    exemplars: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +81,7 @@ class CalibrationReport:
             "fit_chance": levels.fit_chance,
             "sensors": list(self.pack.sensors),
             "suspects": [suspect.to_dict() for suspect in self.learned.suspects],
+            "exemplars": list(self.learned.exemplars),
             "notes": list(self.notes),
         }
 
@@ -88,8 +96,10 @@ def calibrate(
     engine: str = "auto",
     precision: Precision | None = None,
     fps: float | None = None,
+    masks: Sequence[Polygon] = (),
     duration_s: float | None = None,
     all_normal: bool = False,
+    exemplars: Sequence[float] = (),
     sensors: Sequence[SensorConfig] = (),
     latency_s: float = 0.0,
     on_progress: Progress = lambda what, done, total: None,
@@ -97,12 +107,14 @@ def calibrate(
     """Fit what is normal for one camera from `sources`, which must show its normal life only.
 
     budget is the site's, of which this camera may spend one part in `cameras`. duration_s is how long a live
-    source is watched. Moments that look abnormal are named and left out unless all_normal says that there are
-    none. sensors are the site's streams; those whose recordings lie beside the footage join the risk that
-    levels are set for. latency_s is the camera's. Raises DataError for footage that will not do, SourceError,
-    SensorError, EngineError. Needs scipy.
+    source is watched. What lies in masks counts for nothing. Moments that look abnormal are named and left
+    out unless all_normal says that there are none. exemplars are the risks of `false_alarms`. sensors are the
+    site's streams; those whose recordings lie beside the footage join the risk that levels are set for.
+    latency_s is the camera's. Raises DataError for footage that will not do, SourceError, SensorError,
+    EngineError. Needs scipy.
     """
     graph = bundle.graph(precision)
+    weight = _weight(masks, bundle.manifest)
     listener = Listener(sensors, camera, latency_s=latency_s)
     footage = score_footage(
         bundle,
@@ -110,6 +122,7 @@ def calibrate(
         engine=engine,
         precision=graph.precision,
         fps=fps,
+        weight=weight,
         duration_s=duration_s,
         hear=listener.hear_clip,
         on_progress=on_progress,
@@ -121,8 +134,10 @@ def calibrate(
         budget,
         camera=camera,
         cameras=cameras,
+        masks=masks,
         listener=listener,
         all_normal=all_normal,
+        exemplars=exemplars,
         on_progress=on_progress,
     )
 
@@ -135,15 +150,18 @@ def calibrate_on(
     *,
     camera: str = "camera",
     cameras: int = 1,
+    masks: Sequence[Polygon] = (),
     listener: Listener | None = None,
     all_normal: bool = False,
+    exemplars: Sequence[float] = (),
     on_progress: Progress = lambda what, done, total: None,
 ) -> CalibrationReport:
     """The same for footage that `graph` has scored already, and `listener` heard; of video alone without one.
 
-    Raises DataError. Needs scipy.
+    masks are those it was scored with. Raises DataError. Needs scipy.
     """
     manifest = bundle.manifest
+    weight = _weight(masks, manifest)
     listener = listener or Listener((), camera)
     learned = learn(
         footage.stretches,
@@ -154,6 +172,7 @@ def calibrate_on(
         streams=listener.streams,
         footage=footage.fingerprints,
         all_normal=all_normal,
+        exemplars=exemplars,
         on_progress=on_progress,
     )
     pack = CameraPack(
@@ -162,10 +181,13 @@ def calibrate_on(
         precision=graph.precision,
         fps=manifest.clock.fps,
         calibration=learned.calibration,
+        weight=None if weight is None else weight.tolist(),
+        masks=tuple(masks),
         levels=learned.levels,
         partial_levels=dict(learned.partial),
         gathering=learned.gathering,
         sensors={name: PackedStream(**stream) for name, stream in listener.streams_heard().items()},
+        views=stored_views(footage.views),
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
     )
     return CalibrationReport(pack, learned, (*footage.notes, *listener.notes(), *_notes(learned)))
@@ -181,6 +203,7 @@ def learn(
     streams: Sequence[str] = (),
     footage: Sequence[str] = (),
     all_normal: bool = False,
+    exemplars: Sequence[float] = (),
     on_progress: Progress = lambda what, done, total: None,
 ) -> Learned:
     """The statistics of `calibrate` on scores that are there already; streams names what was heard with them.
@@ -205,16 +228,26 @@ def learn(
         columns[VIDEO_ALONE] = list(range(len(streams)))
         gathering = _gathering(course, fps)
         course = course_of(stretches, calibration, cues, policy, fps, gathering)
-    fit = fit_levels(course, policy)
+    fit = fit_levels(with_exemplars(course, exemplars, policy, fps), policy)
     levels = keep_budget(fit, policy, budget, cameras)
     partial = {}
     for done, (name, deaf) in enumerate(columns.items()):
         on_progress("levels without a sensor", done, len(columns))
         others = [_deafened(part, deaf) for part in stretches]
         course = course_of(others, calibration, cues, policy, fps, gathering)
+        course = with_exemplars(course, exemplars, policy, fps)
         partial[name] = keep_budget(fit_levels(course, policy), policy, budget, cameras)
     named = tuple(suspect for _, _, suspect in suspects)
-    return Learned(calibration, levels, fit, named, partial, gathering)
+    return Learned(calibration, levels, fit, named, partial, gathering, tuple(exemplars))
+
+
+def _weight(masks: Sequence[Polygon], manifest: Manifest) -> NDArray[np.float32] | None:
+    if not masks:
+        return None
+    weight = ignore_weight(masks, manifest.map_height, manifest.map_width)
+    if not weight.any():
+        raise DataError("the ignore masks leave nothing of the picture", fix="draw smaller ones")
+    return weight
 
 
 def _gathering(course: Course, fps: float) -> Gathering:
@@ -281,6 +314,12 @@ def _notes(learned: Learned) -> list[str]:
         notes.append(
             f"the tail does not fit the footage's incidents (chance {fit.fit_chance:.3f}): levels are"
             " counted, nothing is extrapolated"
+        )
+    if learned.exemplars:
+        count, highest = len(learned.exemplars), max(learned.exemplars)
+        told = f"{count} incidents that were called false count as normal life, up to a risk of {highest:.2f}"
+        notes.append(
+            told if count > 1 else f"an incident of risk {highest:.2f}, called false, counts as normal"
         )
     notes += [f"looks abnormal and was left out: {suspect}" for suspect in learned.suspects]
     return notes

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -12,12 +12,15 @@ from numpy.typing import NDArray
 
 from vad_edge.bundle.archive import Bundle
 from vad_edge.bundle.manifest import Graph, Precision
+from vad_edge.config.site import Polygon
 from vad_edge.errors import DataError, SourceError
 from vad_edge.pipeline import RecordingScores, score_recording
 from vad_edge.scoring.kept import read_scores, unbroken
 from vad_edge.video.clips import clips_of
 from vad_edge.video.fingerprint import fingerprint
 from vad_edge.video.resample import FrameRateGate
+from vad_edge.video.validity import Light
+from vad_edge.video.view import View
 
 Progress = Callable[[str, float, float], None]
 """Called with what is being done, how much of it is done, and how much there is."""
@@ -50,11 +53,15 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class Footage:
-    """What a camera showed of normal life: its stretches, its clips' fingerprints, notes for people."""
+    """What a camera showed of normal life: its stretches, its clips' fingerprints, notes for people.
+
+    views are what it looked at in the newest clips.
+    """
 
     stretches: tuple[Stretch, ...]
     fingerprints: tuple[str, ...]
     notes: tuple[str, ...]
+    views: Mapping[Light, View] = field(default_factory=dict)
 
 
 def score_footage(
@@ -64,20 +71,23 @@ def score_footage(
     engine: str = "auto",
     precision: Precision | None = None,
     fps: float | None = None,
+    weight: NDArray[np.float32] | None = None,
     duration_s: float | None = None,
     hear: Hear = lambda clip, stretches: stretches,
     on_progress: Progress = lambda what, done, total: None,
 ) -> Footage:
     """Score every clip of `sources`: files, folders of clips, cameras and URLs.
 
-    A live source is watched for duration_s. Clips come to `hear` in their order. Raises DataError for footage
-    the model was fitted on, for too little of it and for a picture that never changes, SourceError for what
+    weight is the camera's, (h, w). A live source is watched for duration_s. Clips come to `hear` in their
+    order. Raises DataError for footage the model was fitted on, for too little of it and for a picture that
+    never changes, SourceError for what
     cannot be read, EngineError.
     """
     notes: list[str] = []
     clips = [clip for source in sources for clip in _clips(source, duration_s)]
     prints = _unseen(bundle, clips, notes)
     stretches: list[Stretch] = []
+    views: dict[Light, View] = {}
     for number, clip in enumerate(dict.fromkeys(clips)):
         if clip not in prints and isinstance(clip, Path):
             continue
@@ -94,19 +104,21 @@ def score_footage(
             engine=engine,
             precision=precision,
             fps=fps,
+            weight=weight,
             duration_s=duration_s if live else None,
             on_progress=report,
         )
+        views |= recording.views
         if recording.truncated:
             notes.append(recording.truncated)
         stretches += hear(clip, list(cut_into_stretches(str(clip), recording, bundle)))
     on_progress("scoring", len(clips), len(clips))
     _check(stretches, bundle)
-    return Footage(tuple(stretches), tuple(prints.values()), tuple(notes))
+    return Footage(tuple(stretches), tuple(prints.values()), tuple(notes), views)
 
 
-def kept_footage(bundle: Bundle, path: Path) -> tuple[Footage, Graph]:
-    """What a device kept of its own camera's scores while it watched, and the graph they are of.
+def kept_footage(bundle: Bundle, path: Path) -> tuple[Footage, Graph, Sequence[Polygon]]:
+    """What a device kept of its own camera's scores while it watched, their graph and ignore masks.
 
     Raises DataError for a file that is none, is of another graph or rate, or holds too little.
     """
@@ -121,7 +133,7 @@ def kept_footage(bundle: Bundle, path: Path) -> tuple[Footage, Graph]:
         Stretch(path.stem, times[part], scores[part]) for part in unbroken(times, manifest.clock.max_gap_s)
     ]
     _check(found, bundle)
-    return Footage(tuple(found), (), ()), graph
+    return Footage(tuple(found), (), ()), graph, head.masks
 
 
 def cut_into_stretches(clip: str, recording: RecordingScores, bundle: Bundle) -> Iterator[Stretch]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from vad_edge.cli.types import ALARM_BUDGET, DURATION, PRECISION
+from vad_edge.cli.types import ALARM_BUDGET, DURATION, PRECISION, SINCE
 
 if TYPE_CHECKING:
     from vad_edge.budget import AlarmBudget
@@ -41,14 +42,13 @@ if TYPE_CHECKING:
 @click.option(
     "--config",
     type=click.Path(path_type=Path),
-    help="Site file: its sensors, recorded beside the footage, join the risk that levels are set for.",
+    help="Site file, for the camera's ignore masks, how many cameras share the budget, and the sensors:"
+    " recorded beside the footage, they join the risk that levels are set for.",
 )
 @click.option(
     "--cameras",
     type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
-    help="How many cameras of the site share the budget.",
+    help="How many cameras of the site share the budget; those of the site file, or 1.",
 )
 @click.option("--duration", type=DURATION, help="How long a live source is watched: 30m, 24h, 7d.")
 @click.option("--fps", type=click.FloatRange(1, 240), help="Frame rate of image folders.")
@@ -58,6 +58,18 @@ if TYPE_CHECKING:
     help="Run the model at a lower rate than its own: makes a `slow_calibration`.",
 )
 @click.option("--all-normal", is_flag=True, help="Leave nothing out: whatever looks abnormal is normal here.")
+@click.option(
+    "--store",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="The folder given to run --output: incidents answered as false count as normal life.",
+)
+@click.option(
+    "--false-alarms",
+    is_flag=True,
+    help="The same, from the store of the site file's site in your state folder.",
+)
+@click.option("--since", type=SINCE, help="Only false alarms of the last 7d, or since 2026-03-01.")
 @click.option("--engine", default="auto", show_default=True, help="Inference backend.")
 @click.option("--precision", type=PRECISION, help="The fastest the bundle has by default.")
 @click.option("--plot", type=click.Path(path_type=Path), help="Also draw the fit: a PNG, SVG or PDF.")
@@ -70,11 +82,14 @@ def command(
     output: Path,
     camera: str,
     config: Path | None,
-    cameras: int,
+    cameras: int | None,
     duration: float | None,
     fps: float | None,
     model_fps: float | None,
     all_normal: bool,
+    store: Path | None,
+    false_alarms: bool,
+    since: datetime | None,
     engine: str,
     precision: Precision | None,
     plot: Path | None,
@@ -88,6 +103,7 @@ def command(
 
     \b
     vad-edge calibrate --source normal/ --bundle my.vadb --alarm-budget 1/day --output door.vadc
+    vad-edge calibrate --source normal/ --bundle my.vadb --output door.vadc --store out/door
     vad-edge calibrate --source 0 --duration 24h --bundle my.vadb --output door.vadc --plot fit.png
     vad-edge calibrate --source normal/ --bundle my.vadb --model-fps 5 --output door-slow.vadc
     vad-edge calibrate --source normal/ --config site.toml --camera door --bundle my.vadb --output d.vadc
@@ -98,33 +114,42 @@ def command(
     from vad_edge.calibration.calibrate import calibrate, calibrate_on
     from vad_edge.calibration.footage import kept_footage
     from vad_edge.cli.progress import progress_bars
-    from vad_edge.cli.site_options import sensors_of
+    from vad_edge.cli.site_options import camera_of_site
     from vad_edge.errors import ConfigError
 
     if bool(sources) == (scores is not None):
         raise click.UsageError("give --source, or --scores")
-    if scores is not None and config is not None:
-        raise click.UsageError("kept scores are of video alone: leave --config out")
-    sensors, latency_s = sensors_of(config, camera)
+    site, own = camera_of_site(config, camera)
+    sharing = cameras or max(len(site.camera), 1)
     model = read_bundle(bundle)
     if model_fps is not None:
-        own = model.manifest.clock.fps
-        if model_fps >= own:
+        full = model.manifest.clock.fps
+        if model_fps >= full:
             raise ConfigError(
-                f"{model_fps:g} is no lower rate: the model's own is {own:g}", where="--model-fps"
+                f"{model_fps:g} is no lower rate: the model's own is {full:g}", where="--model-fps"
             )
         model = model.at_rate(model_fps)
+    exemplars: list[float] = []
+    if store is not None or false_alarms:
+        from vad_edge.calibration.exemplars import false_alarms as find_false_alarms
+        from vad_edge.cli.events import opened
+
+        with opened(store, site.site) as events:
+            cues = model.manifest.cues
+            exemplars = [each.risk for each in find_false_alarms(events, own.name, cues, since)]
     with progress_bars() as report:
         if scores is not None:
-            footage, graph = kept_footage(model, scores)
+            footage, graph, masks = kept_footage(model, scores)
             found = calibrate_on(
                 model,
                 graph,
                 footage,
                 alarm_budget,
-                camera=camera,
-                cameras=cameras,
+                camera=own.name,
+                cameras=sharing,
+                masks=masks,
                 all_normal=all_normal,
+                exemplars=exemplars,
                 on_progress=report,
             )
         else:
@@ -132,15 +157,17 @@ def command(
                 model,
                 sources,
                 alarm_budget,
-                camera=camera,
-                cameras=cameras,
+                camera=own.name,
+                cameras=sharing,
                 engine=engine,
                 precision=precision,
                 fps=fps,
+                masks=own.ignored,
                 duration_s=duration,
                 all_normal=all_normal,
-                sensors=sensors,
-                latency_s=latency_s,
+                exemplars=exemplars,
+                sensors=site.sensor,
+                latency_s=own.latency_s,
                 on_progress=report,
             )
     write_pack(output, found.pack)

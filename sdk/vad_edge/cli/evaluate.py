@@ -13,6 +13,7 @@ from vad_edge.cli.types import ALARM_BUDGET, PRECISION
 if TYPE_CHECKING:
     from vad_edge.budget import AlarmBudget
     from vad_edge.bundle.manifest import Precision
+    from vad_edge.config.site import SensorConfig
 
 
 @click.command(name="evaluate")
@@ -78,14 +79,18 @@ def command(
 
     from vad_edge.bundle.pack import read_pack
     from vad_edge.cli.progress import progress_bars
-    from vad_edge.cli.site_options import sensors_of
+    from vad_edge.cli.site_options import camera_of_site
 
     if (config is not None or faults) and not events:
         raise click.UsageError("--config and --sensor-fault belong to --events")
     if events:
         if calibration is None:
             raise click.UsageError("--events needs --calibration, a pack of `vad-edge calibrate`")
-        sensors, latency_s = sensors_of(config, read_pack(calibration).camera)
+        sensors: tuple[SensorConfig, ...] = ()
+        latency_s = 0.0
+        if config is not None:
+            site, own = camera_of_site(config, read_pack(calibration).camera)
+            sensors, latency_s = site.sensor, own.latency_s
         judged = importlib.import_module("vad_edge_training.evaluate_events")
         with progress_bars() as report:
             values = judged.evaluate_events(

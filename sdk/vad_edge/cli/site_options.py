@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from vad_edge.config.load import load_site
-from vad_edge.config.site import CameraConfig, SensorConfig, SiteConfig
+from vad_edge.config.site import CameraConfig, SiteConfig
 from vad_edge.errors import ConfigError
 
 
@@ -70,6 +72,27 @@ def recorded_camera(
     return named[0] if given is None else named[0].model_copy(update={"source": given})
 
 
+def camera_of_site(config: Path | None, name: str) -> tuple[SiteConfig, CameraConfig]:
+    """The site file and the camera of that name in it; without a file, a camera of which nothing is known.
+
+    Raises ConfigError where the file has no such camera, and for a name that no camera can have.
+    """
+    if config is None:
+        try:
+            return SiteConfig(), CameraConfig(name=name)
+        except ValidationError as error:
+            fix = "give letters, digits, - and _"
+            raise ConfigError(f"{name!r} is no name for a camera", where="--camera", fix=fix) from error
+    site = load_site(config)
+    found = [camera for camera in site.camera if camera.name == name]
+    if not found:
+        names = ", ".join(camera.name for camera in site.camera) or "none"
+        raise ConfigError(
+            f"there is no camera {name!r}", where=str(config), fix=f"give --camera; the file has {names}"
+        )
+    return site, found[0]
+
+
 def with_broker(site: SiteConfig, url: str | None, password_file: Path | None) -> SiteConfig:
     """The site with another broker, and another file for its password, where they are given."""
     given = {"url": url, "password_file": password_file}
@@ -97,23 +120,6 @@ def _with_source(site: SiteConfig, source: str | int, config: Path | None) -> Si
         )
     camera = site.camera[0] if site.camera else CameraConfig(name="camera")
     return site.model_copy(update={"camera": (camera.model_copy(update={"source": source}),)})
-
-
-def sensors_of(config: Path | None, camera: str) -> tuple[tuple[SensorConfig, ...], float]:
-    """The sensors of a site file, and how much later than they a camera of it sees the world, in seconds.
-
-    Raises ConfigError where the file does not know the camera.
-    """
-    if config is None:
-        return (), 0.0
-    site = load_site(config)
-    found = next((entry for entry in site.camera if entry.name == camera), None)
-    if found is None:
-        known = ", ".join(entry.name for entry in site.camera) or "none"
-        raise ConfigError(
-            f"there is no camera {camera!r}", where=str(config), fix=f"give --camera; the file has {known}"
-        )
-    return site.sensor, found.latency_s
 
 
 def listening_site(

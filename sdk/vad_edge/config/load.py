@@ -42,10 +42,8 @@ def load_site(path: Path) -> SiteConfig:
     Relative paths in it (bundle, calibration, source, password_file, ca_file) start from its own folder.
     Raises ConfigError, which names the file, the key as in ``camera[0].fps``, and what is allowed there.
     """
-    text = ""
     try:
         text = path.read_text(encoding="utf-8")
-        data = tomllib.loads(text)
     except OSError as error:
         reason = error.strerror or str(error)
         raise ConfigError(f"cannot read the site file: {reason}", where=str(path)) from error
@@ -53,6 +51,13 @@ def load_site(path: Path) -> SiteConfig:
         raise ConfigError(
             f"byte {error.start} is not UTF-8", where=str(path), fix="save the site file as UTF-8"
         ) from error
+    return parse_site(text, path)
+
+
+def parse_site(text: str, path: Path) -> SiteConfig:
+    """The site that `text`, read from `path`, describes. Raises ConfigError as `load_site` does."""
+    try:
+        data = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         end = f"line {len(text.splitlines())}, the end of the file"
         reason = str(error).replace("end of document", end)

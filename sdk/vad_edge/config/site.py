@@ -10,6 +10,7 @@ from typing_extensions import Self
 
 from vad_edge.budget import AlarmBudget
 from vad_edge.config.bridges import BacnetConfig, SparkplugConfig, WebhookConfig
+from vad_edge.config.schedule import ScheduleConfig
 from vad_edge.errors import ConfigError
 
 # A name becomes an MQTT topic level and part of file names.
@@ -59,6 +60,23 @@ class PolicyConfig(_Table):
         return self
 
 
+class TamperConfig(_Table):
+    """When a picture that is not of the scene is a tamper: covered or moved for after_s.
+
+    A black picture is one after black_after_s, never where that is not given: many rooms are dark at night.
+    """
+
+    after_s: float = Field(default=10.0, ge=1, le=3600)
+    black_after_s: float | None = Field(default=None, ge=1, le=86400)
+
+
+class PlaceConfig(_Table):
+    """A place in a camera's picture; its corners are fractions of width and height."""
+
+    name: Name
+    polygon: Polygon
+
+
 class CameraConfig(_Table):
     """One camera: where its frames come from and what is special about it.
 
@@ -69,7 +87,8 @@ class CameraConfig(_Table):
     slow_calibration is a pack made at a lower frame rate, which the camera falls back to where the machine is
     too hot or too slow. Of several cameras the one with the highest priority is watched in full the longest.
     privacy_masks are polygons that are black in everything that is kept; corners are fractions of the
-    picture's width and height.
+    picture's width and height. What lies in an ignore place counts for nothing, and the camera's pack belongs
+    to these places; events carry the names of the zones they are in.
     """
 
     name: Name
@@ -82,6 +101,22 @@ class CameraConfig(_Table):
     latency_s: float = Field(default=0.0, ge=0, le=60)
     privacy_masks: tuple[Polygon, ...] = ()
     policy: PolicyConfig = PolicyConfig()
+    tamper: TamperConfig = TamperConfig()
+    ignore: tuple[PlaceConfig, ...] = ()
+    zone: tuple[PlaceConfig, ...] = ()
+
+    @model_validator(mode="after")
+    def _places_have_names_of_their_own(self) -> Self:
+        names = [place.name for place in (*self.ignore, *self.zone)]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"the name {name!r} is given twice")
+        return self
+
+    @property
+    def ignored(self) -> tuple[Polygon, ...]:
+        """The polygons of its ignore masks."""
+        return tuple(mask.polygon for mask in self.ignore)
 
 
 class SensorConfig(_Table):
@@ -239,6 +274,7 @@ class SiteConfig(_Table):
     camera: tuple[CameraConfig, ...] = ()
     sensor: tuple[SensorConfig, ...] = ()
     broker: BrokerConfig = BrokerConfig()
+    schedule: ScheduleConfig = ScheduleConfig()
     privacy: PrivacyConfig = PrivacyConfig()
     evidence: EvidenceConfig = EvidenceConfig()
     board: BoardConfig = BoardConfig()
@@ -266,6 +302,10 @@ class SiteConfig(_Table):
                 if names.count(name) > 1:
                     raise ValueError(f"the name {name!r} is given twice")
         known = {camera.name for camera in self.camera}
+        for time in self.schedule.armed:
+            for camera in time.cameras:
+                if camera not in known:
+                    raise ValueError(f"the schedule names camera {camera!r}, which is not in the file")
         for sensor in self.sensor:
             for camera in sensor.cameras:
                 if camera not in known:

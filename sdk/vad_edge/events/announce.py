@@ -1,4 +1,4 @@
-"""A level change to the event that announces it."""
+"""A level change, or a tamper, to the event that announces it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from datetime import datetime
 
 from vad_edge.events.event import Event
 from vad_edge.fusion.ident import new_id
+from vad_edge.fusion.level import Level
 from vad_edge.fusion.machine import LevelChange
 from vad_edge.fusion.risk import Risk
+from vad_edge.fusion.tamper import TamperChange
 from vad_edge.scoring.regions import Region
 from vad_edge.scoring.surprise import Surprise
 
@@ -54,6 +56,46 @@ def event_from_change(
         early_s=change.early_s,
         time_synced=time_synced,
         evidence={},
+    )
+
+
+def event_from_tamper(
+    change: TamperChange,
+    risk: Risk | None,
+    *,
+    site: str,
+    camera: str,
+    wall: Callable[[float], datetime],
+    time_synced: bool | None = None,
+) -> Event:
+    """The event that announces that a camera sees nothing of its scene any more, or does again.
+
+    wall and time_synced are as in `event_from_change`.
+    """
+    began = change.kind == "tampered"
+    value = 0.0 if risk is None else risk.value
+    return Event(
+        id=new_id(),
+        incident=change.incident,
+        site=site,
+        camera=camera,
+        kind=change.kind,
+        level=Level.ALARM if began else Level.NORMAL,
+        previous=Level.NORMAL if began else Level.ALARM,
+        time=wall(change.time_s),
+        time_s=change.time_s,
+        since=wall(change.since_s),
+        risk=value,
+        peak_risk=value,
+        surprise=None,
+        cues={},
+        shares={} if risk is None else dict(risk.shares),
+        regions=(),
+        rarity="",
+        early_s=None,
+        time_synced=time_synced,
+        evidence={},
+        tamper=change.reason,
     )
 
 

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from importlib.resources import files
 from typing import Any
 
 from vad_edge.fusion.level import Level
 from vad_edge.fusion.machine import ChangeKind
+from vad_edge.fusion.tamper import TamperKind
 from vad_edge.scoring.regions import Region
 
 _TYPE_PREFIX = "io.vad-edge.incident."
+_TAMPER_TYPES = {"tampered": "io.vad-edge.tamper.raised", "restored": "io.vad-edge.tamper.cleared"}
 _SCHEMA = "urn:vad-edge:schema:event:1"
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One change of the warning level, and why it came.
+    """One change of the warning level, or a tamper that begins or ends, and why it came.
 
     time and since are UTC: when the change was decided, and when the risk first stood at watch; time_s is
     `time` on the run clock (media time for recordings). risk, peak_risk and the shares are on the scale of a
@@ -29,14 +31,15 @@ class Event:
     where no time service keeps the clock they come from, or it was set since, None where that cannot be told,
     as for a recording. evidence maps a kind of evidence to the ``sha256:...`` of its file. durable is false
     where the disk would not take the event, so that it may be lost with the process. test marks what a
-    commissioning test made up.
+    commissioning test made up. tamper says what is or was wrong with the picture, empty for changes of the
+    level; a tamper is an alarm of its own, and leaves the level as it is.
     """
 
     id: str
     incident: str
     site: str
     camera: str
-    kind: ChangeKind
+    kind: ChangeKind | TamperKind
     level: Level
     previous: Level
     time: datetime
@@ -54,6 +57,7 @@ class Event:
     evidence: Mapping[str, str]
     durable: bool = True
     test: bool = False
+    tamper: str = ""
 
 
 def to_cloudevent(event: Event) -> dict[str, Any]:
@@ -62,7 +66,7 @@ def to_cloudevent(event: Event) -> dict[str, Any]:
         "specversion": "1.0",
         "id": event.id,
         "source": f"/vad-edge/{event.site}/{event.camera}",
-        "type": _TYPE_PREFIX + event.kind,
+        "type": _TAMPER_TYPES.get(event.kind, _TYPE_PREFIX + event.kind),
         "time": stamp(event.time),
         "subject": event.incident,
         "datacontenttype": "application/json",
@@ -81,16 +85,14 @@ def to_cloudevent(event: Event) -> dict[str, Any]:
             "surprise": event.surprise,
             "cues": dict(event.cues),
             "shares": dict(event.shares),
-            "regions": [
-                {"x": box.x, "y": box.y, "width": box.width, "height": box.height, "strength": box.strength}
-                for box in event.regions
-            ],
+            "regions": [{**asdict(box), "zones": list(box.zones)} for box in event.regions],
             "rarity": event.rarity,
             "early_s": event.early_s,
             "time_synced": event.time_synced,
             "evidence": dict(event.evidence),
             "durable": event.durable,
             "test": event.test,
+            "tamper": event.tamper,
         },
     }
 
@@ -102,7 +104,9 @@ def from_cloudevent(envelope: Mapping[str, Any]) -> Event:
         data["level"] = Level[data["level"].upper()]
         data["previous"] = Level[data["previous"].upper()]
         data["since"] = time_of(data["since"])
-        data["regions"] = tuple(Region(**box) for box in data["regions"])
+        data["regions"] = tuple(
+            Region(**{**box, "zones": tuple(box.get("zones", ()))}) for box in data["regions"]
+        )
         return Event(id=envelope["id"], time=time_of(envelope["time"]), **data)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(f"not an event of this program: {error!r}") from error

@@ -79,7 +79,7 @@ _NOTE = """INSERT INTO incidents (id, camera, opened, closed, ending, peak_level
 
 def note_incident(connection: sqlite3.Connection, event: Event) -> None:
     """Bring the row of an event's incident to what the event says."""
-    cleared = event.kind == "cleared"
+    cleared = event.kind in ("cleared", "restored")
     closed, ending = (stamp(event.time), "cleared") if cleared else (None, None)
     # A cleared event's own level is normal; the one it comes down from counts.
     peak = max(event.level, event.previous)

@@ -6,12 +6,14 @@ import json
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 from typing_extensions import Self
 
 MAX_COMMAND_BYTES = 4096
+MOST_MINUTES = 1440
+"""A maintenance of more than a day is forgotten: disarm for that."""
 
-Name = Literal["arm", "disarm", "acknowledge", "snapshot", "recalibrate"]
+Name = Literal["arm", "disarm", "maintenance", "acknowledge", "snapshot", "recalibrate"]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 
 
@@ -20,7 +22,7 @@ class Command(BaseModel):
 
     id comes back with the answer. incident and verdict belong to ``acknowledge``: without an incident the
     newest is meant; without a verdict somebody has seen it and says nothing about whether it was real. by
-    says who asks.
+    says who asks. minutes belong to ``maintenance``, for so long the camera is disarmed.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -30,11 +32,14 @@ class Command(BaseModel):
     incident: Text | None = None
     verdict: Literal["true", "false", "test"] | None = None
     by: Text | None = None
+    minutes: int | None = Field(default=None, ge=1, le=MOST_MINUTES)
 
     @model_validator(mode="after")
-    def _only_incidents_are_acknowledged(self) -> Self:
+    def _each_has_what_belongs_to_it(self) -> Self:
         if self.command != "acknowledge" and {"incident", "verdict"} & self.model_fields_set:
             raise ValueError("incident and verdict belong to acknowledge")
+        if (self.command == "maintenance") != (self.minutes is not None):
+            raise ValueError("maintenance has minutes, and nothing else has")
         return self
 
 

@@ -24,6 +24,8 @@ def describe(leaf: str, payload: bytes) -> str:
 def _event(content: dict[str, Any]) -> str:
     data = content["data"]
     test = "TEST " if data.get("test") else ""
+    if data.get("tamper"):
+        return f"{test}{data['kind']}: {data['tamper']}"
     parts = sorted(data["shares"].items(), key=lambda part: -part[1])[:3]
     why = ", ".join(f"{name} {value:.1f}" for name, value in parts if value >= 0.1)
     risk = f"{data['risk']:.1f} ({why})" if why else f"{data['risk']:.1f}"
@@ -33,8 +35,11 @@ def _event(content: dict[str, Any]) -> str:
 def _state(content: dict[str, Any]) -> str:
     test = "TEST " if content.get("test") else ""
     armed = "armed" if content["armed"] else "disarmed"
+    if content.get("maintenance_until"):
+        armed = f"maintenance until {content['maintenance_until']}"
     since = f", since {content['since']}" if content["since"] else ""
-    return f"{test}{content['level']}, {armed}, risk {content['risk']:.1f}{since}"
+    tamper = f", TAMPER {content['tamper']}" if content.get("tamper") else ""
+    return f"{test}{content['level']}, {armed}, risk {content['risk']:.1f}{since}{tamper}"
 
 
 def _health(content: dict[str, Any]) -> str:

@@ -16,7 +16,7 @@ Component = dict[str, Any]
 
 _AVAILABLE = "{{ 'online' if value == 'online' else 'offline' }}"
 _RISK_EXPIRES_S = 60
-_TOLD = ("opened", "raised", "lowered", "cleared")
+_TOLD = ("opened", "raised", "lowered", "cleared", "tampered", "restored")
 _BUTTONS = {
     "false_alarm": ("False alarm", "mdi:thumb-down-outline", {"verdict": "false"}),
     "real_alarm": ("Real alarm", "mdi:thumb-up-outline", {"verdict": "true"}),
@@ -144,9 +144,30 @@ def _states(topics: CameraTopics) -> dict[str, Component]:
             event_types=list(_TOLD),
             value_template=(
                 "{{ {'event_type': value_json.data.kind, 'level': value_json.data.level,"
-                " 'incident': value_json.data.incident, 'rarity': value_json.data.rarity,"
+                " 'incident': value_json.data.incident,"
+                " 'rarity': value_json.data.tamper or value_json.data.rarity,"
                 " 'test': value_json.data.test} | to_json }}"
             ),
+        ),
+        "tamper": _component(
+            topics,
+            "tamper",
+            "binary_sensor",
+            "Tamper",
+            device_class="tamper",
+            state_topic=topics.state,
+            value_template="{{ 'ON' if value_json.tamper else 'OFF' }}",
+        ),
+        "armed_by": _component(
+            topics,
+            "armed_by",
+            "sensor",
+            "Armed by",
+            device_class="enum",
+            options=["schedule", "command", "maintenance"],
+            entity_category="diagnostic",
+            state_topic=topics.state,
+            value_template="{{ value_json.armed_by }}",
         ),
         "problem": _component(
             topics,
@@ -209,7 +230,8 @@ def _states(topics: CameraTopics) -> dict[str, Component]:
 
 def _commands(topics: CameraTopics, shown: Shown) -> dict[str, Component]:
     if not shown.commands:
-        return {"armed": {"platform": "switch"}, **{key: {"platform": "button"} for key in _BUTTONS}}
+        buttons = {key: {"platform": "button"} for key in (*_BUTTONS, "maintenance")}
+        return {"armed": {"platform": "switch"}, **buttons}
     armed = _component(
         topics,
         "armed",
@@ -236,7 +258,16 @@ def _commands(topics: CameraTopics, shown: Shown) -> dict[str, Component]:
         )
         for key, (name, icon, more) in _BUTTONS.items()
     }
-    return {"armed": armed, **buttons}
+    maintenance = _component(
+        topics,
+        "maintenance",
+        "button",
+        "Maintenance for an hour",
+        command_topic=topics.command,
+        payload_press=_command("maintenance", minutes=60),
+        icon="mdi:account-wrench",
+    )
+    return {"armed": armed, "maintenance": maintenance, **buttons}
 
 
 def _pictures(topics: CameraTopics, shown: Shown) -> dict[str, Component]:
@@ -264,5 +295,5 @@ def _component(topics: CameraTopics, key: str, platform: str, name: str, **more:
     return {"platform": platform, "unique_id": f"{device_id(topics)}_{key}", "name": name, **more}
 
 
-def _command(command: str, **more: str) -> str:
+def _command(command: str, **more: str | int) -> str:
     return json.dumps({"command": command, "by": "home-assistant", **more})

@@ -112,8 +112,11 @@ class CameraPublisher:
         incident: str | None = None,
         armed: bool = True,
         test: bool = False,
+        tamper: str | None = None,
+        armed_by: str = "schedule",
+        maintenance_until: datetime | None = None,
     ) -> None:
-        """Publish the warning level, retained; since and incident are None when nothing is going on."""
+        """Publish the warning level, retained; since, incident, tamper are None when nothing is going on."""
         self._armed = armed
         state = {
             "level": str(level),
@@ -124,6 +127,9 @@ class CameraPublisher:
             "time": _stamp(time),
             "model": self._model,
             "test": test,
+            "tamper": tamper,
+            "armed_by": armed_by,
+            "maintenance_until": _stamp(maintenance_until) if maintenance_until else None,
         }
         self.client.set_retained(self.topics.state, _json(state), JSON)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from vad_edge.bundle.archive import Bundle
 from vad_edge.bundle.manifest import Graph, Manifest
 from vad_edge.clock import LiveClock, MediaClock, utc_now
+from vad_edge.config.schedule import ScheduleConfig
 from vad_edge.config.site import SENSORS_ONLY, BrokerConfig, CameraConfig, SiteConfig
 from vad_edge.errors import BundleError, ConfigError, EngineError, SourceError, StoreError
 from vad_edge.events.evidence.keeper import EvidenceKeeper
@@ -28,8 +29,9 @@ from vad_edge.mqtt.client import MqttClient
 from vad_edge.mqtt.identity import client_id
 from vad_edge.mqtt.publisher import camera_publisher
 from vad_edge.mqtt.subscriber import PACE_S, SensorSubscriber
-from vad_edge.pipeline import Lane, VideoPipeline
+from vad_edge.pipeline import Lane, VideoPipeline, known_views
 from vad_edge.runtime.armed import ArmedFile
+from vad_edge.runtime.arming_desk import ArmingDesk
 from vad_edge.runtime.desk import store_conditions
 from vad_edge.runtime.evidence import evidence_keeper
 from vad_edge.runtime.fallback import lose_levels, without_lost_packs
@@ -39,10 +41,13 @@ from vad_edge.runtime.pace import full_pace, slow_pace
 from vad_edge.runtime.settings import RunSettings
 from vad_edge.runtime.station import Station
 from vad_edge.runtime.streams import say_uncalibrated, with_streams
+from vad_edge.scoring.places import Zones
+from vad_edge.scoring.regions import RegionTracker
 from vad_edge.scoring.scorer import Scorer
 from vad_edge.sensors.hub import SensorHub
 from vad_edge.video.reader import Reader
 from vad_edge.video.source import FrameSource, default_policy, open_source
+from vad_edge.video.validity import ValidityCheck
 
 _log = logging.getLogger(__name__)
 
@@ -60,7 +65,7 @@ class Assembly:
     keeper: EvidenceKeeper
     subscriber: SensorSubscriber | None
     arrived: threading.Event
-    armed: ArmedFile
+    arming: ArmingDesk
     learned: LearnedFile
     vitals: VitalsMonitor
     learner: Learner | None
@@ -102,9 +107,11 @@ def assemble(settings: RunSettings, stack: ExitStack) -> Assembly:
     armed = ArmedFile(settings.store_path.with_name("armed.json"))
     if armed.problem:
         health.raise_condition("armed_unknown", "store", armed.problem)
-    for station in stations:
-        station.armed = armed.armed(station.name)
-        if not clock.is_media:
+    # A recording has no time of day: what was asked counts, schedules do not.
+    schedule = ScheduleConfig() if clock.is_media else site.schedule
+    arming = ArmingDesk(stations, schedule, armed)
+    if not clock.is_media:
+        for station in stations:
             station.time_synced = lambda: stamps_true(clock.wall(clock.now()), utc_now(), clock_synced())
     model = settings.bundle.manifest.name if settings.bundle is not None and site.camera else ""
     keeper = evidence_keeper(site, stations, sources, store, health, clock.now, stack)
@@ -126,7 +133,7 @@ def assemble(settings: RunSettings, stack: ExitStack) -> Assembly:
         keeper,
         subscriber,
         arrived,
-        armed,
+        arming,
         learned,
         vitals,
         learner,
@@ -212,7 +219,17 @@ def _pipeline(
         station.full = with_streams(full_pace(camera, bundle, engine.graph), hub)
         say_uncalibrated(station.full, station.config, settings.site.sensor, health)
         station.run_at(station.full)
-        lanes.append(Lane(station.name, station.full.scorer, station.full.weight))
+        zones = {zone.name: zone.polygon for zone in station.config.zone}
+        if zones:
+            station.regions = RegionTracker(Zones(zones, manifest.map_height, manifest.map_width))
+        lanes.append(
+            Lane(
+                station.name,
+                station.full.scorer,
+                station.full.weight,
+                ValidityCheck(known_views(station.full.views)),
+            )
+        )
 
     failed: list[str] = []
 

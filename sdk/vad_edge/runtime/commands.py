@@ -21,7 +21,8 @@ from vad_edge.health.board import HealthBoard
 from vad_edge.mqtt.command import Command, CommandResult, done, refuse
 from vad_edge.mqtt.publisher import CameraPublisher
 from vad_edge.mqtt.rate import RateLimit
-from vad_edge.runtime.armed import ArmedFile
+from vad_edge.runtime.arming import Asked
+from vad_edge.runtime.arming_desk import ArmingDesk
 from vad_edge.runtime.photographer import photograph
 from vad_edge.runtime.station import Station
 from vad_edge.scoring.regions import Region
@@ -44,7 +45,7 @@ class CommandDesk:
         self,
         stations: Sequence[Station],
         incidents: Incidents,
-        armed: ArmedFile,
+        arming: ArmingDesk,
         health: HealthBoard,
         *,
         snapshots: bool,
@@ -52,7 +53,7 @@ class CommandDesk:
     ) -> None:
         self._stations = [station for station in stations if station.publisher is not None]
         self._incidents = incidents
-        self._armed = armed
+        self._arming = arming
         self._health = health
         self._snapshots = snapshots
         self._keeping = keeping
@@ -115,12 +116,14 @@ class CommandDesk:
         self, station: Station, publisher: CameraPublisher, command: Command, clock: RunClock, site: str
     ) -> Event | None:
         event = None
-        if command.command in ("arm", "disarm"):
-            armed = command.command == "arm"
-            event = station.arm(armed, clock.now(), site=site, wall=clock.wall)
-            station.publish_state(clock.wall)
-            self._jobs.put(lambda: publisher.publish_result(self._remember(station.name, armed, command)))
-            _log.info("camera %s %sed by %s", station.name, command.command, command.by or "somebody")
+        if command.command in ("arm", "disarm", "maintenance"):
+            if command.minutes is not None:
+                event = self._arming.maintain(station, command.minutes, clock, site=site)
+            else:
+                event = self._arming.ask(station, command.command == "arm", clock, site=site)
+            asked = self._arming.asked(station)
+            self._jobs.put(lambda: publisher.publish_result(self._remember(station.name, asked, command)))
+            _log.info("camera %s: %s by %s", station.name, command.command, command.by or "somebody")
         elif command.command == "acknowledge":
             self._jobs.put(lambda: publisher.publish_result(self._acknowledge(station.name, command)))
         elif command.command == "snapshot":
@@ -135,11 +138,12 @@ class CommandDesk:
             publisher.publish_result(refuse(command, f"not available: {reason}", fix))
         return event
 
-    def _remember(self, camera: str, armed: bool, command: Command) -> CommandResult:
+    def _remember(self, camera: str, asked: Asked, command: Command) -> CommandResult:
         try:
-            self._armed.remember(camera, armed)
+            self._arming.remember(camera, asked)
         except OSError as error:
-            text = f"{command.command}ed, but a restart will not know it: {error.strerror or error}"
+            done_so_far = {"arm": "armed", "disarm": "disarmed"}.get(command.command, "in maintenance")
+            text = f"{done_so_far}, but a restart will not know it: {error.strerror or error}"
             self._health.raise_condition("armed_not_kept", camera, text)
             return refuse(command, text, "check the disk of the device")
         self._health.clear_condition("armed_not_kept", camera)

@@ -53,7 +53,7 @@ def lose_levels(
     still rolled up.
     """
     station.lose_slow()
-    station.block_s = 0.0
+    station.block_s, station.drift = 0.0, None
     station.footage_frames = now.calibration.frames if now.calibration is not None else 0
     if station.governor is None:
         return

@@ -19,7 +19,7 @@ from typing import IO, Final
 
 from vad_edge.bundle.archive import Bundle
 from vad_edge.bundle.manifest import Graph
-from vad_edge.bundle.pack import pack_fits, read_pack
+from vad_edge.bundle.pack import masks_fit, pack_fits, read_pack
 from vad_edge.config.site import CameraConfig, LearningConfig, SensorConfig
 from vad_edge.errors import VadEdgeError
 from vad_edge.health.board import HealthBoard
@@ -44,13 +44,14 @@ def learned_camera(camera: CameraConfig, folder: Path, bundle: Bundle, graph: Gr
     if camera.calibration is not None or not path.exists():
         return camera
     try:
-        verdict = pack_fits(read_pack(path), bundle, graph)
+        pack = read_pack(path)
     except VadEdgeError as error:
         _log.warning("camera %s: what it has learned cannot be used: %s", camera.name, error)
         return camera
-    if not verdict.ok:
-        _log.warning("camera %s: what it has learned is not used: %s", camera.name, verdict.reason)
-        return camera
+    for verdict in (pack_fits(pack, bundle, graph), masks_fit(pack, camera.ignored)):
+        if not verdict.ok:
+            _log.warning("camera %s: what it has learned is not used: %s", camera.name, verdict.reason)
+            return camera
     return camera.model_copy(update={"calibration": path})
 
 
@@ -91,12 +92,16 @@ class Learner:
         self._cameras, self._due_s = len(stations), 0.0
         self._pupils: dict[str, _Pupil] = {}
         clock = bundle.manifest.clock
-        head = ScoreHead(
-            bundle.manifest.members[graph.member], graph.precision, clock.fps, bundle.manifest.cues
-        )
         for row, station in enumerate(stations):
             if asked.hours is None or station.config.calibration is not None:
                 continue
+            head = ScoreHead(
+                bundle.manifest.members[graph.member],
+                graph.precision,
+                clock.fps,
+                bundle.manifest.cues,
+                station.config.ignored,
+            )
             try:
                 keeper = ScoreKeeper(folder / f"{station.name}.scores", head)
             except OSError as error:

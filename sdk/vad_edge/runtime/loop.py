@@ -95,7 +95,7 @@ class _Run:
         self._commands = CommandDesk(
             parts.stations,
             Incidents(parts.store.database),
-            parts.armed,
+            parts.arming,
             parts.health,
             snapshots=settings.site.broker.snapshots,
             keeping=settings.site.privacy.evidence,
@@ -157,7 +157,10 @@ class _Run:
                 self._observe(station, shown, result)
             elif not self._parts.clock.is_media:
                 self._decide_without_frame(station)
-        for event in self._commands.turn(self._parts.clock, site=self._settings.site.site):
+        site = self._settings.site.site
+        for event in self._parts.arming.turn(self._parts.clock, site=site):
+            self._announce(event)
+        for event in self._commands.turn(self._parts.clock, site=site):
             self._announce(event)
         for event in self._desk.kept():
             self._audience.on_event(event)
@@ -214,11 +217,21 @@ class _Run:
             self._announce(event, publish=not station.rolled_up)
         station.publish(self._parts.clock.wall, level_changed=event is not None)
         if scored is not None:
+            self._look_for_tamper(station, scored)
             self._watch.frame(station, scored)
             if self._parts.learner is not None and not self._parts.clock.is_media:
                 self._parts.learner.frame(station, scored)
         self._seconds["fuse"] += time.perf_counter() - started
         return event
+
+    def _look_for_tamper(self, station: Station, scored: ScoredFrame) -> None:
+        wall = self._parts.clock.wall
+        event = station.look_for_tamper(
+            scored.frame.time_s, scored.validity, site=self._settings.site.site, wall=wall
+        )
+        if event is not None:
+            self._announce(event)
+            station.publish_state(wall)
 
     def _evidence(self, station: Station, time_s: float) -> list[tuple[SensorSurprise, float]]:
         found = self._parts.hub.evidence(station.name, time_s)

@@ -15,11 +15,14 @@ from vad_edge.bundle.archive import Bundle
 from vad_edge.bundle.calibration import Calibration
 from vad_edge.bundle.levels import Gathering
 from vad_edge.bundle.manifest import Graph
-from vad_edge.bundle.pack import CameraPack, PackedStream, pack_fits, read_pack
+from vad_edge.bundle.pack import CameraPack, KnownView, PackedStream, masks_fit, pack_fits, read_pack
 from vad_edge.config.site import CameraConfig, PolicyConfig
 from vad_edge.errors import BundleError
 from vad_edge.fusion.policy import policy_of
+from vad_edge.scoring.drift import DriftWatch
+from vad_edge.scoring.places import ignore_weight
 from vad_edge.scoring.scorer import Scorer
+from vad_edge.video.validity import Light
 
 _log = logging.getLogger(__name__)
 
@@ -31,7 +34,8 @@ class Pace:
     alarms_per_hour is the budget its levels keep, None where they are the site file's. weight is float32
     (h, w), None for ones. footage_frames and block_s are as in `Station`. streams are those the levels were
     set with, partial the policies for when some of them cannot be believed, as in `CameraPack`. weights are
-    those of the streams that may add to the risk, None where no budget says which may.
+    those of the streams that may add to the risk, None where no budget says which may. drift compares with
+    this calibration, over all the time the pace is run at. views are what the camera looked at.
     """
 
     fps: float
@@ -46,6 +50,8 @@ class Pace:
     streams: Mapping[str, PackedStream] = field(default_factory=dict)
     partial: Mapping[str, PolicyConfig] = field(default_factory=dict)
     gathering: Gathering | None = None
+    drift: DriftWatch | None = None
+    views: Mapping[Light, KnownView] = field(default_factory=dict)
 
 
 def full_pace(camera: CameraConfig, bundle: Bundle, graph: Graph) -> Pace:
@@ -54,7 +60,7 @@ def full_pace(camera: CameraConfig, bundle: Bundle, graph: Graph) -> Pace:
     Raises BundleError where the pack was made for something else, or there is no calibration at all.
     """
     if camera.calibration is not None:
-        return _of_pack(camera, bundle, _fitting(camera.calibration, bundle, graph))
+        return _of_pack(camera, bundle, _fitting(camera.calibration, camera, bundle, graph))
     if graph.calibration is None:
         raise BundleError(
             f"its {graph.precision} graph has no calibration, and the camera has no pack",
@@ -81,21 +87,20 @@ def slow_pace(camera: CameraConfig, bundle: Bundle, graph: Graph) -> Pace | None
             fix="make one with `vad-edge calibrate --model-fps`",
         )
     slowed = bundle.at_rate(pack.fps)
-    return _of_pack(camera, slowed, _fitting(path, slowed, graph))
+    return _of_pack(camera, slowed, _fitting(path, camera, slowed, graph))
 
 
-def _fitting(path: Path, bundle: Bundle, graph: Graph) -> CameraPack:
+def _fitting(path: Path, camera: CameraConfig, bundle: Bundle, graph: Graph) -> CameraPack:
     pack = read_pack(path)
-    verdict = pack_fits(pack, bundle, graph)
-    if not verdict.ok:
-        raise BundleError(verdict.reason, where=str(path), fix=verdict.fix)
+    for verdict in (pack_fits(pack, bundle, graph), masks_fit(pack, camera.ignored)):
+        if not verdict.ok:
+            raise BundleError(verdict.reason, where=str(path), fix=verdict.fix)
     return pack
 
 
 def _of_pack(camera: CameraConfig, bundle: Bundle, pack: CameraPack) -> Pace:
-    pace = _of_calibration(camera, bundle, pack.calibration)
-    if pack.weight is not None:
-        pace = replace(pace, weight=np.asarray(pack.weight, np.float32))
+    weight = None if pack.weight is None else np.asarray(pack.weight, np.float32)
+    pace = replace(_of_calibration(camera, bundle, pack.calibration), weight=weight, views=pack.views)
     levels = pack.levels
     if levels is None:
         return pace
@@ -121,6 +126,7 @@ def _of_pack(camera: CameraConfig, bundle: Bundle, pack: CameraPack) -> Pace:
 def _of_calibration(camera: CameraConfig, bundle: Bundle, calibration: Calibration) -> Pace:
     manifest = bundle.manifest
     stretches = calibration.block_s > 0
+    ignored = camera.ignored
     return Pace(
         fps=manifest.clock.fps,
         max_gap_s=manifest.clock.max_gap_s,
@@ -128,4 +134,6 @@ def _of_calibration(camera: CameraConfig, bundle: Bundle, calibration: Calibrati
         policy=camera.policy,
         footage_frames=round(calibration.seconds / calibration.block_s) if stretches else calibration.frames,
         block_s=calibration.block_s,
+        weight=ignore_weight(ignored, manifest.map_height, manifest.map_width) if ignored else None,
+        drift=DriftWatch(calibration.block_s) if stretches else None,
     )

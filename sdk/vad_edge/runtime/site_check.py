@@ -61,7 +61,7 @@ def _looked_through(subject: str, source: FrameSource, wanted_fps: float | None)
         return Finding(subject, "fail", f"{source.info.name} gives no frame", fix)
     height, width = last.image.shape[:2]
     text = f"{source.info.name}, {width}x{height}" + (f", {fps:.1f} frames a second" if fps else "")
-    verdict = ValidityCheck().check(last.image)
+    verdict = ValidityCheck().check(last.image, last.time_s)
     if not verdict.ok:
         return Finding(subject, "warn", f"{text}, the picture is {verdict.reason}", "look at the camera")
     if fps and wanted_fps and fps < SLOW_SHARE * wanted_fps:

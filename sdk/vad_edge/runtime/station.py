@@ -7,11 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-import numpy as np
-from numpy.typing import NDArray
-
 from vad_edge.config.site import CameraConfig
-from vad_edge.events.announce import event_from_change
+from vad_edge.events.announce import event_from_change, event_from_tamper
 from vad_edge.events.event import Event
 from vad_edge.events.evidence.privacy import PrivacyMasks
 from vad_edge.fusion.fuse import Fuser, excess
@@ -20,14 +17,20 @@ from vad_edge.fusion.governor import FloodGovernor
 from vad_edge.fusion.machine import LevelChange, WarningMachine
 from vad_edge.fusion.risk import Risk
 from vad_edge.fusion.standing import Standing
+from vad_edge.fusion.tamper import TamperWatch
 from vad_edge.mqtt.publisher import CameraPublisher
 from vad_edge.pipeline import ScoredFrame
+from vad_edge.runtime.arming import Guard
 from vad_edge.runtime.pace import Pace
-from vad_edge.scoring.regions import Region, find_regions
+from vad_edge.scoring.drift import DriftWatch
+from vad_edge.scoring.regions import Region, RegionTracker
 from vad_edge.sensors.reading import SensorSurprise
 from vad_edge.video.frame import Frame
 from vad_edge.video.reader import Reader
 from vad_edge.video.resample import Admission, FrameRateGate
+from vad_edge.video.validity import Validity
+
+ALWAYS = Guard(True, "schedule")
 
 
 @dataclass
@@ -36,11 +39,11 @@ class Station:
 
     footage_frames is how many frames of normal footage the camera is calibrated on, or how many stretches of
     block_s where its surprises count those. While it is not armed, risk is computed and shown, and there are
-    no events; nor while a gate is closed (gated). governor watches over the alarm budget, where there is one;
-    rolled_up says whether the last event is to be kept from being told. weights are those of the streams
-    that an alarm budget was calibrated with, None where there is no such budget; standing says which of them
-    count, and at which levels; gatherer is None where evidence is not gathered. time_synced says whether the
-    wall times given to it are true now.
+    no events; nor while a gate is closed (gated). drift compares its surprises with the calibration's.
+    governor watches over the alarm budget, where there is one; rolled_up says whether the last event is to be
+    kept from being told. weights are those of the streams that an alarm budget was calibrated with, None
+    where there is no such budget; standing says which of them count, and at which levels; gatherer is None
+    where evidence is not gathered. time_synced says whether the wall times given to it are true now.
     """
 
     config: CameraConfig
@@ -53,13 +56,14 @@ class Station:
     fps: float = 0.0
     shed: bool = False
     footage_frames: int = 0
-    armed: bool = True
+    guard: Guard = ALWAYS
     gated: bool = False
     weights: Mapping[str, float] | None = None
     standing: Standing | None = None
     gatherer: Gatherer | None = None
     block_s: float = 0.0
     governor: FloodGovernor | None = None
+    drift: DriftWatch | None = None
     rolled_up: bool = False
     publisher: CameraPublisher | None = None
     time_synced: Callable[[], bool | None] = lambda: None
@@ -68,15 +72,23 @@ class Station:
     last_update_s: float = 0.0
     since: datetime | None = None
     counts: Counter[str] = field(default_factory=Counter)
+    regions: RegionTracker = field(default_factory=RegionTracker)
     masks: PrivacyMasks = field(init=False)
+    tamper: TamperWatch = field(init=False)
 
     def __post_init__(self) -> None:
+        self.tamper = TamperWatch(self.config.tamper)
         self.masks = PrivacyMasks(self.config.privacy_masks)
 
     @property
     def name(self) -> str:
         """The camera's name."""
         return self.config.name
+
+    @property
+    def armed(self) -> bool:
+        """Whether what happens before the camera makes events."""
+        return self.guard.armed
 
     @property
     def ended(self) -> bool:
@@ -86,7 +98,7 @@ class Station:
     def run_at(self, pace: Pace) -> None:
         """Take frames at this pace's rate, and warn at its levels, with the streams they were set with."""
         self.fps, self.gate = pace.fps, FrameRateGate(pace.fps, pace.max_gap_s)
-        self.footage_frames, self.block_s = pace.footage_frames, pace.block_s
+        self.footage_frames, self.block_s, self.drift = pace.footage_frames, pace.block_s, pace.drift
         if pace.policy != self.config.policy:
             self.config = self.config.model_copy(update={"policy": pace.policy})
             self.fuser = Fuser(pace.policy.smoothing_s)
@@ -146,6 +158,8 @@ class Station:
         """Fuse what is known at `time_s` into the risk; the event, if the level changes or a gate closes."""
         self.last_update_s = time_s
         surprise = scored.surprise if scored is not None else None
+        if scored is not None:
+            self.regions.see(time_s, scored.error_map if scored.warm else None)
         self.risk = self.fuser.update(time_s, surprise, evidence)
         if self.gatherer is not None:
             self.risk = self.gatherer.update(self.risk)
@@ -156,12 +170,27 @@ class Station:
             change = self.machine.update(self.risk) if self.armed and not gated else None
         return None if change is None else self._event(change, self.risk, scored, site, wall)
 
+    def look_for_tamper(
+        self, time_s: float, validity: Validity, *, site: str, wall: Callable[[float], datetime]
+    ) -> Event | None:
+        """The event, if somebody covers or turns the camera or lets it see again.
+
+        Armed or not, but not in maintenance: then somebody is meant to be at the camera.
+        """
+        maintained = self.guard.by == "maintenance"
+        change = self.tamper.stand_down(time_s) if maintained else self.tamper.update(time_s, validity)
+        if change is None:
+            return None
+        return event_from_tamper(
+            change, self.risk, site=site, camera=self.name, wall=wall, time_synced=self.time_synced()
+        )
+
     def arm(
-        self, armed: bool, time_s: float, *, site: str, wall: Callable[[float], datetime]
+        self, guard: Guard, time_s: float, *, site: str, wall: Callable[[float], datetime]
     ) -> Event | None:
         """Arm or disarm; the event that clears the incident under way, if disarming cuts one off."""
-        self.armed = armed
-        change = None if armed else self.machine.stand_down(time_s)
+        self.guard = guard
+        change = None if guard.armed else self.machine.stand_down(time_s)
         if change is None or self.risk is None:
             return None
         return self._event(change, self.risk, None, site, wall)
@@ -185,9 +214,18 @@ class Station:
             wall=wall,
             footage_frames=self.footage_frames,
             block_s=self.block_s,
-            regions=_regions(change, scored),
+            regions=self._regions(change, scored),
             time_synced=self.time_synced(),
         )
+
+    def _regions(self, change: LevelChange, scored: ScoredFrame | None) -> Sequence[Region]:
+        if change.kind == "cleared":
+            self.regions.forget()
+            return ()
+        if scored is None or scored.error_map is None:
+            return ()
+        height, width = scored.frame.image.shape[:2]
+        return self.regions.regions(width, height)
 
     def publish(self, wall: Callable[[float], datetime], *, level_changed: bool) -> None:
         """Tell the broker, if there is one; never waits for it."""
@@ -207,21 +245,11 @@ class Station:
                 since=self.since,
                 incident=self.machine.incident,
                 armed=self.armed,
+                tamper=self.tamper.reason or None,
+                armed_by=self.guard.by,
+                maintenance_until=self.guard.until,
             )
 
 
 def _exceeding(said: SensorSurprise) -> SensorSurprise:
     return replace(said, surprise=excess(said.surprise))
-
-
-def _regions(change: LevelChange, scored: ScoredFrame | None) -> Sequence[Region]:
-    if change.kind == "cleared" or scored is None or scored.error_map is None:
-        return ()
-    height, width = scored.frame.image.shape[:2]
-    return find_regions(scored.error_map, floor=half_peak(scored.error_map), width=width, height=height)
-
-
-def half_peak(error_map: NDArray[np.float32]) -> float:
-    """Half way from the map's median to its peak: what stands out, whatever the model's scale."""
-    middle = float(np.median(error_map))
-    return middle + 0.5 * (float(error_map.max()) - middle)

@@ -10,10 +10,13 @@ from vad_edge.health.board import HealthEvent
 from vad_edge.pipeline import ScoredFrame
 from vad_edge.runtime.assemble import Assembly
 from vad_edge.runtime.station import Station
+from vad_edge.video.validity import Reason, Validity
 
 LOOK_EVERY_S = 0.5
 TELL_EVERY_S = 30.0
 """Without anything new, health says so often how the machine is."""
+PASSING_S = 1.0
+"""A picture that is not well for less than this is no condition: somebody stood before the camera."""
 SLOW_SHARE = 0.9
 """A source that gives less than this share of the model's frame rate makes motion look faster than it is."""
 
@@ -26,12 +29,13 @@ class HealthWatch:
         self._health = parts.health
         self._last_s = self._told_s = -math.inf
         self._sensor_faults: set[tuple[str, str]] = set()
-        self._invalid: dict[str, str] = {}
+        self._invalid: dict[str, tuple[Reason, float]] = {}
 
     def frame(self, station: Station, scored: ScoredFrame) -> None:
         """Note what the pipeline made of a frame."""
-        reason = "" if scored.validity.ok else scored.validity.reason
-        self._change_invalid(station, reason, scored.validity.detail)
+        self._look_at_picture(station, scored.validity, scored.frame.time_s)
+        if station.drift is not None and scored.surprise is not None:
+            station.drift.see(scored.frame.time_s, scored.surprise.total)
         finite = scored.scores is not None or not scored.validity.ok
         self._set("model_not_finite", station.name, not finite, "the model gave no finite score")
         if not finite:
@@ -45,6 +49,8 @@ class HealthWatch:
             for station in self._parts.stations:
                 self._look_at_camera(station)
                 self._look_at_budget(station, time_s)
+                drift = station.drift.found if station.drift is not None else None
+                self._set("calibration_drifted", station.name, drift is not None, str(drift))
             self._look_at_sensors(time_s)
             vitals = self._parts.vitals.latest
             if vitals is not None:
@@ -99,13 +105,22 @@ class HealthWatch:
             self._health.clear_condition(code, stream)
         self._sensor_faults = set(found)
 
-    def _change_invalid(self, station: Station, reason: str, detail: str) -> None:
-        before = self._invalid.get(station.name, "")
-        if before and before != reason:
-            self._health.clear_condition(f"frame_{before}", station.name)
-        if reason and before != reason:
-            self._health.raise_condition(f"frame_{reason}", station.name, detail)
-        self._invalid[station.name] = reason
+    def _look_at_picture(self, station: Station, validity: Validity, time_s: float) -> None:
+        """Raise what stays wrong with a picture; what passes, as jumps of exposure do, is counted alone."""
+        reason: Reason = "" if validity.ok else validity.reason
+        before, since_s = self._invalid.get(station.name, ("", time_s))
+        if validity.reason:
+            self._health.count(f"frames_{validity.reason}")
+        if validity.reason == "new_view":
+            text = "the camera looks at another view than it did: calibrate it again"
+            self._health.raise_condition("view_changed", station.name, text)
+        if reason != before:
+            if before:
+                self._health.clear_condition(f"frame_{before}", station.name)
+            since_s = time_s
+        self._invalid[station.name] = (reason, since_s)
+        if reason and (reason in ("black", "frozen") or time_s - since_s >= PASSING_S):
+            self._health.raise_condition(f"frame_{reason}", station.name, validity.detail)
 
     def _set(self, code: str, subject: str, holds: bool, message: str) -> None:
         if holds:

@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from vad_edge.config.site import Polygon
 from vad_edge.errors import DataError
 
 FLUSH_EVERY: Final = 100
@@ -20,12 +21,13 @@ FLUSH_EVERY: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class ScoreHead:
-    """What the scores of a file are of: the graph, its rate, and the names of its columns."""
+    """What the scores of a file are of: the graph, its rate, the names of its columns, the ignore masks."""
 
     graph_sha256: str
     precision: str
     fps: float
     cues: tuple[str, ...]
+    masks: tuple[Polygon, ...] = ()
 
     @property
     def row_type(self) -> np.dtype[np.void]:
@@ -71,7 +73,8 @@ def read_scores(path: Path) -> tuple[ScoreHead, NDArray[np.float64], NDArray[np.
     try:
         line, _, rest = path.read_bytes().partition(b"\n")
         fields = json.loads(line)
-        head = ScoreHead(**{**fields, "cues": tuple(fields["cues"])})
+        masks = tuple(tuple((x, y) for x, y in mask) for mask in fields["masks"])
+        head = ScoreHead(**{**fields, "cues": tuple(fields["cues"]), "masks": masks})
         rows = np.frombuffer(
             rest[: len(rest) // head.row_type.itemsize * head.row_type.itemsize], head.row_type
         )

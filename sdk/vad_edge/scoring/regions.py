@@ -3,44 +3,159 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from vad_edge.scoring.places import Zones
+
+FADING_S: Final = 0.3
+STAYS: Final = 0.7
+"""A patch that was there before stays while it is above this share of what a new one must reach."""
+SAME: Final = 0.2
+"""Overlap of two boxes, as intersection over union, from which they are one region."""
+
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """A box in source pixels, (x, y) its top left corner; strength is the largest error inside."""
+    """A box in source pixels, (x, y) its top left corner; strength is the largest error inside.
+
+    area is how many source pixels of it stand out, (peak_x, peak_y) where most. zones are the names of those
+    it lies in. number is the same while it is followed through an incident, 0 where nobody follows it.
+    """
 
     x: int
     y: int
     width: int
     height: int
     strength: float
+    area: int = 0
+    peak_x: int = 0
+    peak_y: int = 0
+    zones: tuple[str, ...] = ()
+    number: int = 0
+
+
+class RegionTracker:
+    """Follows the regions of one camera from frame to frame.
+
+    What comes into the map is there at once and fades over `FADING_S`, a patch that is there leaves later
+    than it came, and one that overlaps with a region before is that region.
+    """
+
+    def __init__(self, zones: Zones | None = None) -> None:
+        self._zones = zones
+        self._map: NDArray[np.float32] | None = None
+        self._time_s = -math.inf
+        self._regions: list[Region] = []
+        self._next = 1
+
+    def see(self, time_s: float, error_map: NDArray[np.float32] | None) -> None:
+        """Take up a frame's map, (h, w); None, and a new size, begin anew."""
+        if error_map is None or self._map is None or self._map.shape != error_map.shape:
+            self._map = None if error_map is None else error_map.copy()
+        else:
+            follow = -math.expm1(-max(time_s - self._time_s, 0.0) / FADING_S)
+            self._map += np.float32(follow) * (error_map - self._map)
+            np.maximum(self._map, error_map, out=self._map)
+        self._time_s = time_s
+
+    def regions(self, width: int, height: int, limit: int = 4) -> list[Region]:
+        """The regions now, strongest first, in a picture of width x height; empty without a map."""
+        if self._map is None:
+            return []
+        found = find_regions(
+            self._map,
+            floor=half_peak(self._map),
+            width=width,
+            height=height,
+            limit=limit,
+            zones=self._zones,
+            before=self._regions,
+        )
+        taken: set[int] = set()
+        self._regions = [self._named(region, taken) for region in found]
+        return self._regions
+
+    def forget(self) -> None:
+        """The incident is over: the next regions are others."""
+        self._regions = []
+
+    def _named(self, region: Region, taken: set[int]) -> Region:
+        old = [each for each in self._regions if each.number not in taken]
+        best = max(old, key=lambda each: overlap(each, region), default=None)
+        if best is not None and overlap(best, region) >= SAME:
+            number = best.number
+        else:
+            number, self._next = self._next, self._next + 1
+        taken.add(number)
+        return replace(region, number=number)
 
 
 def find_regions(
-    error_map: NDArray[np.float32], *, floor: float, width: int, height: int, limit: int = 4
+    error_map: NDArray[np.float32],
+    *,
+    floor: float,
+    width: int,
+    height: int,
+    limit: int = 4,
+    zones: Zones | None = None,
+    before: list[Region] | None = None,
 ) -> list[Region]:
     """Boxes around the places whose error lies above `floor`, strongest first, at most `limit`.
 
     error_map: (h, w). width and height are the source picture's. Patches with no more than two map cells
-    between them count as one.
+    between them count as one. Inside the boxes that were there before, `STAYS` of the floor is enough.
     """
     rows, columns = error_map.shape
-    above = (error_map > floor).astype(np.uint8)
-    grown = cv2.dilate(above, np.ones((3, 3), np.uint8))
+    wanted = np.full((rows, columns), floor, np.float32)
+    for box in before or ():
+        top, bottom = box.y * rows // height, -(-(box.y + box.height) * rows // height)
+        left, right = box.x * columns // width, -(-(box.x + box.width) * columns // width)
+        wanted[top:bottom, left:right] = STAYS * floor
+    above = error_map > wanted
+    grown = cv2.dilate(above.astype(np.uint8), np.ones((3, 3), np.uint8))
     count, labels = cv2.connectedComponents(grown, connectivity=8)
     peaks = np.zeros(count)
-    np.maximum.at(peaks, labels[above > 0].astype(np.intp), error_map[above > 0])
+    np.maximum.at(peaks, labels[above].astype(np.intp), error_map[above])
     strongest = sorted(range(1, count), key=lambda label: -peaks[label])[:limit]
 
     regions = []
     for label in strongest:
-        y, x = np.nonzero((labels == label) & (above > 0))
+        cells = (labels == label) & above
+        y, x = np.nonzero(cells)
         left, right = math.floor(x.min() * width / columns), math.ceil((x.max() + 1) * width / columns)
         top, bottom = math.floor(y.min() * height / rows), math.ceil((y.max() + 1) * height / rows)
-        regions.append(Region(left, top, right - left, bottom - top, float(peaks[label])))
+        most = int(np.argmax(error_map[y, x]))
+        regions.append(
+            Region(
+                left,
+                top,
+                right - left,
+                bottom - top,
+                float(peaks[label]),
+                area=round(len(x) * width * height / (rows * columns)),
+                peak_x=min(int((x[most] + 0.5) * width / columns), width - 1),
+                peak_y=min(int((y[most] + 0.5) * height / rows), height - 1),
+                zones=() if zones is None else zones.of(cells),
+            )
+        )
     return regions
+
+
+def overlap(one: Region, other: Region) -> float:
+    """Intersection over union of two boxes, 0..1."""
+    across = min(one.x + one.width, other.x + other.width) - max(one.x, other.x)
+    down = min(one.y + one.height, other.y + other.height) - max(one.y, other.y)
+    shared = max(across, 0) * max(down, 0)
+    whole = one.width * one.height + other.width * other.height - shared
+    return shared / whole if whole else 0.0
+
+
+def half_peak(error_map: NDArray[np.float32]) -> float:
+    """Half way from the map's median to its peak: what stands out, whatever the model's scale."""
+    middle = float(np.median(error_map))
+    return middle + 0.5 * (float(error_map.max()) - middle)

@@ -1,80 +1,202 @@
-"""Whether a frame may be scored at all: black, frozen, or the first one after a cut."""
+"""Whether a frame may be scored: decided before every score, by what came before it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Reason = Literal["", "black", "frozen", "cut"]
+from vad_edge.video.glance import Glance, Gray, Image, Looker
+from vad_edge.video.view import View
 
-BLACK_LEVEL = 12.0
+Reason = Literal[
+    "", "black", "frozen", "covered", "defocused", "moved", "exposure", "cut", "switch", "new_view"
+]
+Light = Literal["colour", "grey"]
+"""What the picture is made of: colours, or the grey of an infra-red lamp (or of a camera without colours)."""
+
+BLACK_LEVEL: Final = 12.0
 """Grey level that 99 % of a black frame stay below."""
-FROZEN_FRAMES = 25
+FROZEN_FRAMES: Final = 25
 """Identical frames in a row that make a frozen stream: a sensor has noise, so a living one never repeats."""
-CUT_DIFFERENCE = 24.0
-"""Mean absolute grey level between thumbnails, each about its own mean, that a cut exceeds."""
-CUT_LIKENESS = 0.4
-"""Correlation between thumbnails that a cut falls below; light changes and passers-by stay above."""
-
-_THUMBNAIL = (32, 18)
+CUT_DIFFERENCE: Final = 24.0
+"""Mean absolute grey level between two small copies, each about its own mean, that a cut exceeds."""
+CUT_LIKENESS: Final = 0.4
+"""Correlation between them that a cut falls below; light changes and passers-by stay above."""
+EXPOSURE_JUMP: Final = 24.0
+"""Mean grey level between two frames of one scene that the exposure has jumped by."""
+SETTLED: Final = 4.0
+"""Mean grey level between two frames, below which the exposure has found its place again."""
+SETTLING_S: Final = 2.0
+"""What has not settled after so long is scored as it is."""
+COLOURED: Final = (2.0, 4.0)
+"""Mean distance of the channels, in grey levels: infra-red pictures stay below, coloured ones above."""
+SWITCHED_FRAMES: Final = 3
+LEARNING_S: Final = 3.0
+"""How long a new scene is looked at before it is known."""
+LEARNING_LOOKS: Final = 10
+"""And how often at least: slow cameras take longer."""
+LOOK_EVERY_S: Final = 0.15
+FORGETTING_S: Final = 600.0
+"""What stays for so long becomes part of the scene."""
+ADOPTED_S: Final = 60.0
+"""A view that is not the known one, and stays as it is for so long, is the new one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Validity:
-    """Whether a frame may be scored. After a cut it may, by a model that starts anew."""
+    """Whether a frame may be scored, and if not, why. With reset the model has to start anew with it."""
 
     ok: bool
     reason: Reason = ""
     detail: str = ""
+    reset: bool = False
 
 
-VALID = Validity(True)
+VALID: Final = Validity(True)
 
 
 class ValidityCheck:
-    """Looks at one camera's frames in order; keeps a thumbnail and a sample of the last one."""
+    """Looks at one camera's frames in order.
 
-    def __init__(self) -> None:
-        self._thumbnail: NDArray[np.float32] | None = None
-        self._sample: NDArray[np.uint8] | None = None
+    It learns what the camera looks at in its first `LEARNING_S`, by colour and by infra-red, and goes on to
+    learn slowly while all is well. views are what a camera pack knows of it already.
+    """
+
+    def __init__(self, views: Mapping[Light, View] | None = None) -> None:
+        self._looker = Looker()
+        self._views: dict[Light, View] = dict(views or {})
+        self._learned_s: dict[Light, float] = dict.fromkeys(self._views, LEARNING_S)
+        self._light: Light | None = None
+        self._other_light = 0
+        self._before: Glance | None = None
         self._repeats = 0
+        self._standing = VALID
+        self._unsettled_s: float | None = None
+        self._looked_s = -np.inf
+        self._stranger: View | None = None
+        self._stranger_s = 0.0
+        self._start_anew = False
 
-    def check(self, image: NDArray[np.uint8]) -> Validity:
-        """The verdict on the next frame, uint8 (H, W, 3)."""
-        sample = image[::8, ::8, 1]
-        repeated = self._sample is not None and np.array_equal(sample, self._sample)
+    @property
+    def views(self) -> Mapping[Light, View]:
+        """What has been learned so far, for a camera pack; only what can be known again."""
+        return {light: view for light, view in self._views.items() if view.recognisable}
+
+    def check(self, image: Image, time_s: float) -> Validity:
+        """The verdict on the next frame, uint8 (H, W, 3), taken at `time_s` of its source."""
+        verdict = self._judge(self._looker.look(image), time_s)
+        if not verdict.ok:
+            self._start_anew = True
+        elif self._start_anew:
+            self._start_anew = False
+            return Validity(True, verdict.reason, verdict.detail, reset=True)
+        return verdict
+
+    def _judge(self, glance: Glance, time_s: float) -> Validity:
+        before, self._before = self._before, glance
+        repeated = before is not None and _identical(before, glance)
         self._repeats = self._repeats + 1 if repeated else 0
-        if not repeated:
-            self._sample = sample.copy()
-        brightest = float(np.partition(sample.ravel(), -1 - sample.size // 100)[-1 - sample.size // 100])
-        if brightest < BLACK_LEVEL:
-            self._thumbnail = None
+        if glance.brightest < BLACK_LEVEL:
+            self._before = None
             return Validity(False, "black", f"99 % of the picture are darker than {BLACK_LEVEL:.0f}")
         if self._repeats >= FROZEN_FRAMES:
             return Validity(False, "frozen", f"{self._repeats} identical frames")
         if repeated:
+            return self._standing
+        change = VALID if before is None else self._change(before, glance, time_s)
+        if self._switched(glance):
+            change = Validity(True, "switch", f"the picture is {self._light} now", reset=True)
+        if change.reason == "exposure":
+            return change
+        if change.reset or time_s - self._looked_s >= LOOK_EVERY_S or time_s < self._looked_s:
+            sight = self._sight(glance, time_s)
+            self._standing = VALID if sight.ok else sight
+            if sight.reason == "new_view":
+                return sight
+        return change if self._standing.ok and change.reason else self._standing
+
+    def _change(self, before: Glance, glance: Glance, time_s: float) -> Validity:
+        """What happened between two frames that differ."""
+        cut = cut_verdict(before.centred, glance.centred)
+        if cut.reason:
+            self._unsettled_s = None
+            return cut
+        step = abs(glance.light - before.light)
+        if step >= EXPOSURE_JUMP and self._unsettled_s is None:
+            self._unsettled_s = time_s
+        if self._unsettled_s is None:
             return VALID
-        before, self._thumbnail = self._thumbnail, _thumbnail(image)
-        return VALID if before is None else cut_verdict(before, self._thumbnail)
+        if step < SETTLED or not 0.0 <= time_s - self._unsettled_s < SETTLING_S:
+            self._unsettled_s = None
+            return VALID
+        return Validity(False, "exposure", f"the light went by {step:.0f} grey levels from frame to frame")
+
+    def _switched(self, glance: Glance) -> bool:
+        """Whether colour and infra-red have changed places."""
+        lowest, highest = COLOURED
+        if self._light is None:
+            self._light = "grey" if glance.colour < (lowest + highest) / 2 else "colour"
+            return False
+        other = glance.colour > highest if self._light == "grey" else glance.colour < lowest
+        self._other_light = self._other_light + 1 if other else 0
+        if self._other_light < SWITCHED_FRAMES:
+            return False
+        self._light, self._other_light = "colour" if self._light == "grey" else "grey", 0
+        self._stranger = None
+        return True
+
+    def _sight(self, glance: Glance, time_s: float) -> Validity:
+        """Whether the camera still sees what it knows; learns from what it sees if it does."""
+        assert self._light is not None  # noqa: S101 - decided before
+        passed_s = min(max(time_s - self._looked_s, 0.0), 1.0)
+        self._looked_s = time_s
+        view = self._views.setdefault(self._light, View())
+        learned_s = self._learned_s.get(self._light, 0.0)
+        if learned_s < LEARNING_S or view.looks < LEARNING_LOOKS:
+            view.learn(glance, 1.0 / (view.looks + 1))
+            self._learned_s[self._light] = learned_s + passed_s
+            return VALID
+        sight, detail = view.judge(glance)
+        if sight == "same":
+            self._stranger = None
+            view.learn(glance, passed_s / FORGETTING_S)
+            return VALID
+        if sight == "moved" and self._adopt(glance, time_s):
+            return Validity(True, "new_view", f"it has looked like this for {ADOPTED_S:.0f} s", reset=True)
+        if sight != "moved":
+            self._stranger = None
+        return Validity(False, sight, detail)
+
+    def _adopt(self, glance: Glance, time_s: float) -> bool:
+        """Learn another view beside the known one; whether it has stayed long enough to take its place."""
+        assert self._light is not None  # noqa: S101 - decided before
+        stranger = self._stranger
+        if stranger is None or (stranger.looks > 5 and stranger.judge(glance)[0] != "same"):
+            stranger = self._stranger = View()
+            self._stranger_s = time_s
+        stranger.learn(glance, max(1.0 / (stranger.looks + 1), LOOK_EVERY_S / LEARNING_S))
+        if time_s - self._stranger_s < ADOPTED_S:
+            return False
+        self._views[self._light] = stranger
+        self._stranger = None
+        return True
 
 
-def cut_verdict(before: NDArray[np.float32], now: NDArray[np.float32]) -> Validity:
-    """Whether two thumbnails, each with its mean taken off, show different scenes."""
-    difference = float(np.abs(now - before).mean())
+def cut_verdict(before: Gray, now: Gray) -> Validity:
+    """Whether two small copies, each with its mean taken off, show different scenes."""
+    difference = cv2.norm(before, now, cv2.NORM_L1) / now.size
     if difference < CUT_DIFFERENCE:
         return VALID
-    scale = float(np.linalg.norm(before) * np.linalg.norm(now))
-    likeness = float((before * now).sum()) / scale if scale > 0 else 0.0
+    scale = cv2.norm(before) * cv2.norm(now)
+    likeness = float(np.vdot(before, now)) / scale if scale > 0 else 0.0
     if likeness >= CUT_LIKENESS:
         return VALID
-    return Validity(True, "cut", f"correlation {likeness:.2f} with the frame before")
+    return Validity(True, "cut", f"correlation {likeness:.2f} with the frame before", reset=True)
 
 
-def _thumbnail(image: NDArray[np.uint8]) -> NDArray[np.float32]:
-    small = cv2.resize(image[::2, ::2, 1], _THUMBNAIL, interpolation=cv2.INTER_AREA).astype(np.float32)
-    centred: NDArray[np.float32] = small - small.mean()
-    return centred
+def _identical(before: Glance, now: Glance) -> bool:
+    return before.sample.shape == now.sample.shape and not cv2.norm(before.sample, now.sample, cv2.NORM_INF)

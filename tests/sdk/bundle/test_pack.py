@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from vad_edge.bundle.archive import Bundle, read_bundle
 from vad_edge.bundle.calibration import Calibration
-from vad_edge.bundle.pack import CameraPack, pack_fits, read_pack, write_pack
+from vad_edge.bundle.pack import CameraPack, masks_fit, pack_fits, read_pack, write_pack
 from vad_edge.errors import BundleError
 
 
@@ -108,3 +108,12 @@ def test_an_unknown_key_is_named(pack: CameraPack, tmp_path: Path) -> None:
 def test_a_pack_that_cannot_be_written_is_reported(pack: CameraPack, tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="cannot be written: No such file or directory"):
         write_pack(tmp_path / "none" / "x.vadc", pack)
+
+
+def test_a_pack_belongs_to_its_ignore_masks_in_any_order(pack: CameraPack) -> None:
+    one, other = ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0)), ((0.1, 0.2), (0.3, 0.2), (0.3, 0.4))
+    masked = pack.model_copy(update={"masks": (one, other)})
+    assert masks_fit(pack, []).ok
+    assert masks_fit(masked, [other, one]).ok
+    assert masks_fit(masked, [one]).reason == "it was made with 2 ignore masks, and the site file has 1"
+    assert "other ignore masks" in masks_fit(masked, [one, one]).reason

@@ -3,12 +3,15 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
 
 import jsonschema
 import pytest
 
-from vad_edge.events.announce import rarity
+from vad_edge.events.announce import event_from_tamper, rarity
 from vad_edge.events.event import Event, event_schema, from_cloudevent, to_cloudevent
+from vad_edge.fusion.level import Level
+from vad_edge.fusion.tamper import TamperChange, TamperKind
 
 Story = Callable[..., list[Event]]
 
@@ -21,6 +24,30 @@ def test_every_event_of_an_incident_fits_the_schema(story: Story) -> None:
     assert [envelope["data"]["kind"] for envelope in envelopes] == ["opened", "raised", "lowered", "cleared"]
     for envelope in envelopes:
         validator.validate(envelope)
+
+
+def test_a_tamper_is_an_event_of_its_own_type() -> None:
+    validator = jsonschema.Draft202012Validator(event_schema())
+    noon = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
+    kinds: list[TamperKind] = ["tampered", "restored"]
+    for kind, ending, level in zip(kinds, ("raised", "cleared"), (Level.ALARM, Level.NORMAL), strict=True):
+        change = TamperChange(kind, "i-1", 2.0, 12.0, "covered: all of it")
+        event = event_from_tamper(
+            change, None, site="home", camera="door", wall=lambda time_s: noon + timedelta(seconds=time_s)
+        )
+        envelope = json.loads(json.dumps(to_cloudevent(event)))
+        validator.validate(envelope)
+        assert envelope["type"] == f"io.vad-edge.tamper.{ending}"
+        assert (event.level, event.time - event.since) == (level, timedelta(seconds=10))
+        assert from_cloudevent(envelope) == event
+
+
+def test_an_event_that_was_stored_before_there_were_tampers_is_read(story: Story) -> None:
+    envelope = to_cloudevent(story()[1])
+    del envelope["data"]["tamper"]
+    envelope["data"]["regions"] = [{"x": 1, "y": 2, "width": 3, "height": 4, "strength": 0.5}]
+    event = from_cloudevent(envelope)
+    assert (event.tamper, event.regions[0].zones) == ("", ())
 
 
 @pytest.mark.parametrize("key", ["level", "shares", "early_s", "time_synced"])

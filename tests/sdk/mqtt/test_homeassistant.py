@@ -62,7 +62,7 @@ def test_the_commands_home_assistant_sends_are_ours() -> None:
     payloads += [part["payload_press"] for part in components.values() if part["platform"] == "button"]
     parsed = [parse_command(payload.encode()) for payload in payloads]
     assert all(isinstance(command, Command) for command in parsed)
-    assert len(set(payloads)) == 6
+    assert len(set(payloads)) == 7
 
 
 @pytest.mark.parametrize(

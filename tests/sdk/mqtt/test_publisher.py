@@ -73,6 +73,9 @@ def test_an_independent_client_reads_what_a_camera_says(
         "time": "2026-03-01T12:00:00.000Z",
         "model": "",
         "test": False,
+        "tamper": None,
+        "armed_by": "schedule",
+        "maintenance_until": None,
     }
     assert heard[TOPICS.risk] == "2.5"
     assert json.loads(heard[TOPICS.health]) == {"ok": True, "conditions": [], "counters": {}}

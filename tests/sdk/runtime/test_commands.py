@@ -218,3 +218,28 @@ def test_a_command_that_the_broker_kept_is_not_carried_out(site: Site) -> None:
     site.run()
     assert site.events[0].kind == "opened"
     assert "command_retained" in {condition.code for condition in site.conditions}
+
+
+def test_in_maintenance_a_camera_sends_no_event_and_says_until_when(site: Site) -> None:
+    site.at(5, {"command": "maintenance", "minutes": 30, "id": "m1"})
+    site.run()
+    assert not site.events
+    (result,) = site.results()
+    assert (result["id"], result["ok"], result["armed"]) == ("m1", True, False)
+    state = site.states()[-1]
+    assert (state["armed"], state["armed_by"]) == (False, "maintenance")
+    assert state["maintenance_until"] > state["time"]
+
+    site.at(5, {"command": "arm", "id": "a1"})
+    site.run()
+    assert site.events
+    assert (site.states()[-1]["armed_by"], site.states()[-1]["maintenance_until"]) == ("command", None)
+
+
+def test_a_maintenance_without_an_end_is_refused(site: Site) -> None:
+    site.at(
+        5, {"command": "maintenance", "id": "m1"}, {"command": "maintenance", "minutes": 9999, "id": "m2"}
+    )
+    site.run()
+    assert [result["ok"] for result in site.results()] == [False, False]
+    assert site.events

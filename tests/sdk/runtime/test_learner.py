@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from vad_edge.bundle.archive import Bundle
-from vad_edge.config.site import CameraConfig, LearningConfig
+from vad_edge.config.site import CameraConfig, LearningConfig, PlaceConfig
 from vad_edge.fusion.fuse import Fuser
 from vad_edge.fusion.machine import WarningMachine
 from vad_edge.health.board import HealthBoard
@@ -30,10 +30,12 @@ MINUTES = 4
 class School:
     """One camera of the tiny bundle and its learner; `live` lets it see so many seconds of calm life."""
 
-    def __init__(self, bundle: Bundle, folder: Path, **more: object) -> None:
+    def __init__(
+        self, bundle: Bundle, folder: Path, ignore: tuple[PlaceConfig, ...] = (), **more: object
+    ) -> None:
         self.bundle, self.folder, self.health = bundle, folder, HealthBoard()
         self.engine = open_engine(bundle, batch=1, engine="onnxruntime")
-        camera = learned_camera(CameraConfig(name="door"), folder, bundle, self.engine.graph)
+        camera = learned_camera(CameraConfig(name="door", ignore=ignore), folder, bundle, self.engine.graph)
         self.station = Station(camera, Fuser(0.0), WarningMachine(camera.policy))
         self.station.full = full_pace(camera, bundle, self.engine.graph)
         self.station.run_at(self.station.full)
@@ -107,6 +109,23 @@ def test_a_camera_learns_over_a_restart_and_keeps_its_levels_then(enrol: Callabl
     assert learned_camera(camera, third.folder, third.bundle.at_rate(5.0), graph) == camera
     (third.folder / "door.vadc").write_text("{}")
     assert learned_camera(camera, third.folder, third.bundle, graph) == camera
+
+
+def test_what_is_learned_belongs_to_the_ignore_masks(enrol: Callable[..., School]) -> None:
+    corner = PlaceConfig(name="tree", polygon=((0.0, 0.0), (0.5, 0.0), (0.0, 0.5)))
+    masked = enrol(ignore=(corner,))
+    masked.live(MINUTES * 60)
+    before = masked.station.full
+    masked.wait(lambda: masked.station.full is not before)
+    camera, graph = masked.station.config, masked.engine.graph
+    assert before is not None
+    assert before.weight is not None
+    assert masked.station.full is not None
+    np.testing.assert_array_equal(masked.station.full.weight, before.weight)
+    plain = CameraConfig(name="door")
+    assert learned_camera(plain, masked.folder, masked.bundle, graph) == plain
+    again = camera.model_copy(update={"calibration": None})
+    assert learned_camera(again, masked.folder, masked.bundle, graph) == camera
 
 
 def test_a_fit_that_fails_is_told_and_tried_again_with_more(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -36,6 +37,15 @@ def test_what_is_kept_is_read_and_goes_on_after_a_restart(tmp_path: Path) -> Non
 def test_scores_of_another_graph_begin_anew(tmp_path: Path) -> None:
     keep(tmp_path / "x", [(0.0, (1.0, 2.0))])
     assert keep(tmp_path / "x", [], ScoreHead("cd" * 32, "fp32", 10.0, ("mean", "peak"))) == 0
+
+
+def test_scores_with_other_ignore_masks_begin_anew(tmp_path: Path) -> None:
+    corner = ((0.0, 0.0), (0.5, 0.0), (0.0, 0.3))
+    masked = replace(HEAD, masks=(corner,))
+    keep(tmp_path / "x", [(0.0, (1.0, 2.0))])
+    assert keep(tmp_path / "x", [(0.0, (1.0, 2.0))], masked) == 1
+    assert read_scores(tmp_path / "x")[0] == masked
+    assert keep(tmp_path / "x", []) == 0
 
 
 @given(st.integers(0, 60), st.integers(0, 5))

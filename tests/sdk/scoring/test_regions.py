@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from vad_edge.scoring.regions import Region, find_regions
+from vad_edge.scoring.places import Zones
+from vad_edge.scoring.regions import Region, RegionTracker, find_regions, overlap
 
 
 def error_map() -> np.ndarray:
@@ -17,7 +18,8 @@ def test_a_patch_becomes_a_box_in_source_pixels() -> None:
     error[4:6, 10:13] = 0.5
     error[5, 11] = 0.9
     found = find_regions(error, floor=0.1, width=240, height=320)
-    assert found == [Region(x=100, y=80, width=30, height=40, strength=float(np.float32(0.9)))]
+    strength = float(np.float32(0.9))
+    assert found == [Region(100, 80, 30, 40, strength, area=30 * 40, peak_x=115, peak_y=110)]
 
 
 def test_patches_close_together_are_one_and_distant_ones_are_not() -> None:
@@ -50,3 +52,71 @@ def test_boxes_lie_inside_the_picture(error: np.ndarray, width: int, height: int
         assert 0 <= box.x < box.x + box.width <= width
         assert 0 <= box.y < box.y + box.height <= height
         assert box.strength > 1.0
+        assert box.x <= box.peak_x < box.x + box.width
+        assert box.y <= box.peak_y < box.y + box.height
+        assert 0 <= box.area <= box.width * box.height + width * height // error.size + 1
+
+
+def patch(left: int, strength: float = 1.0, top: int = 4) -> np.ndarray:
+    error = error_map()
+    error[top : top + 4, left : left + 4] = strength
+    return error
+
+
+def test_a_region_that_moves_keeps_its_number_and_a_new_one_gets_another() -> None:
+    tracker = RegionTracker()
+    numbers = []
+    for step in range(8):
+        tracker.see(float(step), patch(2 + step) + patch(18, 0.9, top=11) * (step > 3))
+        numbers.append({region.number for region in tracker.regions(240, 160)})
+    assert numbers == [{1}] * 4 + [{1, 2}] * 4
+    tracker.forget()
+    tracker.see(9.0, patch(9))
+    assert {region.number for region in tracker.regions(240, 160)} == {3}
+
+
+def test_a_region_does_not_flicker_with_its_strength() -> None:
+    tracker = RegionTracker()
+    strong, weak = patch(2) + patch(18, 0.55), patch(2) + patch(18, 0.45)
+    tracker.see(0.0, strong)
+    assert len(tracker.regions(240, 160)) == 2
+    tracker.see(10.0, weak)
+    assert len(tracker.regions(240, 160)) == 2
+    tracker.forget()
+    assert len(tracker.regions(240, 160)) == 1
+
+
+def test_what_comes_is_there_at_once_and_what_goes_fades_over_a_moment() -> None:
+    tracker = RegionTracker()
+    tracker.see(0.0, patch(2))
+    tracker.see(0.01, patch(18))
+    assert {region.x for region in tracker.regions(24, 16)} == {2, 18}
+    tracker.see(2.0, patch(18))
+    assert [region.x for region in tracker.regions(24, 16)] == [18]
+
+
+def test_the_regions_begin_anew_after_a_reset() -> None:
+    tracker = RegionTracker()
+    tracker.see(0.0, patch(2))
+    tracker.see(0.02, None)
+    assert tracker.regions(24, 16) == []
+    tracker.see(0.03, patch(18))
+    assert [region.x for region in tracker.regions(24, 16)] == [18]
+
+
+def test_regions_carry_the_names_of_the_zones_they_lie_in() -> None:
+    left = ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0))
+    middle = ((0.4, 0.0), (0.6, 0.0), (0.6, 1.0), (0.4, 1.0))
+    tracker = RegionTracker(Zones({"left": left, "middle": middle}, 16, 24))
+    tracker.see(0.0, patch(9))
+    assert [region.zones for region in tracker.regions(240, 160)] == [("left", "middle")]
+    tracker.see(60.0, patch(19))
+    assert [region.zones for region in tracker.regions(240, 160)] == [()]
+
+
+@given(*[st.integers(0, 50)] * 2, *[st.integers(1, 50)] * 2)
+def test_a_box_overlaps_with_itself_alone_in_full(x: int, y: int, width: int, height: int) -> None:
+    box = Region(x, y, width, height, 1.0)
+    assert overlap(box, box) == 1.0
+    assert overlap(box, Region(x + width, y, width, height, 1.0)) == 0.0
+    assert 0.0 < overlap(box, Region(x, y, width + 1, height, 1.0)) < 1.0

@@ -28,7 +28,9 @@ class StatePuppet:
         self._test = test
         self._before = test.ear.newest(test.topics.state)
         now = utc_now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        known = content(self._before) or {"armed": True, "model": ""}
+        known = content(self._before) or {
+            "armed": True, "model": "", "tamper": None, "armed_by": "schedule", "maintenance_until": None,
+        }  # fmt: skip
         self._alarm = {
             **known,
             "level": "alarm",

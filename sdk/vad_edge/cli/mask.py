@@ -1,0 +1,75 @@
+"""`vad-edge mask`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from vad_edge.config.edit import PlaceKind
+
+
+@click.command(name="mask")
+@click.option("--config", required=True, type=click.Path(path_type=Path), help="The site file to write into.")
+@click.option("--camera", help="The camera's name; not needed where there is one.")
+@click.option("--source", metavar="PATH|URL", help="Take the picture from here, not from the camera.")
+@click.option(
+    "--polygon", metavar='"X,Y X,Y X,Y"', help="Add this place and end: fractions, or source pixels."
+)
+@click.option("--name", help="The place's name, with --polygon.")
+@click.option("--zone", is_flag=True, help="It is a zone, and not to be ignored.")
+@click.option(
+    "--picture", type=click.Path(path_type=Path), help="Also write the frame with its places: a PNG."
+)
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=0, help="Of the page; any free one by default."
+)
+def command(
+    config: Path,
+    camera: str | None,
+    source: str | None,
+    polygon: str | None,
+    name: str | None,
+    zone: bool,
+    picture: Path | None,
+    port: int,
+) -> None:
+    """Draw what counts for nothing, and what bears a name, on a frame of a camera.
+
+    Without --polygon a page is served to this machine alone, until "Done" is pressed or Ctrl-C. Comments in
+    the site file stay. A pack belongs to its ignored places: calibrate with --config after a change.
+
+    \b
+    vad-edge mask --config site.toml --camera yard
+    vad-edge mask --config site.toml --polygon "0.1,0 0.3,0 0.3,0.4 0.1,0.4" --name tree --picture yard.png
+    vad-edge mask --config site.toml --polygon "40,10 200,10 200,170" --name door --zone
+    """
+    import cv2
+
+    from vad_edge.config.polygons import parse_polygon
+    from vad_edge.errors import ConfigError
+    from vad_edge.runtime.mask_page import MaskServer
+    from vad_edge.runtime.masking import MaskDesk
+
+    if (polygon is None) != (name is None):
+        raise click.UsageError("--polygon and --name belong together")
+    desk = MaskDesk(config, camera, source)
+    if polygon is not None and name is not None:
+        kind: PlaceKind = "zone" if zone else "ignore"
+        desk.add(kind, name, parse_polygon(polygon, *desk.size))
+        click.echo(f"{config}: {kind} {name} on camera {desk.camera.name}")
+    elif picture is None:
+        server = MaskServer(desk, port)
+        click.echo(f"draw at {server.url} (Ctrl-C ends)")
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            click.echo("")
+        finally:
+            server.server_close()
+    if picture is not None and not cv2.imwrite(str(picture), desk.picture()):
+        raise ConfigError(
+            "cannot be written", where=str(picture), fix="give a folder that is there, and .png"
+        )

@@ -1,0 +1,31 @@
+"""A polygon as people type it."""
+
+from __future__ import annotations
+
+import math
+
+from vad_edge.config.site import Polygon
+from vad_edge.errors import ConfigError
+
+_SHAPE = 'write "x,y x,y x,y": three corners or more'
+
+
+def parse_polygon(text: str, width: int, height: int) -> Polygon:
+    """The corners in `text` as fractions of a picture of width x height.
+
+    Corners that all lie in 0..1 are fractions already, others source pixels. Raises ConfigError.
+    """
+    try:
+        corners = [tuple(float(value) for value in corner.split(",")) for corner in text.split()]
+    except ValueError as error:
+        raise ConfigError(f"{text!r} is not a polygon", fix=_SHAPE) from error
+    if len(corners) < 3 or any(len(corner) != 2 or not all(map(math.isfinite, corner)) for corner in corners):
+        raise ConfigError(f"{text!r} is not a polygon", fix=_SHAPE)
+    pixels = any(value > 1.0 for corner in corners for value in corner)
+    across, down = (width, height) if pixels else (1, 1)
+    polygon = tuple((x / across, y / down) for x, y in corners)
+    if any(not 0.0 <= value <= 1.0 for corner in polygon for value in corner):
+        raise ConfigError(
+            f"{text!r} lies outside the picture", fix=f"it is {width} pixels wide and {height} high"
+        )
+    return polygon

@@ -1,0 +1,150 @@
+"""What a camera looks at, learned from its edges; and whether it still does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from vad_edge.video.glance import HEIGHT, WIDTH, Glance, Gray, relative
+
+Sight = Literal["same", "covered", "defocused", "moved"]
+
+CELLS: Final = (4, 8)
+"""Rows and columns of parts that a picture is judged by: who stands before the camera hides some, not all."""
+TEXTURED: Final = 0.03
+"""Edges, as a share of the light, from which a part has something to lose."""
+LEAST_TEXTURED: Final = 6
+"""Parts with edges, below which there is too little to know a view by."""
+LOST: Final = 0.3
+"""A part that keeps less than this share of its edges has lost them."""
+COVERED: Final = 0.6
+"""Share of the parts that must have lost their edges in a covered picture."""
+BLURRED: Final = 0.5
+"""Share of its sharpness that a picture out of focus stays below."""
+ALIKE: Final = 0.4
+"""Correlation of a part's edges with those that were learned, above which it shows the same."""
+REMAINING: Final = 0.15
+"""Share of the parts that must show the same, or it is another view."""
+ELSEWHERE: Final = 0.3
+"""How much better all edges must agree at another place than at their own in a view that has shifted."""
+CONSISTENT: Final = 0.5
+"""Correlation with what was learned, below which a view has too little that stays to know it again."""
+
+_SPREAD: Final = 5.0
+_FLOOR: Final = 4.0
+_WINDOW: Final = np.outer(np.hanning(HEIGHT), np.hanning(WIDTH)).astype(np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How edges agree with those learned: at their own place and at the best one, and how far that is.
+
+    own and best are correlations; shift is in pixels of the small copy, across and down.
+    """
+
+    own: float
+    best: float
+    shift: tuple[int, int]
+
+
+class View:
+    """The edges of a scene, their strength and sharpness, averaged over what was seen of it.
+
+    looks says how many frames are in it; consistent how well each agreed with those before.
+    """
+
+    def __init__(self) -> None:
+        self.edges: Gray = np.zeros((HEIGHT, WIDTH), np.float32)
+        self.light = 0.0
+        self.sharpness = 0.0
+        self.looks = 0
+        self.consistent = 0.0
+        self._prepare()
+
+    @classmethod
+    def known(cls, edges: Gray, light: float, sharpness: float) -> View:
+        """A view that was learned before. Raises ValueError for edges that are not (36, 64)."""
+        if edges.shape != (HEIGHT, WIDTH):
+            raise ValueError(f"edges of shape {edges.shape}, not {(HEIGHT, WIDTH)}")
+        view = cls()
+        view.edges, view.light, view.sharpness = edges.astype(np.float32), light, sharpness
+        view.looks, view.consistent = 1000, 1.0
+        view._prepare()
+        return view
+
+    @property
+    def recognisable(self) -> bool:
+        """Whether there is enough in it that stays where it is."""
+        return self.consistent >= CONSISTENT
+
+    def learn(self, glance: Glance, follow: float) -> None:
+        """Move towards what a frame shows: follow 0 not at all, 1 all the way."""
+        if self.looks > 0:
+            own = self.agreement(glance).own
+            self.consistent += max(follow, 0.1 if self.looks > 1 else 1.0) * (own - self.consistent)
+        follow = follow if self.looks > 0 else 1.0
+        self.looks += 1
+        self.edges += np.float32(follow) * (glance.edges - self.edges)
+        self.light += follow * (glance.light - self.light)
+        self.sharpness += follow * (glance.sharpness - self.sharpness)
+        self._prepare()
+
+    def judge(self, glance: Glance) -> tuple[Sight, str]:
+        """Whether a frame shows this view, or what has become of it, with the figures that say so."""
+        textured = self._strength >= TEXTURED
+        known = int(np.count_nonzero(textured))
+        if not self.recognisable or known < LEAST_TEXTURED:
+            return "same", ""
+        lost = _cells(relative(glance.edges, glance.light)) < LOST * self._strength
+        gone = int(np.count_nonzero(textured & lost))
+        if gone >= COVERED * known:
+            return "covered", f"{gone} of {known} parts of the picture have lost their edges"
+        found = self.agreement(glance)
+        if found.best - found.own >= ELSEWHERE:
+            right, down = 100.0 * found.shift[0] / WIDTH, 100.0 * found.shift[1] / HEIGHT
+            return "moved", f"the scene lies {right:+.0f} % across and {down:+.0f} % down from where it was"
+        same = int(np.count_nonzero(textured & (self._likeness(glance.edges) >= ALIKE)))
+        if same < REMAINING * known:
+            return "moved", f"{same} of {known} parts of the picture show what they showed"
+        if glance.sharpness < BLURRED * self.sharpness:
+            return "defocused", f"{glance.sharpness / self.sharpness:.0%} of the sharpness that the scene had"
+        return "same", ""
+
+    def _likeness(self, edges: Gray) -> Gray:
+        """The correlation of edges with those learned in each part, (4, 8)."""
+        both = _cells(edges * self.edges) - (mean := _cells(edges)) * self._mean
+        spread = (_cells(edges * edges) - mean * mean) * self._variance
+        return np.asarray(both / np.sqrt(np.maximum(spread, 1e-6)), np.float32)
+
+    def agreement(self, glance: Glance) -> Agreement:
+        """How a frame's edges agree with those learned, at every shift."""
+        both = cv2.mulSpectrums(_spectrum(glance.edges), self._spectrum, 0, conjB=True)
+        surface = cv2.idft(both, flags=cv2.DFT_REAL_OUTPUT | cv2.DFT_SCALE)
+        _, best, _, (x, y) = cv2.minMaxLoc(surface)
+        shift = ((x + WIDTH // 2) % WIDTH - WIDTH // 2, (y + HEIGHT // 2) % HEIGHT - HEIGHT // 2)
+        return Agreement(float(surface[0, 0]), float(best), shift)
+
+    def _prepare(self) -> None:
+        self._spectrum = _spectrum(self.edges)
+        self._strength = _cells(relative(self.edges, self.light))
+        self._mean = _cells(self.edges)
+        self._variance = _cells(self.edges * self.edges) - self._mean * self._mean
+
+
+def _cells(values: Gray) -> Gray:
+    """The mean in each part of the picture, (4, 8)."""
+    return np.asarray(cv2.resize(values, CELLS[::-1], interpolation=cv2.INTER_AREA), np.float32)
+
+
+def _spectrum(edges: Gray) -> NDArray[np.float32]:
+    """The spectrum of edges, each weighed by those around it, of length 1."""
+    local = edges / (cv2.GaussianBlur(edges, (0, 0), _SPREAD) + np.float32(_FLOOR))
+    local = (local - local.mean()) * _WINDOW
+    length = float(np.linalg.norm(local))
+    if length > 0.0:
+        local /= np.float32(length)
+    return np.asarray(cv2.dft(local), np.float32)

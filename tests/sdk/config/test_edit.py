@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vad_edge.config.edit import with_place
+from vad_edge.config.load import parse_site
+from vad_edge.config.polygons import parse_polygon
+from vad_edge.errors import ConfigError
+
+SITE = """# Our shop.
+site = "shop"
+
+[[camera]]
+name = "door"       # the front
+source = 0
+
+[camera.policy]
+watch = 1.5
+
+# The yard has a tree.
+[[camera]]
+name = "yard"
+source = "[[camera]]"
+
+[[sensor]]
+name = "bell"
+topic = "shop/bell"
+kind = "binary"
+"""
+TREE = ((0.1, 0.2), (0.3, 0.2), (0.3, 0.4))
+PATH = Path("site.toml")
+
+
+@pytest.mark.parametrize("camera", ["door", "yard"])
+@pytest.mark.parametrize("kind", ["ignore", "zone"])
+def test_a_place_is_added_to_its_camera_and_nothing_else_changes(camera: str, kind: str) -> None:
+    text = with_place(SITE, PATH, camera, kind, "tree", TREE)  # type: ignore[arg-type]
+    site = parse_site(text, PATH)
+    found = {
+        each.name: [(place.name, place.polygon) for place in getattr(each, kind)] for each in site.camera
+    }
+    assert found == {"door": [], "yard": [], camera: [("tree", TREE)]}
+    kept = iter(text.splitlines())
+    assert all(line in kept for line in SITE.splitlines())
+
+
+def test_places_are_added_one_after_another() -> None:
+    text = with_place(SITE, PATH, "yard", "ignore", "tree", TREE)
+    text = with_place(text, PATH, "yard", "zone", "gate", TREE)
+    text = with_place(text, PATH, "yard", "ignore", "flag", TREE)
+    yard = parse_site(text, PATH).camera[1]
+    assert [place.name for place in yard.ignore] == ["tree", "flag"]
+    assert [place.name for place in yard.zone] == ["gate"]
+
+
+def test_a_name_that_is_there_is_refused() -> None:
+    text = with_place(SITE, PATH, "yard", "ignore", "tree", TREE)
+    with pytest.raises(ConfigError, match="'tree' is given twice"):
+        with_place(text, PATH, "yard", "zone", "tree", TREE)
+
+
+def test_a_camera_that_is_not_there_is_named_with_those_that_are() -> None:
+    with pytest.raises(ConfigError) as caught:
+        with_place(SITE, PATH, "roof", "zone", "tree", TREE)
+    assert (caught.value.what, caught.value.fix) == ("there is no camera 'roof'", "its cameras: door, yard")
+
+
+def test_a_file_that_is_written_otherwise_is_left_to_people() -> None:
+    with pytest.raises(ConfigError, match="not written as") as caught:
+        with_place('camera = [{name = "door", source = 0}]\n', PATH, "door", "zone", "mat", TREE)
+    assert 'name = "mat"' in caught.value.fix
+
+
+def test_corners_are_fractions_or_pixels() -> None:
+    assert parse_polygon("0,0 1,0 1,0.5", 200, 100) == ((0.0, 0.0), (1.0, 0.0), (1.0, 0.5))
+    assert parse_polygon("0,0 200,0 200,50", 200, 100) == ((0.0, 0.0), (1.0, 0.0), (1.0, 0.5))
+
+
+@pytest.mark.parametrize("text", ["", "0,0 1,1", "0,0 1,1 1", "a,b c,d e,f", "nan,0 1,1 0,1", "0;0 1;1 0;1"])
+def test_what_is_no_polygon_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="is not a polygon"):
+        parse_polygon(text, 200, 100)
+
+
+@pytest.mark.parametrize("text", ["0,0 300,0 200,50", "-1,0 0.5,0.5 0,1"])
+def test_what_lies_outside_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="lies outside the picture"):
+        parse_polygon(text, 200, 100)
+
+
+@given(st.text(max_size=40))
+def test_any_text_is_a_polygon_or_refused(text: str) -> None:
+    try:
+        polygon = parse_polygon(text, 64, 48)
+    except ConfigError:
+        return
+    assert all(0.0 <= value <= 1.0 for corner in polygon for value in corner)
