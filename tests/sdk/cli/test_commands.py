@@ -153,7 +153,10 @@ def test_models_are_listed_for_people_and_for_machines() -> None:
             assert {"auc", "resolution", "reduced"} <= found.keys()
 
 
-def test_recording_a_camera_of_a_site_file_leaves_nothing_under_its_masks(tmp_path: Path) -> None:
+@pytest.mark.parametrize("more", [(), ("--source",)])
+def test_recording_a_camera_of_a_site_file_leaves_nothing_under_its_masks(
+    more: tuple[str, ...], tmp_path: Path
+) -> None:
     clip = write_video(tmp_path / "normal.mkv", quiet_frames(60))
     config = tmp_path / "site.toml"
     left = "[[[0.0, 0.0], [0.5, 0.0], [0.5, 1.0], [0.0, 1.0]]]"
@@ -165,7 +168,7 @@ def test_recording_a_camera_of_a_site_file_leaves_nothing_under_its_masks(tmp_pa
     refused = CliRunner().invoke(main, arguments)
     assert refused.exit_code == 2
     assert "no one camera with a source is meant; give --name, of: left, right" in refused.output
-    result = CliRunner().invoke(main, [*arguments, "--name", "left"])
+    result = CliRunner().invoke(main, [*arguments, "--name", "left", *more, *([str(clip)] if more else [])])
     assert result.exit_code == 0, result.output
     (segment,) = (tmp_path / "data" / "training").glob("*.avi")
     capture = cv2.VideoCapture(str(segment))
