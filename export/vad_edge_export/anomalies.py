@@ -71,3 +71,6 @@ _KINDS: Final[tuple[Callable[[Frames], tuple[Frames, Flags]], ...]] = (
     _hurried_life,
     _box_that_stays,
 )
+
+KINDS: Final = len(_KINDS)
+"""How many kinds of anomaly there are."""

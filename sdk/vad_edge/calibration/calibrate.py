@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from vad_edge.budget import AlarmBudget
 from vad_edge.bundle.archive import Bundle
-from vad_edge.bundle.calibration import Calibration
+from vad_edge.bundle.calibration import SUM_OF_ALL, Calibration, Joining
 from vad_edge.bundle.levels import AlarmLevels
 from vad_edge.bundle.manifest import Precision
 from vad_edge.bundle.pack import CameraPack
@@ -106,6 +106,7 @@ def calibrate(
         budget,
         cameras=cameras,
         footage=footage.fingerprints,
+        joining=graph.calibration.joining if graph.calibration else SUM_OF_ALL,
         all_normal=all_normal,
         on_progress=on_progress,
     )
@@ -129,6 +130,7 @@ def learn(
     *,
     cameras: int = 1,
     footage: Sequence[str] = (),
+    joining: Joining = SUM_OF_ALL,
     all_normal: bool = False,
     on_progress: Progress = lambda what, done, total: None,
 ) -> Learned:
@@ -137,13 +139,13 @@ def learn(
     suspects: list[tuple[int, slice, Suspect]] = []
     if not all_normal:
         on_progress("looking for what is abnormal", 0, 1)
-        risks = unseen_risks(stretches, cues, fps, policy)
+        risks = unseen_risks(stretches, cues, fps, policy, joining)
         suspects = find_suspects(stretches, risks, joined(stretches, risks, fps), policy, fps)
         stretches = without(stretches, [(number, frames) for number, frames, _ in suspects])
         on_progress("looking for what is abnormal", 1, 1)
     rows = [stretch.scores for stretch in stretches]
     block_s = max(correlation_time([part[:, column] for part in rows], fps) for column in range(len(cues)))
-    calibration = fit_tails(rows, cues, fps=fps, block_s=block_s, footage=footage)
+    calibration = fit_tails(rows, cues, fps=fps, block_s=block_s, footage=footage, joining=joining)
     course = course_of(stretches, calibration, cues, policy, fps)
     fit = fit_levels(course, policy)
     levels = keep_budget(fit, policy, budget, cameras)
