@@ -15,9 +15,9 @@ from vad_edge.bundle.archive import Bundle
 from vad_edge.bundle.calibration import SUM_OF_ALL, Joining
 from vad_edge.scoring.calibrate import fit_calibration
 from vad_edge.scoring.joining import joint_surprise
-from vad_edge_export.anomalies import KINDS, MIN_FRAMES, Flags, with_anomaly
 from vad_edge_export.footage import read_pieces
 from vad_edge_export.gate import scores_of
+from vad_edge_training.datasets.anomalies import KINDS, MIN_FRAMES, Flags, with_anomaly
 from vad_edge_training.metrics import frame_auc
 
 PIECES: Final = 12

@@ -15,7 +15,7 @@ from vad_edge.errors import EngineError
 from vad_edge.inference.onnxruntime_engine import OnnxRuntimeEngine
 from vad_edge.scoring.calibrate import fit_calibration
 from vad_edge.scoring.joining import joint_surprise
-from vad_edge_export.anomalies import Flags, Frames, with_anomaly
+from vad_edge_training.datasets.anomalies import Flags, Frames, with_anomaly
 from vad_edge_training.metrics import frame_auc
 
 FloatArray = NDArray[np.float64]

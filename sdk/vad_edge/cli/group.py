@@ -17,6 +17,7 @@ COMMANDS = {
     "record": "record",
     "models": "models",
     "train": "train",
+    "distill": "distill",
     "calibrate": "calibrate",
     "evaluate": "evaluate",
     "simulate": "simulate",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -59,6 +59,20 @@ class StudentConfig(ModelConfig):
     sparse: float = 0.15
     motion_persistence_s: float = 0.3
     background_persistence_s: float = 0.6
+
+
+class Seen(NamedTuple):
+    """What a student makes of a frame before it scores.
+
+    gray: (B, 1, H / 2, W / 2), for the next frame. moving: (B, 4, h, w), velocity, speed and crowding of the
+    foreground, and maps: (B, 3, h, w), speed over two windows and distance to the picture, all followed over
+    time. apart: (B, 3, h, w), grey levels between the frame and the picture of as much exposure.
+    """
+
+    gray: Tensor
+    moving: Tensor
+    maps: Tensor
+    apart: Tensor
 
 
 class Student(Model, StepModel):
@@ -163,25 +177,21 @@ class Student(Model, StepModel):
     ) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
         """Score one frame; see `StepModel.advance`."""
         previous, pictures, moving, maps = state
-        gray, moving, maps = self._observe(frame, weight.unsqueeze(1), previous, pictures, moving, maps)
-        rarity = self._rarity(self._features(moving))
-        strange = box_mean(maps[:, 2:3], self.large)
-        speed = maps[:, :2].amax(dim=(2, 3)).mean(dim=1)
-        score = torch.stack((speed, peak(rarity), peak(strange)), dim=1)
-        # How surely something is there, more so the faster it is: points at the anomaly more often than how
-        # strange a place looks (docs/results.md), and still sees what does not move.
-        where = box_mean(moving[:, 3:], 3) * (0.5 + maps[:, 1:2])
-        return score, where.squeeze(1), (gray, pictures, moving, maps)
+        seen = self.observe(frame, weight.unsqueeze(1), previous, pictures, moving, maps)
+        return self._score(seen), self._where(seen), (seen.gray, pictures, seen.moving, seen.maps)
 
-    def _observe(
+    def observe(
         self, frame: Tensor, place: Tensor, previous: Tensor, pictures: Tensor, moving: Tensor, maps: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    ) -> Seen:
+        """What there is to be scored; place is the frame's weight, (B, 1, h, w)."""
         pixels = frame.permute(0, 3, 1, 2)
         cells = F.avg_pool2d(pixels, CELL)
         picture = nearest_picture(cells, pictures)
         strange = (cells - picture).pow(2).mean(dim=1, keepdim=True) * place
-        apart = (cells - fit_exposure(picture, cells)).abs().mean(dim=1, keepdim=True)
-        ramp = (box_mean(apart, 3) - self.config.foreground_threshold) / 4.0 + 0.5
+        apart = cells - fit_exposure(picture, cells)
+        ramp = (
+            box_mean(apart.abs().mean(dim=1, keepdim=True), 3) - self.config.foreground_threshold
+        ) / 4.0 + 0.5
         surely = ramp.clamp(0.0, 1.0) * place
 
         gray = self._half_gray(pixels)
@@ -189,14 +199,25 @@ class Student(Model, StepModel):
         speed = velocity.pow(2).sum(dim=1, keepdim=True).add(1e-6).sqrt()
         fast = speed * surely
         now = torch.cat((velocity * surely, fast, surely), dim=1)
-        soon = self._follow(self.config.motion_persistence_s)
+        soon = self.follow(self.config.motion_persistence_s)
         moving = moving + soon * (now - moving)
 
         large, small = (self._mean_speed(fast, surely, size) for size in (self.large, self.small))
-        late = self._follow(self.config.background_persistence_s)
+        late = self.follow(self.config.background_persistence_s)
         rates = torch.tensor((soon, soon, late)).view(1, 3, 1, 1)
         maps = maps + rates * (torch.cat((large, small, strange), dim=1) - maps)
-        return gray, moving, maps
+        return Seen(gray, moving, maps, apart)
+
+    def _score(self, seen: Seen) -> Tensor:
+        rarity = self._rarity(self._features(seen.moving))
+        strange = box_mean(seen.maps[:, 2:3], self.large)
+        speed = seen.maps[:, :2].amax(dim=(2, 3)).mean(dim=1)
+        return torch.stack((speed, peak(rarity), peak(strange)), dim=1)
+
+    def _where(self, seen: Seen) -> Tensor:
+        # How surely something is there, more so the faster it is: points at the anomaly more often than how
+        # strange a place looks (docs/results.md), and still sees what does not move.
+        return (box_mean(seen.moving[:, 3:], 3) * (0.5 + seen.maps[:, 1:2])).squeeze(1)
 
     def _features(self, moving: Tensor) -> Tensor:
         # Velocity, speed and crowding of windows; every second cell is enough.
@@ -214,7 +235,8 @@ class Student(Model, StepModel):
         speed: Tensor = box_mean(fast, size) / (box_mean(surely, size) + self.config.sparse)
         return speed
 
-    def _follow(self, persistence_s: float) -> float:
+    def follow(self, persistence_s: float) -> float:
+        """How much of a change a mean over about that time takes up with a frame."""
         return float(1.0 / (1.0 + self.config.fps * persistence_s))
 
     def _half_gray(self, image: Tensor) -> Tensor:
@@ -225,7 +247,8 @@ class Student(Model, StepModel):
         previous, pictures, moving, maps = self.initial_state(len(clips))
         place = torch.ones(len(clips), 1, self.spec.map_height, self.spec.map_width, device=clips.device)
         for frame in clips.unbind(dim=1):
-            previous, moving, maps = self._observe(frame.float(), place, previous, pictures, moving, maps)
+            seen = self.observe(frame.float(), place, previous, pictures, moving, maps)
+            previous, moving, maps = seen.gray, seen.moving, seen.maps
         return self._features(moving)
 
 

@@ -1,4 +1,4 @@
-"""Synthetic anomalies in real footage: enough to see whether a lowered graph still finds what it should."""
+"""Synthetic anomalies in real footage: enough to see whether a model finds what it should."""
 
 from __future__ import annotations
 
