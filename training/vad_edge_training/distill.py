@@ -131,7 +131,7 @@ class _Lessons:
         examples: list[NDArray[np.float16]] = []
         for done, frames in enumerate(_as_it_is_and_spoiled(pieces)):
             report(stage, done, 2 * len(pieces))
-            seen = self._net.views(torch.from_numpy(np.ascontiguousarray(frames))).numpy()
+            seen = self._net.views(torch.from_numpy(frames)).numpy()
             said = self._said(frames)[..., None]
             both = np.concatenate((seen, said), axis=-1)[self._warmup :: EVERY]
             examples.extend(both.astype(np.float16))
@@ -180,7 +180,7 @@ def _pieces(clips: Clips, most: int, shortest: int) -> list[Frames]:
     if not places:
         raise DataError(f"no clip has {shortest} frames", fix="give longer clips of the scene's normal life")
     chosen = np.unique(np.linspace(0, len(places) - 1, most).round().astype(int))
-    return [places[place] for place in chosen]
+    return [np.array(places[place]) for place in chosen]
 
 
 def _as_it_is_and_spoiled(pieces: Sequence[Frames]) -> Iterator[Frames]:
