@@ -60,6 +60,7 @@ class Judge:
     def __init__(self, bundle: Bundle, trial: Trial, baseline: float | None = None) -> None:
         self._bundle = bundle
         self._trial = trial
+        self._joining = joining_of(bundle)
         original = bundle.graph("fp32")
         self._scores, self.auc = self._judge(bundle, original)
         self.baseline = self.auc if baseline is None else baseline
@@ -90,7 +91,7 @@ class Judge:
         normal = np.concatenate([scores_of(bundle, graph, frames)[warmup:] for frames in self._trial.normal])
         tails = fit_calibration(normal, manifest.cues, fps=manifest.clock.fps).cues
         spoiled = [scores_of(bundle, graph, frames)[warmup:] for frames in self._trial.spoiled]
-        fused = [joint_surprise(joining_of(bundle), tails, rows) for rows in spoiled]
+        fused = [joint_surprise(self._joining, tails, rows) for rows in spoiled]
         delay = manifest.clock.delay_frames
         truth = [np.roll(flags, delay)[warmup:] for flags in self._trial.truth]
         return np.concatenate(spoiled), frame_auc(fused, truth).micro_online
