@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -108,6 +108,67 @@ def read_sequences(
             fix="give longer clips of the scene's normal life",
         )
     return sequences
+
+
+def read_pieces(
+    clips: Sequence[Path],
+    clock: Clock,
+    *,
+    size: tuple[int, int],
+    fps: float | None,
+    skip: float,
+    shortest: int,
+    longest: int,
+    most: int,
+) -> Iterator[NDArray[np.uint8]]:
+    """Pieces of clips at the model's rate, at most `most`, spread evenly over all; one at a time.
+
+    Each is uint8 (T, H, W, 3) BGR, T being `longest` or what the longest clip has; size is H and W. The first
+    `skip` share of each clip is passed over. None come where no clip has `shortest` frames. Raises
+    SourceError for a clip that cannot be read.
+    """
+    counts = [sum(1 for _ in _admitted(clip, clock, fps)) for clip in clips]
+    begins = [round(count * skip) for count in counts]
+    left = [count - begin for count, begin in zip(counts, begins, strict=True)]
+    length = min(longest, max(left, default=0))
+    if length < shortest:
+        return
+    places = [
+        (clip, start)
+        for clip, (count, begin) in enumerate(zip(counts, begins, strict=True))
+        for start in range(begin, count - length + 1, length)
+    ]
+    chosen = np.unique(np.linspace(0, len(places) - 1, most).round().astype(int))
+    for clip in dict.fromkeys(places[place][0] for place in chosen):
+        starts = [places[place][1] for place in chosen if places[place][0] == clip]
+        yield from _cut(_admitted(clips[clip], clock, fps), starts, length, size)
+
+
+def _cut(
+    images: Iterator[NDArray[np.uint8]], starts: Sequence[int], length: int, size: tuple[int, int]
+) -> Iterator[NDArray[np.uint8]]:
+    for number, image in enumerate(images):
+        if number in starts:
+            piece = np.empty((length, *size, 3), np.uint8)
+            begin = number
+        if starts[0] <= number and number - begin < length:
+            resize_into(image, piece[number - begin])
+            if number - begin == length - 1:
+                yield piece
+                if begin == starts[-1]:
+                    return
+
+
+def _admitted(clip: Path, clock: Clock, fps: float | None) -> Generator[NDArray[np.uint8], None, None]:
+    """A clip's images at the model's rate."""
+    gate = FrameRateGate(clock.fps, clock.max_gap_s)
+    source = open_source(str(clip), MediaClock(), fps=fps)
+    try:
+        while (frame := source.read()) is not None:
+            if gate.admit(frame.time_s).take:
+                yield frame.image
+    finally:
+        source.close()
 
 
 def _check_size(clip: Path, size: tuple[int, ...], other: str, expected: tuple[int, ...]) -> None:

@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vad_edge.bundle.archive import Bundle
+from vad_edge.bundle.calibration import SUM_OF_ALL, Joining
 from vad_edge.bundle.manifest import Graph
 from vad_edge.errors import EngineError
 from vad_edge.inference.onnxruntime_engine import OnnxRuntimeEngine
 from vad_edge.scoring.calibrate import fit_calibration
-from vad_edge.scoring.tail import tail_surprise
-from vad_edge_export.anomalies import Flags, Frames, with_anomaly
+from vad_edge.scoring.joining import joint_surprise
+from vad_edge_training.datasets.anomalies import Flags, Frames, with_anomaly
 from vad_edge_training.metrics import frame_auc
 
 FloatArray = NDArray[np.float64]
@@ -59,6 +60,7 @@ class Judge:
     def __init__(self, bundle: Bundle, trial: Trial, baseline: float | None = None) -> None:
         self._bundle = bundle
         self._trial = trial
+        self._joining = joining_of(bundle)
         original = bundle.graph("fp32")
         self._scores, self.auc = self._judge(bundle, original)
         self.baseline = self.auc if baseline is None else baseline
@@ -89,13 +91,16 @@ class Judge:
         normal = np.concatenate([scores_of(bundle, graph, frames)[warmup:] for frames in self._trial.normal])
         tails = fit_calibration(normal, manifest.cues, fps=manifest.clock.fps).cues
         spoiled = [scores_of(bundle, graph, frames)[warmup:] for frames in self._trial.spoiled]
-        fused = [
-            np.sum([tail_surprise(tails[cue], rows[:, k]) for k, cue in enumerate(manifest.cues)], axis=0)
-            for rows in spoiled
-        ]
+        fused = [joint_surprise(self._joining, tails, rows) for rows in spoiled]
         delay = manifest.clock.delay_frames
         truth = [np.roll(flags, delay)[warmup:] for flags in self._trial.truth]
         return np.concatenate(spoiled), frame_auc(fused, truth).micro_online
+
+
+def joining_of(bundle: Bundle) -> Joining:
+    """How the cues of a bundle are joined."""
+    calibration = bundle.graph("fp32").calibration
+    return calibration.joining if calibration else SUM_OF_ALL
 
 
 def correlation(before: FloatArray, after: FloatArray) -> float:

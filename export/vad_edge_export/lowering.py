@@ -16,7 +16,7 @@ from vad_edge.bundle.manifest import Graph
 from vad_edge.errors import DataError, EngineError
 from vad_edge_export.confirm import Lowered
 from vad_edge_export.emulate import emulate_int8
-from vad_edge_export.gate import Cost, Judge
+from vad_edge_export.gate import Cost, Judge, joining_of
 from vad_edge_export.half import emulate_half, to_half
 from vad_edge_export.int8 import Backend, Ranges, to_int8
 from vad_edge_export.material import Material
@@ -142,7 +142,13 @@ class Lowering:
         """What a lowered graph scores on the held-out clips."""
         material = self._material
         draft = self._draft(made.graph, made.judged)
-        return calibrate(draft, material.held_out, fps=material.fps, skip=material.skip)
+        return calibrate(
+            draft,
+            material.held_out,
+            fps=material.fps,
+            skip=material.skip,
+            joining=joining_of(self.bundle),
+        )
 
     def _all_int8(self, backend: Backend) -> tuple[Cost, bytes]:
         if backend not in self._whole:

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from vad_edge.bundle.archive import Bundle
 from vad_edge.video.fingerprint import fingerprint
-from vad_edge_export.anomalies import MIN_FRAMES
 from vad_edge_export.footage import read_sequences
 from vad_edge_export.gate import Trial, make_trial
+from vad_edge_training.datasets.anomalies import MIN_FRAMES
 from vad_edge_training.datasets.dataset import Dataset
 from vad_edge_training.split import HELD_OUT
 

@@ -14,12 +14,13 @@ from typing import Any, Final
 import numpy as np
 
 from vad_edge.bundle.archive import Bundle, read_bundle, write_bundle
-from vad_edge.bundle.calibration import Calibration
+from vad_edge.bundle.calibration import SUM_OF_ALL, Calibration, Joining
 from vad_edge.bundle.manifest import Provenance
 from vad_edge.inference.select import open_engine
 from vad_edge.pipeline import score_recording
 from vad_edge.scoring.calibrate import fit_calibration
 from vad_edge.video.fingerprint import fingerprint
+from vad_edge_export.choose import Choice, choose_cues
 from vad_edge_export.footage import sample_frames, unseen_footage
 from vad_edge_export.lower import lower
 from vad_edge_export.parity import Parity, check_parity
@@ -37,12 +38,13 @@ LITTLE_FOOTAGE_S: Final = 1800.0
 
 @dataclass(frozen=True, slots=True)
 class ExportReport:
-    """What an export gave; notes are for the user to read."""
+    """What an export gave; notes are for the user to read, chosen only of a model that chooses its cues."""
 
     path: Path
     size_bytes: int
     parity: Parity
     calibration_s: float
+    chosen: Choice | None
     notes: tuple[str, ...]
 
 
@@ -64,7 +66,8 @@ def export_bundle(
     BundleError where the bundle cannot be written.
     """
     report = on_progress or (lambda stage, share: None)
-    model = load_model(checkpoint).step_module().eval()
+    whole = load_model(checkpoint)
+    model = whole.step_module().eval()
     facts = read_checkpoint(checkpoint)["hyper_parameters"]
     origin = facts["data"]
     clips = open_dataset(data)
@@ -84,14 +87,24 @@ def export_bundle(
         report("parity", 0.0)
         parity = _parity(model, draft, footage.clips, clips.fps)
         report("parity", 1.0)
-        calibration = calibrate(draft, footage.clips, fps=clips.fps, skip=footage.skip, report=report)
+        chosen = None
+        if whole.chooses_cues:
+            chosen = choose_cues(draft, footage.clips, fps=clips.fps, skip=footage.skip, report=report)
+        calibration = calibrate(
+            draft,
+            footage.clips,
+            fps=clips.fps,
+            skip=footage.skip,
+            joining=chosen.joining if chosen else SUM_OF_ALL,
+            report=report,
+        )
 
     provenance = manifest.provenance.model_copy(update={"parity": parity.to_dict()})
     graphs = tuple(graph.model_copy(update={"calibration": calibration}) for graph in manifest.graphs)
     final = manifest.model_copy(update={"graphs": graphs, "provenance": provenance})
     write_bundle(output, final, members)
     told = (*notes, *_calibration_notes(calibration))
-    return ExportReport(output, output.stat().st_size, parity, calibration.seconds, told)
+    return ExportReport(output, output.stat().st_size, parity, calibration.seconds, chosen, told)
 
 
 def calibrate(
@@ -100,6 +113,7 @@ def calibrate(
     *,
     fps: float | None,
     skip: float = 0.0,
+    joining: Joining = SUM_OF_ALL,
     report: Progress = lambda stage, share: None,
 ) -> Calibration:
     """What `bundle` scores on clips of normal life, without the first `skip` share of each.
@@ -115,7 +129,9 @@ def calibrate(
     report("calibration", 1.0)
     footage = tuple(fingerprint(clip) for clip in clips)
     manifest = bundle.manifest
-    return fit_calibration(np.concatenate(scores), manifest.cues, fps=manifest.clock.fps, footage=footage)
+    return fit_calibration(
+        np.concatenate(scores), manifest.cues, fps=manifest.clock.fps, footage=footage, joining=joining
+    )
 
 
 def _calibration_notes(calibration: Calibration) -> list[str]:

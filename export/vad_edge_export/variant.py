@@ -142,7 +142,7 @@ def _measure(
         on_progress=report,
     )
     path = folder / "model.vadb"
-    export_bundle(folder / "best.ckpt", path, data=data)
+    exported = export_bundle(folder / "best.ckpt", path, data=data)
     found = evaluate_bundle(path, data)
     recall, hours = _recall(path, folder / "best.ckpt", data, found)
     cost = cost_of(load_model(folder / "best.ckpt"))
@@ -151,6 +151,7 @@ def _measure(
     result = {
         **asdict(cost),
         **found.auc.to_dict(),
+        "trial": exported.chosen.auc if exported.chosen else math.nan,
         "average_precision": found.average_precision,
         "ms": timed.p50_ms,
         "recall": recall,

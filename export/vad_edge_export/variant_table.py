@@ -17,9 +17,10 @@ from pydantic import TypeAdapter
 class Row:
     """What a variant reached on a dataset: means over its seeds, and of the AUCs the standard deviations.
 
-    recall is the share of labelled events with a frame above the highest score of an hour of held-out normal
-    footage, or of all there is where that is less: hours says how much it was. ms is a step's of the fp32
-    graph on this machine, minutes one training's.
+    trial is the AUC on held-out footage with synthetic anomalies, which variants are chosen by; NaN for a
+    model that does not choose its cues by it. recall is the share of labelled events with a frame above the
+    highest score of an hour of held-out normal footage, or of all there is where that is less: hours says how
+    much it was. ms is a step's of the fp32 graph on this machine, minutes one training's.
     """
 
     dataset: str
@@ -28,6 +29,7 @@ class Row:
     parameters: int
     gmacs: float
     ms: float
+    trial: float
     micro_online: float
     micro_online_sd: float
     micro_per_clip: float

@@ -6,6 +6,7 @@ from typing import Any
 
 TINY: dict[str, dict[str, Any]] = {
     "student": {"height": 32, "width": 48, "pictures": 3, "components": 2},
+    "distilled": {"height": 32, "width": 48, "pictures": 3, "components": 2, "channels": 4},
     "predictor": {"height": 32, "width": 48, "channels": 8},
     "mnad": {"height": 32, "width": 48, "widths": (4, 8, 8, 16), "items": 4},
     "clustering": {

@@ -41,13 +41,15 @@ def test_an_evaluation_compares_bundle_and_baselines_on_the_same_frames(
     assert 0.8 < found["auc"]["micro_online"] < 1.0
     assert found["cues"].keys() == {"mean", "peak"}
     assert found["baselines"].keys() == {
-        "frame_difference", "windowed_difference", "background_distance", "foreground_speed",
+        "frame_difference", "windowed_difference", "background_distance", "foreground_speed", "two_cues",
     }  # fmt: skip
+    assert found["ahead"].keys() == found["baselines"].keys()
+    assert all(ahead["low"] <= ahead["auc"] <= ahead["high"] for ahead in found["ahead"].values())
     assert all(auc.keys() == found["auc"].keys() for auc in found["baselines"].values())
     assert (found["frames"], found["skipped_frames"], found["abnormal_frames"]) == (46, 2, 14)
     assert found["per_clip"].keys() == {"01", "02"}
     assert found["clips_in_macro"] == 2
-    assert {what for what, _, _ in seen} == {"background", "scoring"}
+    assert {what for what, _, _ in seen} == {"background", "baselines", "scoring"}
 
 
 @pytest.mark.slow
@@ -74,7 +76,7 @@ def test_a_predictor_is_fitted_exported_and_evaluated(make_data: MakeData, tmp_p
     assert (found["data"], found["synthetic"]) == ("hall", True)
     assert found["auc"].keys() == {"micro_online", "micro_per_clip", "macro"}
     assert found["cues"].keys() == {"prediction", "motion", "background"}
-    assert len(found["baselines"]) == 4
+    assert len(found["baselines"]) == 5
     assert found["frames"] + found["skipped_frames"] == 2 * 48
     assert found["abnormal_frames"] == 2 * 11
     assert found["cues"]["background"]["micro_online"] > 0.8

@@ -69,7 +69,18 @@ class WindowedDifference(_Change):
         return float(_window_mean(change * change, 32).max())
 
 
-class BackgroundDistance:
+class _WindowMap:
+    """A map of windows, averaged over the last frames; the score is its largest place."""
+
+    def score(self, gray: Gray) -> float:
+        """The largest place of the map."""
+        return float(self.map(gray).max())
+
+    def map(self, gray: Gray) -> Map:
+        raise NotImplementedError
+
+
+class BackgroundDistance(_WindowMap):
     """Squared distance to the median background: window means, averaged over the last frames, largest."""
 
     name = "background_distance"
@@ -83,14 +94,14 @@ class BackgroundDistance:
         """Forget the clip before."""
         self._recent: deque[Map] = deque(maxlen=PERSISTENCE)
 
-    def score(self, gray: Gray) -> float:
-        """In squared grey levels."""
+    def map(self, gray: Gray) -> Map:
+        """At every fourth pixel, in squared grey levels."""
         distance = gray.astype(np.float32) - self._background
         self._recent.append(_window_mean(distance * distance, self._window)[::4, ::4])
-        return float(np.mean(self._recent, axis=0).max())
+        return np.asarray(np.mean(self._recent, axis=0), np.float32)
 
 
-class ForegroundSpeed:
+class ForegroundSpeed(_WindowMap):
     """Optical flow over the foreground of windows, averaged over the last frames, largest.
 
     DIS flow (medium preset) from the frame two before, halved; foreground is what lies 18 grey levels from
@@ -115,18 +126,18 @@ class ForegroundSpeed:
         self._frames: deque[Gray] = deque(maxlen=self._GAP + 1)
         self._recent: deque[Map] = deque(maxlen=PERSISTENCE)
 
-    def score(self, gray: Gray) -> float:
-        """In pixels a frame."""
+    def map(self, gray: Gray) -> Map:
+        """At every fourth pixel, in pixels a frame; zeros for the first frames of a clip."""
         self._frames.append(gray)
         if len(self._frames) <= self._GAP:
-            return 0.0
+            return np.zeros_like(gray[::4, ::4], np.float32)
         flow = self._flow.calc(self._frames[0], gray, None) / self._GAP  # type: ignore[call-overload]
         speed = np.hypot(flow[..., 0], flow[..., 1])
         foreground = self._foreground(gray)
         share = _window_mean(foreground, self._window)
         mean = _window_mean(speed * foreground, self._window) / (share + 1e-3)
         self._recent.append((mean * (share > self._FILLED))[::4, ::4])
-        return float(np.mean(self._recent, axis=0).max())
+        return np.asarray(np.mean(self._recent, axis=0), np.float32)
 
     def _foreground(self, gray: Gray) -> Map:
         distance = np.abs(gray.astype(np.float32) - self._background)

@@ -13,11 +13,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vad_edge.bundle.archive import Bundle, read_bundle
-from vad_edge.bundle.manifest import Manifest, Precision, Provenance
+from vad_edge.bundle.calibration import Tail
+from vad_edge.bundle.manifest import Manifest, Precision
 from vad_edge.errors import DataError
 from vad_edge.inference.engine import Engine
 from vad_edge.pipeline import score_recording
-from vad_edge_training.baselines import Gray, baselines, median_background, score_clip
+from vad_edge.scoring.tail import fit_tail, tail_surprise
+from vad_edge_training.baselines import (
+    PERSISTENCE,
+    BackgroundDistance,
+    ForegroundSpeed,
+    Gray,
+    baselines,
+    median_background,
+    score_clip,
+)
+from vad_edge_training.bootstrap import Difference, paired_difference
 from vad_edge_training.datasets.dataset import Dataset, clip_name
 from vad_edge_training.datasets.folds import Fold, evaluated, events_of_fold, split_events
 from vad_edge_training.datasets.layouts import open_dataset
@@ -39,12 +50,16 @@ BoolArray = NDArray[np.bool_]
 
 BACKGROUND_FRAMES = 400
 
+TWO_CUES = "two_cues"
+"""The sum of two baselines' surprises, foreground speed and distance to the background."""
+
 
 @dataclass(frozen=True)
 class Evaluation:
     """What an evaluation found; all scores compared on the very same frames.
 
-    auc is of the fused score: the calibrated total surprise. cues and baselines are AUCs by name. paper is
+    auc is of the fused score: the calibrated total surprise. cues and baselines are AUCs by name, ahead says
+    how much better than each baseline the fused score is. paper is
     the AUC of the published mixture of cues, NaN for a model without one. clips names the testing clips,
     per_clip holds the fused score's AUC in each, None where a clip has one class only. skipped_frames had no
     score: warm-up, frames the resampler left out, invalid ones. fold is the part of the labelled anomalies
@@ -63,6 +78,7 @@ class Evaluation:
     fold: Fold | None
     cues: dict[str, FrameAuc]
     baselines: dict[str, FrameAuc]
+    ahead: dict[str, Difference]
     clips: tuple[str, ...]
     per_clip: tuple[float | None, ...]
     frames: int
@@ -89,6 +105,7 @@ class Evaluation:
             "fold": str(self.fold) if self.fold else None,
             "cues": {name: _plain(auc) for name, auc in self.cues.items()},
             "baselines": {name: _plain(auc) for name, auc in self.baselines.items()},
+            "ahead": {name: difference.to_dict() for name, difference in self.ahead.items()},
             "frames": self.frames,
             "abnormal_frames": self.abnormal_frames,
             "skipped_frames": self.skipped_frames,
@@ -143,14 +160,14 @@ def evaluate_bundle(
         )
     folder = open_dataset(data)
     report = on_progress or silent
-    background = _background(folder, report) if with_baselines else None
+    bar = _Bar(folder, report) if with_baselines else None
     remaining = _remaining(opened.manifest, folder)
     clips = []
     for done, clip in enumerate(folder.testing):
         report("scoring", done, len(folder.testing))
-        clips.append(_score(opened, folder, clip, remaining[done], background, engine, graph.precision))
+        clips.append(_score(opened, folder, clip, remaining[done], bar, engine, graph.precision))
     report("scoring", len(clips), len(clips))
-    return _summarise(bundle, opened.manifest.provenance, folder, clips)
+    return _summarise(bundle, opened.manifest, folder, clips)
 
 
 def _remaining(manifest: Manifest, folder: Dataset) -> list[BoolArray]:
@@ -162,7 +179,8 @@ def _remaining(manifest: Manifest, folder: Dataset) -> list[BoolArray]:
     return evaluated(labels, trained, margin=math.ceil(rate * (manifest.clock.warmup_frames + 1)))
 
 
-def _summarise(bundle: Path, origin: Provenance, folder: Dataset, clips: Sequence[_ClipScores]) -> Evaluation:
+def _summarise(bundle: Path, manifest: Manifest, folder: Dataset, clips: Sequence[_ClipScores]) -> Evaluation:
+    origin = manifest.provenance
     truth = [clip.truth[clip.valid] for clip in clips]
     fused = [clip.fused[clip.valid] for clip in clips]
 
@@ -188,6 +206,7 @@ def _summarise(bundle: Path, origin: Provenance, folder: Dataset, clips: Sequenc
         fold=Fold.parse(origin.fold) if origin.fold else None,
         cues=auc_of("cues"),
         baselines=auc_of("baselines"),
+        ahead=_ahead(fused, clips, truth, folder.fps or manifest.clock.fps),
         clips=tuple(clip_name(clip) for clip in folder.testing),
         per_clip=tuple(clip_aucs(fused, truth)),
         frames=sum(len(flags) for flags in truth),
@@ -198,6 +217,19 @@ def _summarise(bundle: Path, origin: Provenance, folder: Dataset, clips: Sequenc
         cue_scores=tuple(clip.cues for clip in clips),
         truth=tuple(clip.truth for clip in clips),
     )
+
+
+def _ahead(
+    fused: Sequence[FloatArray], clips: Sequence[_ClipScores], truth: Sequence[BoolArray], fps: float
+) -> dict[str, Difference]:
+    """How far the fused score is ahead of each baseline; empty where all frames are of one kind."""
+    everything = np.concatenate(truth)
+    if everything.all() or not everything.any():
+        return {}
+    return {
+        name: paired_difference(fused, [clip.baselines[name][clip.valid] for clip in clips], truth, fps=fps)
+        for name in clips[0].baselines
+    }
 
 
 def _paper_weights(model: str) -> Mapping[str, float]:
@@ -221,7 +253,7 @@ def _score(
     folder: Dataset,
     clip: Path,
     remaining: BoolArray,
-    background: NDArray[np.float32] | None,
+    bar: _Bar | None,
     engine: str | Callable[[], Engine],
     precision: Precision,
 ) -> _ClipScores:
@@ -237,11 +269,34 @@ def _score(
             fix=scored.truncated or "label every frame once",
         )
     cues = {name: scored.scores[:, column] for column, name in enumerate(bundle.manifest.cues)}
-    found = {}
-    if background is not None:
-        gray = list(_gray_frames(folder, clip, background.shape))
-        found = {baseline.name: score_clip(baseline, gray) for baseline in baselines(background)}
+    found = bar.scores(clip) if bar is not None else {}
     return _ClipScores(scored.surprise, cues, found, list(scored.error_maps), truth, masks, remaining)
+
+
+class _Bar:
+    """What needs no learning, against the median of the training clips."""
+
+    def __init__(self, folder: Dataset, report: Progress) -> None:
+        self._folder = folder
+        self._background = _background(folder, report)
+        seen: dict[str, list[FloatArray]] = {kind.name: [] for kind in (ForegroundSpeed, BackgroundDistance)}
+        for done, clip in enumerate(folder.training):
+            report("baselines", done, len(folder.training))
+            gray = self._gray(clip)
+            for kind in (ForegroundSpeed, BackgroundDistance):
+                seen[kind.name].append(score_clip(kind(self._background), gray)[PERSISTENCE:])
+        report("baselines", len(folder.training), len(folder.training))
+        self._tails: dict[str, Tail] = {name: fit_tail(np.concatenate(rows)) for name, rows in seen.items()}
+
+    def scores(self, clip: Path) -> dict[str, FloatArray]:
+        """Each baseline's scores of a clip, (T,)."""
+        gray = self._gray(clip)
+        found = {each.name: score_clip(each, gray) for each in baselines(self._background)}
+        surprises = [tail_surprise(tail, found[name]) for name, tail in self._tails.items()]
+        return {**found, TWO_CUES: np.sum(surprises, axis=0)}
+
+    def _gray(self, clip: Path) -> list[Gray]:
+        return list(_gray_frames(self._folder, clip, self._background.shape))
 
 
 def _background(folder: Dataset, report: Progress) -> NDArray[np.float32]:

@@ -30,7 +30,7 @@ from vad_edge_training.datasets.subclips import SubclipDataset
 from vad_edge_training.datasets.triplets import TripletDataset, abnormal_clips
 from vad_edge_training.hardware import ONE_DEVICE, Hardware, attempt_step, largest_batch, out_of_memory
 from vad_edge_training.history import LossHistory, write_summary
-from vad_edge_training.models.model import Card, Model
+from vad_edge_training.models.model import Model
 from vad_edge_training.models.registry import build, config_of, model_type
 from vad_edge_training.progress import Progress, silent
 from vad_edge_training.schedule import FitConfig, first_epochs
@@ -87,7 +87,7 @@ def train_model(
     Ctrl-C, after which ``last.ckpt`` holds the last whole epoch.
     """
     kind = model_type(model)
-    _check_fold(kind.card, fold)
+    _check_kind(kind, fold)
     fit = fit or kind.defaults
     config_of(model, config or {})
     lightning.seed_everything(fit.seed, workers=True, verbose=False)
@@ -199,7 +199,14 @@ def _origin(
     }
 
 
-def _check_fold(card: Card, fold: Fold | None) -> None:
+def _check_kind(kind: type[Model], fold: Fold | None) -> None:
+    card = kind.card
+    if kind.needs_teachers:
+        raise ConfigError(
+            f"{card.name} learns from other systems",
+            where="model",
+            fix="train a student, then: vad-edge distill --student out/train/best.ckpt --teacher ...",
+        )
     if card.one_class and fold is not None:
         raise ConfigError(
             f"{card.name} learns from normal footage alone", where="fold", fix="leave --fold out"

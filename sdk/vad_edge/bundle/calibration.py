@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from typing_extensions import Self
@@ -34,13 +35,29 @@ class Tail(BaseModel):
         return self
 
 
+class Joining(BaseModel):
+    """How the surprises of a frame's cues become one.
+
+    counted names the cues that count, all where it is empty. norm is what joins theirs: ``sum``, or ``root``
+    of the sum of their squares, in which one strong cue counts more than several weak ones.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    counted: tuple[str, ...] = ()
+    norm: Literal["sum", "root"] = "sum"
+
+
+SUM_OF_ALL: Final = Joining()
+
+
 class Calibration(BaseModel):
     """What turns raw scores of one graph on one camera into surprises.
 
-    cues holds a tail for each cue; total the tail of the sum of the cues' surprises, so that their
-    dependence is measured and not assumed. frames and seconds say how much footage stands behind it,
-    fps the rate it was scored at, footage the fingerprints (sha256) of the files used. block_s is the time
-    whose largest score the tails describe; 0 where they describe single frames.
+    cues holds a tail for each cue; total the tail of their surprises' joint, so that their dependence
+    is measured and not assumed; joining says which joint. frames and seconds say how much footage stands
+    behind it, fps the rate it was scored at, footage the fingerprints (sha256) of the files used. block_s is
+    the time whose largest score the tails describe; 0 where they describe single frames.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -52,3 +69,10 @@ class Calibration(BaseModel):
     fps: float = Field(gt=0)
     footage: tuple[str, ...] = ()
     block_s: float = Field(default=0.0, ge=0)
+    joining: Joining = SUM_OF_ALL
+
+    @model_validator(mode="after")
+    def _counts_what_is_there(self) -> Self:
+        if not set(self.joining.counted) <= set(self.cues):
+            raise ValueError("the joining counts a cue that has no tail")
+        return self

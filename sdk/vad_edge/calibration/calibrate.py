@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from vad_edge.budget import AlarmBudget
 from vad_edge.bundle.archive import Bundle
-from vad_edge.bundle.calibration import Calibration
+from vad_edge.bundle.calibration import SUM_OF_ALL, Calibration, Joining
 from vad_edge.bundle.levels import AlarmLevels, Gathering
 from vad_edge.bundle.manifest import Graph, Manifest, Precision
 from vad_edge.bundle.pack import VIDEO_ALONE, CameraPack, PackedStream
@@ -171,6 +171,7 @@ def calibrate_on(
         cameras=cameras,
         streams=listener.streams,
         footage=footage.fingerprints,
+        joining=graph.calibration.joining if graph.calibration else SUM_OF_ALL,
         all_normal=all_normal,
         exemplars=exemplars,
         on_progress=on_progress,
@@ -202,6 +203,7 @@ def learn(
     cameras: int = 1,
     streams: Sequence[str] = (),
     footage: Sequence[str] = (),
+    joining: Joining = SUM_OF_ALL,
     all_normal: bool = False,
     exemplars: Sequence[float] = (),
     on_progress: Progress = lambda what, done, total: None,
@@ -214,13 +216,13 @@ def learn(
     suspects: list[tuple[int, slice, Suspect]] = []
     if not all_normal:
         on_progress("looking for what is abnormal", 0, 1)
-        risks = unseen_risks(stretches, cues, fps, policy)
+        risks = unseen_risks(stretches, cues, fps, policy, joining)
         suspects = find_suspects(stretches, risks, joined(stretches, risks, fps), policy, fps)
         stretches = without(stretches, [(number, frames) for number, frames, _ in suspects])
         on_progress("looking for what is abnormal", 1, 1)
     rows = [stretch.scores for stretch in stretches]
     block_s = max(correlation_time([part[:, column] for part in rows], fps) for column in range(len(cues)))
-    calibration = fit_tails(rows, cues, fps=fps, block_s=block_s, footage=footage)
+    calibration = fit_tails(rows, cues, fps=fps, block_s=block_s, footage=footage, joining=joining)
     columns = {name: [place] for place, name in enumerate(streams) if _spoke(stretches, place)}
     course = course_of(stretches, calibration, cues, policy, fps)
     gathering = None

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from vad_edge.bundle.calibration import Calibration
+from vad_edge.bundle.calibration import SUM_OF_ALL, Calibration, Joining
 from vad_edge.bundle.levels import Gathering
 from vad_edge.calibration.blocks import FloatArray, correlation_time
 from vad_edge.calibration.footage import Stretch
@@ -69,7 +69,11 @@ def joined(stretches: Sequence[Stretch], risks: Sequence[FloatArray], fps: float
 
 
 def unseen_risks(
-    stretches: Sequence[Stretch], cues: Sequence[str], fps: float, policy: PolicyConfig
+    stretches: Sequence[Stretch],
+    cues: Sequence[str],
+    fps: float,
+    policy: PolicyConfig,
+    joining: Joining = SUM_OF_ALL,
 ) -> list[FloatArray]:
     """The risk of each part of the footage by the calibration of all the others, (T,) for each stretch.
 
@@ -86,7 +90,7 @@ def unseen_risks(
             np.where((part == number)[:, None], np.nan, stretch.scores)
             for stretch, part in zip(stretches, part_of, strict=True)
         ]
-        calibration = fit_tails(rest, cues, fps=fps, block_s=block_s, trimmed=_TRIMMED)
+        calibration = fit_tails(rest, cues, fps=fps, block_s=block_s, trimmed=_TRIMMED, joining=joining)
         for place, (stretch, part) in enumerate(zip(stretches, part_of, strict=True)):
             mine = part == number
             if mine.any():

@@ -7,11 +7,11 @@ from typing import Final
 
 import numpy as np
 
-from vad_edge.bundle.calibration import Calibration, Tail
+from vad_edge.bundle.calibration import SUM_OF_ALL, Calibration, Joining, Tail
 from vad_edge.calibration.blocks import FloatArray, block_maxima
 from vad_edge.calibration.pareto import MIN_PEAKS, Pareto, fit_pareto, goodness_of_fit
 from vad_edge.errors import DataError
-from vad_edge.scoring.tail import tail_surprise
+from vad_edge.scoring.joining import joint_surprise
 
 _KNEES: Final = (0.8, 0.9, 0.95)
 _BELIEVED: Final = 0.05
@@ -30,11 +30,12 @@ def fit_tails(
     footage: Sequence[str] = (),
     trimmed: float = 0.0,
     seed: int = 0,
+    joining: Joining = SUM_OF_ALL,
 ) -> Calibration:
     """The surprise of each cue and of their joint, from the maxima of blocks of normal life. Needs scipy.
 
     stretches are uninterrupted scores, (T, K) each, one row a frame at `fps`, NaN where there is none. The
-    joint is the sum of the cues' surprises, calibrated as a whole: cues that rise together count once.
+    joint of the cues' surprises is calibrated as a whole: cues that rise together count once.
     trimmed is the share of the highest maxima that is not learned from, where some may be abnormal. Raises
     DataError for less than `MIN_MAXIMA` blocks.
     """
@@ -43,19 +44,17 @@ def fit_tails(
         cue: fit_block_tail(_maxima([part[:, column] for part in stretches], fps, block_s, trimmed), random)
         for column, cue in enumerate(cues)
     }
-    sums = [
-        np.sum([tail_surprise(tail, part[:, column]) for column, tail in enumerate(tails.values())], axis=0)
-        for part in stretches
-    ]
+    joints = [joint_surprise(joining, tails, part) for part in stretches]
     frames = sum(int(np.isfinite(part).all(axis=1).sum()) for part in stretches)
     return Calibration(
         cues=tails,
-        total=fit_block_tail(_maxima(sums, fps, block_s, trimmed), random),
+        total=fit_block_tail(_maxima(joints, fps, block_s, trimmed), random),
         frames=frames,
         seconds=frames / fps,
         fps=fps,
         footage=tuple(footage),
         block_s=block_s,
+        joining=joining,
     )
 
 

@@ -162,6 +162,11 @@ def _show(values: dict[str, Any]) -> None:
         "tracks found (TBDC)": values["tbdc"],
     }
     console.print(", ".join(f"{name} {value:.4f}" for name, value in figures.items() if value is not None))
+    for name, ahead in values["ahead"].items():
+        console.print(
+            f"online, fused less {name}: {ahead['auc']:+.4f} ({ahead['low']:+.4f} to {ahead['high']:+.4f})",
+            highlight=False,
+        )
     if values["fold"]:
         console.print(
             f"The model has seen fold {values['fold']} of the labelled anomalies; {values['left_out_frames']}"

@@ -39,5 +39,7 @@ def command(checkpoint: Path, data: Path, output: Path, name: str | None, terms:
     for key, value in report.parity.to_dict().items():
         click.echo(f"  parity {key}: {value:.3g}")
     click.echo(f"  calibration: {report.calibration_s:.0f} s of normal footage")
+    if report.chosen is not None:
+        click.echo(f"  counting: {report.chosen}; synthetic anomalies told at AUC {report.chosen.auc:.3f}")
     for note in report.notes:
         click.echo(f"  note: {note}")

@@ -18,6 +18,7 @@ COMMANDS = {
     "models": "models",
     "train": "train",
     "mask": "mask",
+    "distill": "distill",
     "calibrate": "calibrate",
     "evaluate": "evaluate",
     "simulate": "simulate",

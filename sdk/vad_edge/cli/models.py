@@ -111,9 +111,10 @@ def try_(variant: Path, data: tuple[Path, ...], output: Path, as_json: bool) -> 
         return
     for row in rows:
         click.echo(
-            f"{row.name} on {row.dataset}, {row.seeds} seeds: online {row.micro_online:.4f}"
-            f" (deviation {row.micro_online_sd:.4f}), per-clip {row.micro_per_clip:.4f},"
-            f" macro {row.macro:.4f}, {row.ms:.1f} ms, {row.minutes:.1f} minutes"
+            f"{row.name} on {row.dataset}, {row.seeds} seeds: trial {row.trial:.4f},"
+            f" online {row.micro_online:.4f} (deviation {row.micro_online_sd:.4f}),"
+            f" per-clip {row.micro_per_clip:.4f}, macro {row.macro:.4f},"
+            f" {row.ms:.1f} ms, {row.minutes:.1f} minutes"
         )
 
 

@@ -8,15 +8,21 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from vad_edge.bundle.calibration import Calibration
+from vad_edge.bundle.calibration import SUM_OF_ALL, Calibration, Joining
 from vad_edge.errors import DataError
-from vad_edge.scoring.tail import fit_tail, tail_surprise
+from vad_edge.scoring.joining import joint_surprise
+from vad_edge.scoring.tail import fit_tail
 
 logger = logging.getLogger(__name__)
 
 
 def fit_calibration(
-    scores: ArrayLike, cues: Sequence[str], *, fps: float, footage: Sequence[str] = ()
+    scores: ArrayLike,
+    cues: Sequence[str],
+    *,
+    fps: float,
+    footage: Sequence[str] = (),
+    joining: Joining = SUM_OF_ALL,
 ) -> Calibration:
     """Learn what is normal from `scores`, one row a frame of normal footage, one column a cue.
 
@@ -33,12 +39,12 @@ def fit_calibration(
             "calibration leaves out %d of %d frames without a score", len(table) - len(kept), len(table)
         )
     tails = {cue: fit_tail(kept[:, column]) for column, cue in enumerate(cues)}
-    surprises = [tail_surprise(tail, kept[:, column]) for column, tail in enumerate(tails.values())]
     return Calibration(
         cues=tails,
-        total=fit_tail(np.sum(surprises, axis=0)),
+        total=fit_tail(joint_surprise(joining, tails, kept)),
         frames=len(kept),
         seconds=len(kept) / fps,
         fps=fps,
         footage=tuple(footage),
+        joining=joining,
     )

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from vad_edge.bundle.calibration import Calibration
 from vad_edge.errors import BundleError
+from vad_edge.scoring.joining import counted_cues, join
 from vad_edge.scoring.surprise import Surprise
 from vad_edge.scoring.tail import score_surprise
 
@@ -27,7 +28,12 @@ class Scorer:
                 f"the calibration has no cue {', '.join(missing)}, only {', '.join(calibration.cues)}",
                 fix="calibrate again with this model",
             )
-        self._tails = [(cue, calibration.cues[cue]) for cue in cues]
+        counted = set(counted_cues(calibration.joining, cues))
+        self._tails = [
+            (column, cue, calibration.cues[cue]) for column, cue in enumerate(cues) if cue in counted
+        ]
+        self._columns = len(cues)
+        self._joining = calibration.joining
         self._total = calibration.total
 
     def surprise(self, time_s: float, score: NDArray[np.floating]) -> Surprise:
@@ -37,9 +43,10 @@ class Scorer:
         runs the model checks that first and drops such a frame.
         """
         values = score.tolist()
+        if len(values) != self._columns:
+            raise ValueError(f"{len(values)} scores for {self._columns} cues")
         if not all(map(math.isfinite, values)):
             raise ValueError(f"the score at {time_s:.3f} s is not finite: {values}")
-        cues = {
-            cue: score_surprise(tail, value) for (cue, tail), value in zip(self._tails, values, strict=True)
-        }
-        return Surprise(time_s=time_s, total=score_surprise(self._total, sum(cues.values())), cues=cues)
+        cues = {cue: score_surprise(tail, values[column]) for column, cue, tail in self._tails}
+        total = score_surprise(self._total, join(self._joining, list(cues.values())))
+        return Surprise(time_s=time_s, total=total, cues=cues)

@@ -11,8 +11,8 @@ class Surprise:
     """Calibrated scores of one frame.
 
     A surprise is -log10 of the chance that a frame of normal footage scores as high: 0 is ordinary,
-    3 is one frame in a thousand. cues maps each cue's name to its own; total is the frame's, calibrated
-    over the joint of the cues, not their sum.
+    3 is one frame in a thousand. cues maps the name of each cue that counts to its own; total is the frame's,
+    calibrated over the joint of the cues, not their sum.
     """
 
     time_s: float

@@ -58,8 +58,8 @@ def watch(student: Student, frames: Tensor) -> tuple[Tensor, Tensor]:
 def test_who_runs_is_more_unusual_than_who_walks(student: Student) -> None:
     walking, _ = watch(student, footage(25, first=5, seed=1))
     running, _ = watch(student, footage(25, first=5, step=3, seed=1))
-    motion = student.spec.cues.index("motion")
-    assert running[15:, motion].min() > walking[15:, motion].max()
+    speed = student.spec.cues.index("speed")
+    assert running[15:, speed].min() > walking[15:, speed].max()
 
 
 def test_what_stays_where_nothing_stood_raises_the_background_cue(student: Student) -> None:
@@ -99,7 +99,8 @@ def test_a_scene_in_which_nothing_moves_is_learned_too() -> None:
     scores, _ = watch(student.eval(), footage(25, step=2))
     quiet, _ = watch(student, still[:25])
     assert torch.isfinite(scores).all()
-    assert scores[-1, 0] > quiet[-1, 0] + 3
+    assert scores[-1, 0] > quiet[-1, 0] + 1  # pixels a frame
+    assert scores[-1, 1] > quiet[-1, 1] + 3
 
 
 def test_more_footage_gives_more_pictures_up_to_the_models_own() -> None:

@@ -75,6 +75,10 @@ class Model(nn.Module, ABC):
     defaults: ClassVar[FitConfig] = FitConfig()
     follows_footage: ClassVar[bool] = False
     """Whether input size and frame rate are the footage's unless they are given, not the configuration's."""
+    chooses_cues: ClassVar[bool] = False
+    """Whether those cues count that tell synthetic anomalies in held-out footage best, and not all."""
+    needs_teachers: ClassVar[bool] = False
+    """Whether it is fitted by `distill`, to maps of other systems."""
 
     config: Any
 

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from vad_edge.errors import ConfigError
 from vad_edge_training.models.clustering import Clustering
 from vad_edge_training.models.dissociation import Dissociation
+from vad_edge_training.models.distilled import DistilledStudent
 from vad_edge_training.models.dlan_ac import DlanAc
 from vad_edge_training.models.fusion_stream import FusionStream
 from vad_edge_training.models.mnad import Mnad
@@ -21,6 +22,7 @@ from vad_edge_training.schedule import FitConfig
 
 _KINDS: tuple[type[Model], ...] = (
     Student,
+    DistilledStudent,
     StreamingPredictor,
     Mnad,
     Clustering,

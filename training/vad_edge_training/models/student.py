@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -28,7 +28,7 @@ PICTURE_S = 300.0
 """Footage behind each picture of the scene: medians of less show who passed by."""
 
 EXAMPLES = 2_000
-"""Clips that the density is fitted to, and normal peaks are taken from."""
+"""Clips that the density is fitted to."""
 
 SAMPLES = 15_000
 """Places of normal footage that the density is fitted to."""
@@ -38,9 +38,6 @@ STILL = 100
 
 STILL_SPREAD = (0.3, 0.3, 0.3, 0.1)
 """Velocity and speed in pixels a frame, and crowding, of those places."""
-
-KNEE = 0.9
-"""Share of normal frames below the point from which a score counts as unusual."""
 
 
 @dataclass(frozen=True)
@@ -64,18 +61,34 @@ class StudentConfig(ModelConfig):
     background_persistence_s: float = 0.6
 
 
-class Student(Model, StepModel):
-    """Streaming video anomaly model with two cues.
+class Seen(NamedTuple):
+    """What a student makes of a frame before it scores.
 
-    motion: how unusual speed, direction and crowding of the foreground are, in spreads of normal footage
-    above what nine normal frames in ten stay below. background: squared distance to the nearest of a few
-    pictures of the scene, in squared grey levels. Both are averaged over windows and a short time, and the
-    frame's score is its largest window: small anomalies drown in a frame's mean.
+    gray: (B, 1, H / 2, W / 2), for the next frame. moving: (B, 4, h, w), velocity, speed and crowding of the
+    foreground, and maps: (B, 3, h, w), speed over two windows and distance to the picture, all followed over
+    time. apart: (B, 3, h, w), grey levels between the frame and the picture of as much exposure.
+    """
+
+    gray: Tensor
+    moving: Tensor
+    maps: Tensor
+    apart: Tensor
+
+
+class Student(Model, StepModel):
+    """Streaming video anomaly model with three cues.
+
+    speed: of the foreground, in pixels a frame. rarity: of the foreground's velocity, speed and crowding
+    together, as minus the logarithm of their density. background: squared distance to the nearest of a few
+    pictures of the scene, in squared grey levels. Each is averaged over windows and a short time, and the
+    frame's score is its largest window: small anomalies drown in a frame's mean. Which of them count on a
+    camera is chosen when a bundle is made.
     """
 
     card = Card(name="student", summary="streaming motion density and gallery of the scene, for boards")
     config_type = StudentConfig
     follows_footage: ClassVar[bool] = True
+    chooses_cues: ClassVar[bool] = True
     defaults: ClassVar[FitConfig] = FitConfig(epochs=1, batch_size=8, stride=8, learning_rate=1e-4)
 
     initial_previous: Tensor
@@ -83,8 +96,6 @@ class Student(Model, StepModel):
     initial_moving: Tensor
     initial_maps: Tensor
     gray_weights: Tensor
-    knees: Tensor
-    spreads: Tensor
 
     def __init__(self, config: StudentConfig) -> None:
         super().__init__()
@@ -105,15 +116,13 @@ class Student(Model, StepModel):
             self.register_buffer(f"initial_{name}", torch.zeros(shape))
         gray = torch.tensor(GRAY_OF_BGR).view(1, 3, 1, 1)
         self.register_buffer("gray_weights", gray.expand(1, 3, HALF, HALF) / HALF**2, persistent=False)
-        self.register_buffer("knees", torch.zeros(2))
-        self.register_buffer("spreads", torch.ones(2))
         self.spec = StepSpec(
             name="student",
             height=config.height,
             width=config.width,
             map_height=rows,
             map_width=columns,
-            cues=("motion", "background"),
+            cues=("speed", "rarity", "background"),
             fps=config.fps,
             warmup_frames=3 + 2 * round(config.fps * config.motion_persistence_s),
             states=shapes,
@@ -140,12 +149,10 @@ class Student(Model, StepModel):
 
     @torch.no_grad()
     def begin(self, phase: str, clips: Iterable[Tensor]) -> None:
-        """Fit the density to what moves in the training clips, and learn how far normal peaks spread."""
-        usual, fastest, count = [], [], 0
+        """Fit the density to what moves in the training clips."""
+        usual, count = [], 0
         for batch in clips:
-            features, speeds = self._last_maps(batch)
-            usual.append(features)
-            fastest.append(self._speed_peak(speeds))
+            usual.append(self._last_features(batch))
             count += len(batch)
             if count >= EXAMPLES:
                 break
@@ -156,15 +163,11 @@ class Student(Model, StepModel):
         chosen = torch.randperm(len(samples), generator=generator)[:SAMPLES]
         still = torch.randn(STILL, 4, generator=generator) * torch.tensor(STILL_SPREAD)
         self.density.fit(torch.cat((samples[chosen], still)))
-        peaks = torch.stack((torch.cat(fastest), peak(self._rarity(features))), dim=1)
-        self.knees.copy_(peaks.quantile(KNEE, dim=0))
-        excess = (peaks - self.knees).clamp(min=0.0)
-        self.spreads.copy_(excess.sum(dim=0) / (excess > 0).sum(dim=0).clamp(min=1) + 1e-3)
 
     def training_loss(self, batch: Tensor, turn: str) -> dict[str, Tensor]:
         """Minus the log likelihood of what moves in clips, uint8 (B, T, H, W, 3), under the density."""
         with torch.no_grad():
-            features, _ = self._last_maps(batch)
+            features = self._last_features(batch)
             crowded = (features[:, 3:4] > self.config.sparse * 2 / 3).float()
         loss = (self.density(features) * crowded).sum() / crowded.sum().clamp(min=1.0)
         return {"loss": loss}
@@ -174,26 +177,21 @@ class Student(Model, StepModel):
     ) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
         """Score one frame; see `StepModel.advance`."""
         previous, pictures, moving, maps = state
-        gray, moving, maps = self._observe(frame, weight.unsqueeze(1), previous, pictures, moving, maps)
-        rarity = self._rarity(self._features(moving))
-        strange = box_mean(maps[:, 2:3], self.large)
-        both = torch.stack((self._speed_peak(maps[:, :2]), peak(rarity)), dim=1)
-        motion = ((both - self.knees) / self.spreads).amax(dim=1)
-        score = torch.stack((motion, peak(strange)), dim=1)
-        # How surely something is there, more so the faster it is: points at the anomaly more often than how
-        # strange a place looks (docs/results.md), and still sees what does not move.
-        where = box_mean(moving[:, 3:], 3) * (0.5 + maps[:, 1:2])
-        return score, where.squeeze(1), (gray, pictures, moving, maps)
+        seen = self.observe(frame, weight.unsqueeze(1), previous, pictures, moving, maps)
+        return self._score(seen), self._where(seen), (seen.gray, pictures, seen.moving, seen.maps)
 
-    def _observe(
+    def observe(
         self, frame: Tensor, place: Tensor, previous: Tensor, pictures: Tensor, moving: Tensor, maps: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    ) -> Seen:
+        """What there is to be scored; place is the frame's weight, (B, 1, h, w)."""
         pixels = frame.permute(0, 3, 1, 2)
         cells = F.avg_pool2d(pixels, CELL)
         picture = nearest_picture(cells, pictures)
         strange = (cells - picture).pow(2).mean(dim=1, keepdim=True) * place
-        apart = (cells - fit_exposure(picture, cells)).abs().mean(dim=1, keepdim=True)
-        ramp = (box_mean(apart, 3) - self.config.foreground_threshold) / 4.0 + 0.5
+        apart = cells - fit_exposure(picture, cells)
+        ramp = (
+            box_mean(apart.abs().mean(dim=1, keepdim=True), 3) - self.config.foreground_threshold
+        ) / 4.0 + 0.5
         surely = ramp.clamp(0.0, 1.0) * place
 
         gray = self._half_gray(pixels)
@@ -201,14 +199,25 @@ class Student(Model, StepModel):
         speed = velocity.pow(2).sum(dim=1, keepdim=True).add(1e-6).sqrt()
         fast = speed * surely
         now = torch.cat((velocity * surely, fast, surely), dim=1)
-        soon = self._follow(self.config.motion_persistence_s)
+        soon = self.follow(self.config.motion_persistence_s)
         moving = moving + soon * (now - moving)
 
         large, small = (self._mean_speed(fast, surely, size) for size in (self.large, self.small))
-        late = self._follow(self.config.background_persistence_s)
+        late = self.follow(self.config.background_persistence_s)
         rates = torch.tensor((soon, soon, late)).view(1, 3, 1, 1)
         maps = maps + rates * (torch.cat((large, small, strange), dim=1) - maps)
-        return gray, moving, maps
+        return Seen(gray, moving, maps, apart)
+
+    def _score(self, seen: Seen) -> Tensor:
+        rarity = self._rarity(self._features(seen.moving))
+        strange = box_mean(seen.maps[:, 2:3], self.large)
+        speed = seen.maps[:, :2].amax(dim=(2, 3)).mean(dim=1)
+        return torch.stack((speed, peak(rarity), peak(strange)), dim=1)
+
+    def _where(self, seen: Seen) -> Tensor:
+        # How surely something is there, more so the faster it is: points at the anomaly more often than how
+        # strange a place looks (docs/results.md), and still sees what does not move.
+        return (box_mean(seen.moving[:, 3:], 3) * (0.5 + seen.maps[:, 1:2])).squeeze(1)
 
     def _features(self, moving: Tensor) -> Tensor:
         # Velocity, speed and crowding of windows; every second cell is enough.
@@ -226,22 +235,21 @@ class Student(Model, StepModel):
         speed: Tensor = box_mean(fast, size) / (box_mean(surely, size) + self.config.sparse)
         return speed
 
-    def _speed_peak(self, speeds: Tensor) -> Tensor:
-        return speeds.amax(dim=(2, 3)).mean(dim=1)
-
-    def _follow(self, persistence_s: float) -> float:
+    def follow(self, persistence_s: float) -> float:
+        """How much of a change a mean over about that time takes up with a frame."""
         return float(1.0 / (1.0 + self.config.fps * persistence_s))
 
     def _half_gray(self, image: Tensor) -> Tensor:
         return F.conv2d(image, self.gray_weights, stride=HALF)
 
-    def _last_maps(self, clips: Tensor) -> tuple[Tensor, Tensor]:
-        # Features and speeds of the clips' last frames, as a camera would have them.
+    def _last_features(self, clips: Tensor) -> Tensor:
+        # Of the clips' last frames, as a camera would have them.
         previous, pictures, moving, maps = self.initial_state(len(clips))
         place = torch.ones(len(clips), 1, self.spec.map_height, self.spec.map_width, device=clips.device)
         for frame in clips.unbind(dim=1):
-            previous, moving, maps = self._observe(frame.float(), place, previous, pictures, moving, maps)
-        return self._features(moving), maps[:, :2]
+            seen = self.observe(frame.float(), place, previous, pictures, moving, maps)
+            previous, moving, maps = seen.gray, seen.moving, seen.maps
+        return self._features(moving)
 
 
 def _odd(size: float) -> int:

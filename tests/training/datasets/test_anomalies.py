@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vad_edge_export.anomalies import MIN_FRAMES, with_anomaly
+from vad_edge_training.datasets.anomalies import MIN_FRAMES, with_anomaly
 
 FRAMES = np.random.default_rng(0).integers(0, 256, (60, 24, 36, 3), np.uint8)
 

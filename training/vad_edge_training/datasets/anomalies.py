@@ -1,4 +1,4 @@
-"""Synthetic anomalies in real footage: enough to see whether a lowered graph still finds what it should."""
+"""Synthetic anomalies in real footage: enough to see whether a model finds what it should."""
 
 from __future__ import annotations
 
@@ -71,3 +71,6 @@ _KINDS: Final[tuple[Callable[[Frames], tuple[Frames, Flags]], ...]] = (
     _hurried_life,
     _box_that_stays,
 )
+
+KINDS: Final = len(_KINDS)
+"""How many kinds of anomaly there are."""

@@ -1,0 +1,72 @@
+"""`vad-edge distill`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+@click.command(name="distill")
+@click.option(
+    "--student",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="best.ckpt of a student trained on DATA.",
+)
+@click.option(
+    "--teacher",
+    "teachers",
+    required=True,
+    multiple=True,
+    metavar="CKPT|NAME",
+    help="A model's checkpoint, foreground_speed or background_distance; several are averaged.",
+)
+@click.option("--data", required=True, type=click.Path(path_type=Path), help="The student's footage.")
+@click.option(
+    "--output", required=True, type=click.Path(path_type=Path), help="Folder for checkpoints and logs."
+)
+@click.option("--channels", type=click.IntRange(min=1), help="Channels of the network's layers.")
+@click.option("--epochs", type=click.IntRange(min=1))
+@click.option("--learning-rate", type=click.FloatRange(min=0, min_open=True))
+@click.option("--seed", type=int)
+def command(
+    student: Path, teachers: tuple[str, ...], data: Path, output: Path, channels: int | None, **options: Any
+) -> None:
+    """Teach a student one more cue: what other systems say of every place.
+
+    The teachers run here, once over pieces of the footage with and without synthetic anomalies; the board
+    runs a small network that learned their maps. Whether the new cue counts is chosen by `vad-edge export`,
+    as for the others.
+
+    \b
+    vad-edge train   --data data --output out/train
+    vad-edge train   --data data --output out/mnad --model mnad
+    vad-edge distill --student out/train/best.ckpt --teacher out/mnad/best.ckpt --teacher foreground_speed \\
+                     --data data --output out/distilled
+    vad-edge export  --checkpoint out/distilled/best.ckpt --data data --output distilled.vadb
+    """
+    import importlib
+
+    from vad_edge.cli.progress import progress_bars
+
+    distilling = importlib.import_module("vad_edge_training.distill")
+    registry = importlib.import_module("vad_edge_training.models.registry")
+    given = {name: value for name, value in options.items() if value is not None}
+    try:
+        with progress_bars() as report:
+            best = distilling.distill(
+                student,
+                teachers,
+                data,
+                output,
+                fit=registry.fit_of("distilled", given),
+                channels=channels,
+                on_progress=report,
+            )
+    except KeyboardInterrupt:
+        click.echo("interrupted; the same command begins again", err=True)
+        sys.exit(130)
+    click.echo(best)

@@ -1,0 +1,109 @@
+"""A student with one more cue: what other systems say of a place, learned by a small network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from vad_edge_training.models.cues import box_mean, peak
+from vad_edge_training.models.model import Card
+from vad_edge_training.models.student import Seen, Student, StudentConfig
+from vad_edge_training.schedule import FitConfig
+
+INPUTS = 7
+"""Channels of what the network sees: colours apart from the picture, size of velocity, speed, crowding."""
+
+LEVELS = 32.0
+PIXELS = 4.0
+"""Grey levels and pixels a frame that the network sees as one."""
+
+
+@dataclass(frozen=True)
+class DistilledConfig(StudentConfig):
+    """A student's configuration, and the channels of the network's layers."""
+
+    channels: int = 24
+
+
+class DistilledStudent(Student):
+    """A student whose cue ``taught`` is a map of teachers' surprises, predicted from what the student sees.
+
+    The network is fitted to maps, not to pictures: a student that predicts anomalies well is a worse
+    detector. See `vad_edge_training.distill`.
+    """
+
+    card = Card(name="distilled", summary="the student with a cue taught by other systems' error maps")
+    config_type = DistilledConfig
+    defaults: ClassVar[FitConfig] = FitConfig(epochs=12, batch_size=8, stride=1, learning_rate=2e-3)
+    needs_teachers: ClassVar[bool] = True
+
+    initial_taught: Tensor
+    config: DistilledConfig
+
+    def __init__(self, config: DistilledConfig) -> None:
+        super().__init__(config)
+        channels = config.channels
+        self.network = nn.Sequential(
+            nn.Conv2d(INPUTS, channels, 3, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(channels, channels, 3, padding=2, dilation=2),
+            nn.ReLU(),
+            nn.Conv2d(channels, channels, 3, padding=4, dilation=4),
+            nn.ReLU(),
+            nn.Conv2d(channels, 1, 1),
+        )
+        rows, columns = self.spec.map_height, self.spec.map_width
+        self.register_buffer("initial_taught", torch.zeros(1, rows, columns))
+        self.spec = replace(
+            self.spec,
+            name=self.card.name,
+            cues=(*self.spec.cues, "taught"),
+            states={**self.spec.states, "taught": (1, rows, columns)},
+        )
+
+    def begin(self, phase: str, clips: Iterable[Tensor]) -> None:
+        """Leave the student's own cues as they were fitted."""
+
+    def training_loss(self, batch: Tensor, turn: str) -> dict[str, Tensor]:
+        """How far predicted maps are from the teachers'.
+
+        batch: float32 (B, h, w, `INPUTS` + 1), what `views` gives and the teachers' surprises.
+        """
+        channels = batch.permute(0, 3, 1, 2)
+        predicted = self.network(channels[:, :INPUTS])
+        return {"loss": F.smooth_l1_loss(predicted, channels[:, INPUTS:])}
+
+    @torch.no_grad()
+    def views(self, frames: Iterable[Tensor]) -> Tensor:
+        """What the network sees of a camera's frames, uint8 (H, W, 3) each: float32 (T, h, w, `INPUTS`)."""
+        previous, pictures, moving, maps, _ = self.initial_state(1)
+        place = torch.ones(1, 1, self.spec.map_height, self.spec.map_width)
+        views = []
+        for frame in frames:
+            seen = self.observe(frame.float().unsqueeze(0), place, previous, pictures, moving, maps)
+            previous, moving, maps = seen.gray, seen.moving, seen.maps
+            views.append(self._view(seen)[0].permute(1, 2, 0))
+        return torch.stack(views)
+
+    def advance(
+        self, frame: Tensor, weight: Tensor, *state: Tensor
+    ) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
+        """Score one frame; see `StepModel.advance`."""
+        previous, pictures, moving, maps, taught = state
+        place = weight.unsqueeze(1)
+        seen = self.observe(frame, place, previous, pictures, moving, maps)
+        now = self.network(self._view(seen)) * place
+        taught = taught + self.follow(self.config.motion_persistence_s) * (now - taught)
+        lesson = peak(box_mean(taught, self.small)).unsqueeze(1)
+        score = torch.cat((self._score(seen), lesson), dim=1)
+        return score, self._where(seen), (seen.gray, pictures, seen.moving, seen.maps, taught)
+
+    def _view(self, seen: Seen) -> Tensor:
+        # Sizes of velocities: examples are mirrored, and a mirrored picture moves the other way.
+        velocity, rest = seen.moving[:, :2].abs(), seen.moving[:, 2:3]
+        return torch.cat((seen.apart / LEVELS, velocity / PIXELS, rest / PIXELS, seen.moving[:, 3:]), dim=1)
