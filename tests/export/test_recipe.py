@@ -59,6 +59,6 @@ def test_a_missing_recipe_is_refused(tmp_path: Path) -> None:
         read_recipe(tmp_path / "none.toml")
 
 
-@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.toml")), ids=lambda path: path.stem)
-def test_the_recipes_that_come_along_can_be_read(path: Path) -> None:
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("ped2*.toml")), ids=lambda path: path.stem)
+def test_the_sweeps_that_come_along_can_be_read(path: Path) -> None:
     assert read_recipe(path).runs

@@ -103,3 +103,8 @@ def test_a_row_holds_means_and_deviations() -> None:
     assert row.micro_online_sd == pytest.approx(0.0283, abs=1e-4)
     assert row.macro_sd == 0.0
     assert math.isnan(row_of("hall", "narrow", [result]).micro_online_sd)
+
+
+def test_the_variant_that_comes_along_is_the_student_as_it_is_trained() -> None:
+    variant = read_variant(Path(__file__).parents[2] / "training" / "recipes" / "student.toml")
+    assert (variant.model, variant.config, variant.fit, variant.seeds) == ("student", {}, {}, [0, 1, 2])

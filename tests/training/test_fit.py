@@ -174,7 +174,7 @@ def test_a_loss_that_is_no_number_ends_the_fit_with_what_to_do(make_data: MakeDa
 def test_settings_that_cannot_be_are_refused(make_data: MakeData, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="epochs: 0 is not above 0; leave it out for the model's own"):
         FitConfig(epochs=0)
-    with pytest.raises(ConfigError, match="there is no model 'oracle'; one of student, predictor"):
+    with pytest.raises(ConfigError, match="there is no model 'oracle'; one of student, distilled"):
         train(make_data(), tmp_path / "out", model="oracle")
     with pytest.raises(ConfigError, match="model 'predictor': wings: Unexpected keyword argument"):
         train(make_data(), tmp_path / "out", config={"wings": 2})

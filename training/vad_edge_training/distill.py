@@ -110,8 +110,6 @@ def _pupil(checkpoint: Path, channels: int | None) -> DistilledStudent:
     config = DistilledConfig(**asdict(fitted.config))
     net = DistilledStudent(config if channels is None else replace(config, channels=channels))
     net.load_state_dict(fitted.state_dict(), strict=False)
-    for name, parameter in net.named_parameters():
-        parameter.requires_grad_(name.startswith("network."))
     return net.eval()
 
 

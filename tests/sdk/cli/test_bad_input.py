@@ -156,7 +156,7 @@ def test_a_size_that_the_model_cannot_have_is_refused_before_any_work(invoke: In
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--model", "oracle"), "there is no model 'oracle'; one of student, predictor"),
+        (("--model", "oracle"), "there is no model 'oracle'; one of student, distilled"),
         (("--set", "wings=2"), "model 'student': wings: Unexpected keyword argument"),
         (("--set", "wings"), "is not a setting; write name=value"),
         (("--fold", "1/5"), "fold: student learns from normal footage alone; leave --fold out"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from vad_edge_training.models.cues import box_mean, peak
 from vad_edge_training.models.model import Card
 from vad_edge_training.models.student import Seen, Student, StudentConfig
-from vad_edge_training.schedule import FitConfig
+from vad_edge_training.schedule import FitConfig, Phase, Turn
 
 INPUTS = 7
 """Channels of what the network sees: colours apart from the picture, size of velocity, speed, crowding."""
@@ -66,8 +66,12 @@ class DistilledStudent(Student):
             states={**self.spec.states, "taught": (1, rows, columns)},
         )
 
+    def phases(self) -> Sequence[Phase]:
+        """The network alone: the student's own cues stay as they were fitted."""
+        return (Phase("network", (Turn("maps", ("network.",)),)),)
+
     def begin(self, phase: str, clips: Iterable[Tensor]) -> None:
-        """Leave the student's own cues as they were fitted."""
+        """There is nothing to set up."""
 
     def training_loss(self, batch: Tensor, turn: str) -> dict[str, Tensor]:
         """How far predicted maps are from the teachers'.
