@@ -11,7 +11,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from onnx import numpy_helper
-from tests.support.tiny_models import TINY
+from tests.support.tiny_models import TINY, examples
 
 from vad_edge.bundle.archive import read_bundle, write_bundle
 from vad_edge.bundle.manifest import Provenance
@@ -164,9 +164,7 @@ def test_the_layers_of_every_model_are_found_again_in_its_graph(name: str) -> No
     }
     assert made_from(graph, step)
     assert not made_from(graph, build(name, TINY[name]).step_module())
-    labelled = not model.card.one_class
-    shape = (2, *((3,) if labelled else ()), model.clip_length, model.config.height, model.config.width, 3)
-    batch = torch.randint(0, 256, shape, dtype=torch.uint8)
+    batch = examples(model)
     turn = model.phases()[-1].turns[0].name
     with torch.no_grad():
         exact = model.training_loss(batch, turn)["loss"]

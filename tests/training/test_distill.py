@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import cv2
@@ -16,6 +17,7 @@ from vad_edge.cli import main
 from vad_edge.errors import ConfigError, DataError
 from vad_edge_training.checkpoint import load_model, read_checkpoint
 from vad_edge_training.distill import distill
+from vad_edge_training.finetune import fine_tune
 from vad_edge_training.fit import train_model
 from vad_edge_training.models.distilled import DistilledStudent
 from vad_edge_training.schedule import FitConfig
@@ -142,6 +144,13 @@ def test_footage_the_student_was_not_fitted_on_is_refused(student: Path, tmp_pat
     cv2.imwrite(str(clip / "000.png"), walk(1, seed=0)[0])
     with pytest.raises(DataError, match="it was fitted on other clips"):
         distill(student, ["foreground_speed"], tmp_path / "data", tmp_path)
+
+
+def test_a_distilled_student_is_not_fitted_on_without_its_teachers(
+    data: Path, distilled: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match="a distilled is fitted to its teachers' maps"):
+        fine_tune(distilled, data, tmp_path, epochs=1, around=lambda model: nullcontext(), told={})
 
 
 def test_train_sends_whoever_wants_a_distilled_student_to_distill(data: Path, tmp_path: Path) -> None:

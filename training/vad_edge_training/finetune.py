@@ -13,7 +13,7 @@ from lightning.pytorch.callbacks import Callback
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.data import DataLoader
 
-from vad_edge.errors import DataError
+from vad_edge.errors import ConfigError, DataError
 from vad_edge_training.checkpoint import load_model, read_checkpoint
 from vad_edge_training.datasets.folds import Fold
 from vad_edge_training.datasets.frames import load_frames
@@ -59,7 +59,8 @@ def fine_tune(
     data is the folder it was fitted on: the clips that were held out still are. around gives what the fit
     runs in, for the model. told goes into the new checkpoint beside what the old one says of its data.
     Normalisation keeps the statistics it has, as in the graph. output gets ``best.ckpt`` and logs. Raises
-    DataError for other footage or a loss that is no number, and else as `train_model`.
+    ConfigError for a model that was fitted by `distill`, DataError for other footage or a loss that is no
+    number, and else as `train_model`.
     """
     report = on_progress or silent
     facts = read_checkpoint(checkpoint)["hyper_parameters"]
@@ -67,6 +68,12 @@ def fine_tune(
     folder = open_dataset(data)
     check_footage(checkpoint, data)
     net = load_model(checkpoint)
+    if net.needs_teachers:
+        raise ConfigError(
+            f"a {net.card.name} is fitted to its teachers' maps, which are not kept",
+            where=str(checkpoint),
+            fix="leave --fine-tune out, or fine-tune the student and distil again",
+        )
     size = net.config
     frames = load_frames(
         folder, height=size.height, width=size.width, fps=size.fps, cache=cache, on_progress=report

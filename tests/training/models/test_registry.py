@@ -8,11 +8,10 @@ from typing import Any
 
 import pytest
 import torch
-from tests.support.tiny_models import TINY
+from tests.support.tiny_models import TINY, examples
 from torch import Tensor
 
 from vad_edge.errors import ConfigError
-from vad_edge_training.models.distilled import INPUTS, DistilledStudent
 from vad_edge_training.models.model import Model
 from vad_edge_training.models.registry import MODELS, build, config_of, model_type
 
@@ -26,14 +25,6 @@ def model(request: pytest.FixtureRequest) -> Model:
 def frames(model: Model, *shape: int, seed: int = 1) -> Tensor:
     size = (*shape, model.config.height, model.config.width, 3)
     return torch.randint(0, 256, size, generator=torch.Generator().manual_seed(seed)).byte()
-
-
-def examples(model: Model) -> Tensor:
-    if isinstance(model, DistilledStudent):
-        spec, seed = model.spec, torch.Generator().manual_seed(1)
-        return torch.rand(2, spec.map_height, spec.map_width, INPUTS + 1, generator=seed)
-    triplet = () if model.card.one_class else (3,)
-    return frames(model, 2, *triplet, model.clip_length)
 
 
 def contents(model: Model) -> dict[str, Tensor]:
