@@ -2,13 +2,19 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
-from vad_edge_training.bootstrap import paired_difference
+from vad_edge_training.bootstrap import _auc, paired_difference
 
 RANDOM = np.random.default_rng(1)
 TRUTH = [np.arange(600) % 200 >= 120 for _ in range(3)]
 SHARP = [flags + RANDOM.normal(0.0, 0.3, 600) for flags in TRUTH]
 BLUNT = [flags + RANDOM.normal(0.0, 1.5, 600) for flags in TRUTH]
+
+
+def test_the_quick_area_is_the_exact_one() -> None:
+    scores, labels = np.round(np.concatenate(BLUNT), 1), np.concatenate(TRUTH)
+    assert _auc(scores, labels) == pytest.approx(roc_auc_score(labels, scores))
 
 
 def test_a_better_score_is_better_beyond_chance() -> None:

@@ -15,8 +15,9 @@ from tests.training.conftest import MakeData, label_lines, only_header, write_la
 from vad_edge.bundle.archive import Bundle
 from vad_edge.bundle.manifest import Clock
 from vad_edge.errors import DataError
+from vad_edge_training.bar import _thinned
 from vad_edge_training.curves import write_evaluation
-from vad_edge_training.evaluate import _thinned, evaluate_bundle
+from vad_edge_training.evaluate import evaluate_bundle
 from vad_edge_training.fit import train_model
 from vad_edge_training.schedule import FitConfig
 
