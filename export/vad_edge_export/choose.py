@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -37,9 +38,12 @@ class Choice:
     auc: float
 
     def __str__(self) -> str:
-        """For people, such as "speed and background, joined by root"."""
-        counted = " and ".join(self.joining.counted) or "all cues"
-        return counted if len(self.joining.counted) == 1 else f"{counted}, joined by {self.joining.norm}"
+        """For people: what counts, and by what it was chosen."""
+        if math.isnan(self.auc):
+            return "all cues: too little footage to choose by"
+        counted = " and ".join(self.joining.counted)
+        joined = f", joined by {self.joining.norm}" if len(self.joining.counted) > 1 else ""
+        return f"{counted}{joined}; synthetic anomalies told at AUC {self.auc:.3f}"
 
 
 def choose_cues(
@@ -79,7 +83,7 @@ def choose_cues(
             truth.append(np.roll(flags, clock.delay_frames)[clock.warmup_frames :])
     report("cues", 1.0)
     if not normal:
-        return Choice(SUM_OF_ALL, float("nan"))
+        return Choice(SUM_OF_ALL, math.nan)
     return choose_joining(normal, spoiled, truth, manifest.cues, fps=clock.fps)
 
 

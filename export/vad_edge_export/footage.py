@@ -15,7 +15,7 @@ from vad_edge.errors import DataError
 from vad_edge.video.resample import FrameRateGate
 from vad_edge.video.resize import resize_into
 from vad_edge.video.source import open_source
-from vad_edge_training.split import HELD_OUT
+from vad_edge_training.split import HELD_OUT, spread
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ def read_sequences(
     and night are both in. Clips that are too short are passed over. Raises SourceError for a clip that cannot
     be read, DataError where all are too short and where their frames differ in size.
     """
-    chosen = [clips[place] for place in np.unique(np.linspace(0, len(clips) - 1, most).round().astype(int))]
+    chosen = [clips[place] for place in spread(len(clips), most)]
     sequences = []
     first: tuple[str, tuple[int, ...]] | None = None
     for clip in chosen:
@@ -138,9 +138,9 @@ def read_pieces(
         for clip, (count, begin) in enumerate(zip(counts, begins, strict=True))
         for start in range(begin, count - length + 1, length)
     ]
-    chosen = np.unique(np.linspace(0, len(places) - 1, most).round().astype(int))
-    for clip in dict.fromkeys(places[place][0] for place in chosen):
-        starts = [places[place][1] for place in chosen if places[place][0] == clip]
+    chosen = [places[place] for place in spread(len(places), most)]
+    for clip in dict.fromkeys(clip for clip, _ in chosen):
+        starts = [start for other, start in chosen if other == clip]
         yield from _cut(_admitted(clips[clip], clock, fps), starts, length, size)
 
 

@@ -41,6 +41,13 @@ class Row:
     hours: float
     minutes: float
 
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for machines; what is undefined is null."""
+        return {
+            name: None if isinstance(value, float) and math.isnan(value) else value
+            for name, value in asdict(self).items()
+        }
+
 
 def row_of(dataset: str, name: str, results: Sequence[Mapping[str, float]]) -> Row:
     """The row of a variant from what each seed gave."""

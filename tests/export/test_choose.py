@@ -47,15 +47,18 @@ def test_of_choices_that_are_as_good_the_one_with_most_cues_is_taken() -> None:
 
 
 @pytest.mark.parametrize(
-    ("joining", "text"),
+    ("choice", "text"),
     [
-        (SUM_OF_ALL, "all cues, joined by sum"),
-        (Joining(counted=("speed",)), "speed"),
-        (Joining(counted=("speed", "background"), norm="root"), "speed and background, joined by root"),
+        (Choice(SUM_OF_ALL, math.nan), "all cues: too little footage to choose by"),
+        (Choice(Joining(counted=("speed",)), 0.9), "speed; synthetic anomalies told at AUC 0.900"),
+        (
+            Choice(Joining(counted=("speed", "background"), norm="root"), 0.9876),
+            "speed and background, joined by root; synthetic anomalies told at AUC 0.988",
+        ),
     ],
 )
-def test_a_choice_reads_as_a_sentence(joining: Joining, text: str) -> None:
-    assert str(Choice(joining, 0.9)) == text
+def test_a_choice_reads_as_a_sentence(choice: Choice, text: str) -> None:
+    assert str(choice) == text
 
 
 @pytest.fixture

@@ -102,7 +102,10 @@ def test_a_row_holds_means_and_deviations() -> None:
     assert row.micro_online == pytest.approx(0.92)
     assert row.micro_online_sd == pytest.approx(0.0283, abs=1e-4)
     assert row.macro_sd == 0.0
-    assert math.isnan(row_of("hall", "narrow", [result]).micro_online_sd)
+    alone = row_of("hall", "narrow", [result])
+    assert math.isnan(alone.micro_online_sd)
+    assert alone.to_dict()["micro_online_sd"] is None
+    assert alone.to_dict()["seeds"] == 1
 
 
 def test_the_variant_that_comes_along_is_the_student_as_it_is_trained() -> None:

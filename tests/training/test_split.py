@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from vad_edge.errors import DataError
-from vad_edge_training.split import split_clips
+from vad_edge_training.split import split_clips, spread
 
 
 def clip(frames: int) -> np.ndarray:
@@ -33,3 +33,11 @@ def test_an_only_clip_gives_its_last_fifth() -> None:
 def test_clips_that_are_too_short_are_refused(lengths: tuple[int, ...], what: str) -> None:
     with pytest.raises(DataError, match=f"the clips to {what} have less than 6 frames"):
         split_clips([str(n) for n in lengths], [clip(n) for n in lengths], 6)
+
+
+@pytest.mark.parametrize(
+    ("count", "most", "places"),
+    [(10, 4, [0, 3, 6, 9]), (3, 8, [0, 1, 2]), (1, 5, [0]), (5, 5, [0, 1, 2, 3, 4]), (9, 1, [0])],
+)
+def test_places_are_spread_from_the_first_to_the_last(count: int, most: int, places: list[int]) -> None:
+    assert spread(count, most) == places

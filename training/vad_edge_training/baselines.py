@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Protocol
@@ -31,7 +32,7 @@ class Baseline(Protocol):
         ...
 
 
-class _Change:
+class _Change(ABC):
     """What changed since the frame before, at 256 x 256."""
 
     def __init__(self) -> None:
@@ -47,8 +48,8 @@ class _Change:
         before, self._before = self._before, small
         return 0.0 if before is None else self._amount(cv2.absdiff(small, before).astype(np.float32))
 
-    def _amount(self, change: Map) -> float:
-        raise NotImplementedError
+    @abstractmethod
+    def _amount(self, change: Map) -> float: ...
 
 
 class FrameDifference(_Change):
@@ -69,15 +70,16 @@ class WindowedDifference(_Change):
         return float(_window_mean(change * change, 32).max())
 
 
-class _WindowMap:
+class _WindowMap(ABC):
     """A map of windows, averaged over the last frames; the score is its largest place."""
 
     def score(self, gray: Gray) -> float:
         """The largest place of the map."""
         return float(self.map(gray).max())
 
+    @abstractmethod
     def map(self, gray: Gray) -> Map:
-        raise NotImplementedError
+        """The map of the next frame, uint8 (H, W)."""
 
 
 class BackgroundDistance(_WindowMap):

@@ -31,7 +31,7 @@ from vad_edge_training.models.student import Student
 from vad_edge_training.progress import Progress, silent
 from vad_edge_training.schedule import FitConfig
 from vad_edge_training.shell import ModelModule
-from vad_edge_training.split import Clips, split_clips
+from vad_edge_training.split import Clips, split_clips, spread
 from vad_edge_training.teachers import Frames, Maps, Teacher, open_teacher
 from vad_edge_training.trainer import make_trainer
 
@@ -177,8 +177,7 @@ def _pieces(clips: Clips, most: int, shortest: int) -> list[Frames]:
     ]
     if not places:
         raise DataError(f"no clip has {shortest} frames", fix="give longer clips of the scene's normal life")
-    chosen = np.unique(np.linspace(0, len(places) - 1, most).round().astype(int))
-    return [np.array(places[place]) for place in chosen]
+    return [np.array(places[place]) for place in spread(len(places), most)]
 
 
 def _as_it_is_and_spoiled(pieces: Sequence[Frames]) -> Iterator[Frames]:

@@ -16,6 +16,12 @@ Clips = list[tuple[str, NDArray[np.uint8]]]
 """Clips by name, each uint8 (T, H, W, 3) BGR."""
 
 
+def spread(count: int, most: int) -> list[int]:
+    """At most `most` of `count` places, from the first to the last and as far apart as can be."""
+    places = np.unique(np.linspace(0, count - 1, most).round().astype(int))
+    return [int(place) for place in places]
+
+
 def split_clips(
     names: Sequence[str], clips: Sequence[NDArray[np.uint8]], shortest: int
 ) -> tuple[Clips, Clips]:

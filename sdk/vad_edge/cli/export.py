@@ -40,6 +40,6 @@ def command(checkpoint: Path, data: Path, output: Path, name: str | None, terms:
         click.echo(f"  parity {key}: {value:.3g}")
     click.echo(f"  calibration: {report.calibration_s:.0f} s of normal footage")
     if report.chosen is not None:
-        click.echo(f"  counting: {report.chosen}; synthetic anomalies told at AUC {report.chosen.auc:.3f}")
+        click.echo(f"  counting: {report.chosen}")
     for note in report.notes:
         click.echo(f"  note: {note}")

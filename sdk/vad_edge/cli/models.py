@@ -98,8 +98,6 @@ def try_(variant: Path, data: tuple[Path, ...], output: Path, as_json: bool) -> 
     \b
     vad-edge models try training/recipes/student.toml --data ped2 --data scene --output out/variants
     """
-    from dataclasses import asdict
-
     from vad_edge.cli.progress import progress_bars
 
     variants = importlib.import_module("vad_edge_export.variant")
@@ -107,7 +105,7 @@ def try_(variant: Path, data: tuple[Path, ...], output: Path, as_json: bool) -> 
     with progress_bars() as report:
         rows = [variants.try_variant(wanted, folder, output, on_progress=report) for folder in data]
     if as_json:
-        click.echo(json.dumps({"rows": [asdict(row) for row in rows]}))
+        click.echo(json.dumps({"rows": [row.to_dict() for row in rows]}))
         return
     for row in rows:
         click.echo(

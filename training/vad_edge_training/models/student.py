@@ -189,9 +189,8 @@ class Student(Model, StepModel):
         picture = nearest_picture(cells, pictures)
         strange = (cells - picture).pow(2).mean(dim=1, keepdim=True) * place
         apart = cells - fit_exposure(picture, cells)
-        ramp = (
-            box_mean(apart.abs().mean(dim=1, keepdim=True), 3) - self.config.foreground_threshold
-        ) / 4.0 + 0.5
+        difference = box_mean(apart.abs().mean(dim=1, keepdim=True), 3)
+        ramp = (difference - self.config.foreground_threshold) / 4.0 + 0.5
         surely = ramp.clamp(0.0, 1.0) * place
 
         gray = self._half_gray(pixels)
