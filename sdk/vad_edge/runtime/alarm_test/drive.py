@@ -124,9 +124,11 @@ def _incident(test: Rehearsal, bacnet: BacnetStation, bridges: Path) -> Iterator
         yield state.say()
         yield from bacnet.alarm(opened.incident, state.said_s)
     finally:
-        back_s = state.put_back()
+        still_there = state.put_back()
+    if still_there is not None:
+        yield still_there
     yield from courier.deliver(cleared)
-    yield from bacnet.normal(back_s)
+    yield from bacnet.normal(state.back_s)
     yield from webhook(test, test.site.webhook, bridges / "webhook.db", courier.arrived)
     if not courier.arrived:
         return
