@@ -59,16 +59,13 @@ class BacnetClient:
         return str(found[0].iAmDeviceIdentifier) if found else None
 
     def look(self, number: str) -> Seen:
-        """A camera's binary value, by its identifier. Raises BridgeError if the device does not tell."""
-        state = EventState(int(self._read(number, "event-state")))
-        return Seen(
-            active=str(self._read(number, "present-value")) == "active",
-            state=state,
-            reliable=str(self._read(number, "reliability")) == "no-fault-detected",
-            text=str(self._read(number, "event-message-texts")[state.place]),
-            stamp=self._read(number, "event-time-stamps")[state.place],
-            acknowledged=bool(self._read(number, "acked-transitions")[state.place]),
-        )
+        """A camera's binary value, by its identifier. Raises BridgeError if the device does not tell.
+
+        It takes several questions: where the state has changed between them, all are asked again.
+        """
+        while (seen := self._look(number)).state is not self._state(number):
+            pass
+        return seen
 
     def name(self, number: str) -> str:
         """An object's name. Raises BridgeError if the device does not tell."""
@@ -92,6 +89,20 @@ class BacnetClient:
         self._application.close()
         self._loop.run_until_complete(_last_words())
         self._loop.close()
+
+    def _look(self, number: str) -> Seen:
+        state = self._state(number)
+        return Seen(
+            active=str(self._read(number, "present-value")) == "active",
+            state=state,
+            reliable=str(self._read(number, "reliability")) == "no-fault-detected",
+            text=str(self._read(number, "event-message-texts")[state.place]),
+            stamp=self._read(number, "event-time-stamps")[state.place],
+            acknowledged=bool(self._read(number, "acked-transitions")[state.place]),
+        )
+
+    def _state(self, number: str) -> EventState:
+        return EventState(int(self._read(number, "event-state")))
 
     def _read(self, number: str, name: str) -> Any:
         return self._ask(lambda: self._application.read_property(self.address, number, name))

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final
 
+from vad_edge.bridges.bacnet.alarm import EventState
 from vad_edge.bridges.feed import camera_names
 from vad_edge.config.bridges import BacnetConfig
 from vad_edge.errors import BridgeError
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 POLL_S: Final = 0.02
 _START: Final = "start `vad-edge bridge bacnet` with this site file"
 _LOG: Final = "look at the bridge's log"
+_NOT_SHOWN: Final = "the device took the acknowledgement and does not show it"
 
 
 class BacnetStation:
@@ -96,12 +98,11 @@ class BacnetStation:
             return
         yield _found(f"{self._number} is in alarm after {ms(seen_s - said_s)}: {seen.text}{self._told()}")
         asked_s = time.monotonic()
-        client.acknowledge(self._number, seen, BY)
-        after, after_s = self._wait(client, lambda seen: seen.acknowledged)
-        if after is None:
-            yield _failed("the device took the acknowledgement and does not show it", _LOG)
+        shown_s = self._acknowledge(client, seen)
+        if shown_s is None:
+            yield _failed(_NOT_SHOWN, _LOG)
             return
-        yield _found(f"acknowledged over BACnet after {ms(after_s - asked_s)}")
+        yield _found(f"acknowledged over BACnet after {ms(shown_s - asked_s)}")
         yield from self._passed_on(incident, asked_s)
 
     def _normal(self, client: BacnetClient, said_s: float) -> Iterator[Finding]:
@@ -112,11 +113,13 @@ class BacnetStation:
         yield _found(f"{self._number} is normal again after {ms(seen_s - said_s)}")
 
     def _fault(self, client: BacnetClient, silent_s: float) -> Iterator[Finding]:
-        seen, seen_s = self._wait(client, lambda seen: not seen.reliable)
+        seen, seen_s = self._wait(client, lambda seen: seen.state is EventState.FAULT)
         if seen is None:
             yield _failed(f"{self._number} shows no fault within {self._test.arrive_s:g} s", _LOG)
             return
-        client.acknowledge(self._number, seen, BY)
+        if self._acknowledge(client, seen) is None:
+            yield _failed(_NOT_SHOWN, _LOG)
+            return
         yield _found(f"{self._number} is in fault after {seen_s - silent_s:.1f} s: {seen.text}; acknowledged")
 
     def _told(self) -> str:
@@ -148,6 +151,14 @@ class BacnetStation:
             yield _failed(f"the device does not confirm it on {topics.command_result}", "look at its log")
             return
         yield _found(f"the device has confirmed it after {ms(answered_s - asked_s)}")
+
+    def _acknowledge(self, client: BacnetClient, seen: Seen) -> float | None:
+        """Acknowledge what was seen; when the device shows that of the same transition, None if never."""
+        client.acknowledge(self._number, seen, BY)
+        after, after_s = self._wait(
+            client, lambda now: now.acknowledged and (now.state, now.stamp) == (seen.state, seen.stamp)
+        )
+        return None if after is None else after_s
 
     def _wait(self, client: BacnetClient, holds: Callable[[Seen], bool]) -> tuple[Seen | None, float]:
         """What is seen once it `holds`, and when; None if it never does."""
