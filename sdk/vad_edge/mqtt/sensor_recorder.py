@@ -59,6 +59,7 @@ class SensorRecorder:
     def write(self, clip: Path, began_s: float, ended_s: float) -> None:
         """Keep what came between two moments beside a clip of that name."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        write_recording(self._folder / f"{clip.stem}.jsonl", self._log.take(began_s, ended_s))
-        if self._log.full:
+        messages, full = self._log.take(began_s, ended_s)
+        write_recording(self._folder / f"{clip.stem}.jsonl", messages)
+        if full:
             _log.warning("more came from the sensors than is kept for one file: record shorter segments")

@@ -14,8 +14,8 @@ _MOST_MESSAGES = 1_000_000
 class SensorLog:
     """Notes messages with the time they came; safe to use from several threads.
 
-    now is the run clock. What is no text, or too large for a reading, is not kept; when there are too many,
-    `full` says so and no more are.
+    now is the run clock. What is no text, or too large for a reading, is not kept; nor is what comes when
+    there are too many.
     """
 
     def __init__(self, now: Callable[[], float]) -> None:
@@ -23,7 +23,7 @@ class SensorLog:
         self._messages: list[RecordedMessage] = []
         self._newest: dict[str, RecordedMessage] = {}
         self._lock = threading.Lock()
-        self.full = False
+        self._full = False
 
     def accept(self, topic: str, payload: bytes) -> None:
         """Note one message; called on the network thread, never raises."""
@@ -34,16 +34,19 @@ class SensorLog:
         except UnicodeDecodeError:
             return
         with self._lock:
-            self.full = len(self._messages) >= _MOST_MESSAGES
-            if not self.full:
+            if len(self._messages) >= _MOST_MESSAGES:
+                self._full = True
+            else:
                 self._messages.append(RecordedMessage(self._now(), topic, payload))
 
-    def take(self, begin_s: float, end_s: float) -> list[RecordedMessage]:
+    def take(self, begin_s: float, end_s: float) -> tuple[list[RecordedMessage], bool]:
         """The messages between two run times, as seconds from the first; older ones are forgotten.
 
-        What each topic had said last before is put at 0, so that doors and lights are known from the start.
+        With them whether some were not kept since the last call, because there were too many. What each
+        topic had said last before is put at 0, so that doors and lights are known from the start.
         """
         with self._lock:
+            full, self._full = self._full, False
             before = [message for message in self._messages if message.time_s < begin_s]
             within = [message for message in self._messages if begin_s <= message.time_s < end_s]
             self._messages = [message for message in self._messages if message.time_s >= end_s]
@@ -54,7 +57,8 @@ class SensorLog:
             ]
             for message in within:
                 self._newest[message.topic] = message
-        return known + [
+        since = [
             RecordedMessage(round(message.time_s - begin_s, 3), message.topic, message.payload)
             for message in within
         ]
+        return known + since, full

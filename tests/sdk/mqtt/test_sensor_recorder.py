@@ -62,10 +62,26 @@ def test_the_last_word_before_a_file_stands_at_its_beginning() -> None:
         (20.0, "door", b"open"),
     ):
         log.accept(topic, payload)
-    first, second = log.take(10.0, 30.0), log.take(30.0, 40.0)
+    (first, _), (second, _) = log.take(10.0, 30.0), log.take(30.0, 40.0)
     assert [(message.time_s, message.topic, message.payload) for message in first] == [
         (0.0, "door", b"closed"),
         (0.0, "lights", b"on"),
         (10.0, "door", b"open"),
     ]
     assert [(message.topic, message.payload) for message in second] == [("door", b"open"), ("lights", b"on")]
+
+
+def test_that_messages_were_not_kept_is_told_once_though_there_is_room_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("vad_edge.sensors.log._MOST_MESSAGES", 2)
+    log = SensorLog(lambda: 1.0)
+    for word in (b"1", b"2", b"3"):
+        log.accept("door", word)
+    messages, full = log.take(0.0, 0.5)
+    assert (messages, full) == ([], True)
+    messages, full = log.take(0.5, 2.0)
+    assert ([message.payload for message in messages], full) == ([b"1", b"2"], False)
+    log.accept("door", b"4")
+    messages, full = log.take(0.5, 2.0)
+    assert ([message.payload for message in messages], full) == ([b"2", b"4"], False)
