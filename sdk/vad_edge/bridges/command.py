@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from vad_edge.fusion.ident import new_id
+from vad_edge.mqtt.payload import json_object
 
 COMMAND, RESULT = "command", "command/result"
 
@@ -21,11 +21,8 @@ def acknowledge(incident: str, by: str) -> bytes:
 
 def acknowledged_incident(payload: bytes) -> str | None:
     """The incident that a message on the result topic says has been acknowledged; None for any other."""
-    try:
-        result: Any = json.loads(payload)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(result, dict) or result.get("command") != "acknowledge" or result.get("ok") is not True:
+    result = json_object(payload) or {}
+    if result.get("command") != "acknowledge" or result.get("ok") is not True:
         return None
     incident = result.get("incident")
     return incident if isinstance(incident, str) else None

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal, get_args
 
 from vad_edge.fusion.level import Level
+from vad_edge.mqtt.payload import json_object, json_value
 
 Availability = Literal["online", "stopped", "offline"]
 
@@ -46,16 +46,16 @@ class CameraView:
             known = next((each for each in get_args(Availability) if each == word), None)
             return self if known is None else replace(self, availability=known)
         if leaf == "risk":
-            risk = _number(_json(payload))
+            risk = _number(json_value(payload))
             return self if risk is None else replace(self, risk=risk)
-        return self._with_state(_json(payload)) if leaf == "state" else self
+        return self._with_state(json_object(payload) or {}) if leaf == "state" else self
 
     def lost(self) -> CameraView:
         """The view while no message of the camera can reach us."""
         return replace(self, availability="offline")
 
-    def _with_state(self, state: Any) -> CameraView:
-        if not isinstance(state, dict) or str(state.get("level")) not in _LEVELS:
+    def _with_state(self, state: dict[str, Any]) -> CameraView:
+        if str(state.get("level")) not in _LEVELS:
             return self
         incident, risk = state.get("incident"), _number(state.get("risk"))
         return replace(
@@ -67,13 +67,6 @@ class CameraView:
             armed=state.get("armed") is not False,
             test=state.get("test") is True,
         )
-
-
-def _json(payload: bytes) -> Any:
-    try:
-        return json.loads(payload)
-    except (ValueError, RecursionError):
-        return None
 
 
 def _number(value: Any) -> float | None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
+
+from vad_edge.mqtt.payload import json_object
 
 MAX_TEXT = 160
 
@@ -13,9 +14,9 @@ def describe(leaf: str, payload: bytes) -> str:
     if leaf == "snapshot":
         kind = "JPEG" if payload.startswith(b"\xff\xd8") else "no JPEG"
         return f"{kind}, {len(payload) / 1000:.1f} kB"
+    content = json_object(payload)
     try:
-        content: Any = json.loads(payload)
-        text = _DESCRIBED[leaf](content) if isinstance(content, dict) and leaf in _DESCRIBED else ""
+        text = "" if content is None or leaf not in _DESCRIBED else _DESCRIBED[leaf](content)
     except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
         text = ""
     return _harmless(text or payload[: 4 * MAX_TEXT].decode("utf-8", "replace"))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 
 from vad_edge.mqtt.client import MqttClient
+from vad_edge.mqtt.payload import json_object
 from vad_edge.mqtt.topics import replay_watermark
 from vad_edge.sensors.hub import SensorHub
 
@@ -57,8 +57,4 @@ class SensorSubscriber:
 
 
 def _is_watermark(payload: bytes) -> bool:
-    try:
-        content = json.loads(payload)
-    except (ValueError, RecursionError):
-        return False
-    return isinstance(content, dict) and isinstance(content.get("media_time_s"), (int, float))
+    return isinstance((json_object(payload) or {}).get("media_time_s"), (int, float))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any, Final
 
 from vad_edge.config.site import SiteConfig
 from vad_edge.events.store import EventStore
 from vad_edge.mqtt.ear import Ear
+from vad_edge.mqtt.payload import json_object
 from vad_edge.mqtt.topics import CameraTopics
 
 ARRIVE_S: Final = 15.0
@@ -33,11 +33,7 @@ class Rehearsal:
 
 def content(payload: bytes | None) -> dict[str, Any]:
     """The JSON object in a message; empty for anything else."""
-    try:
-        found = json.loads(payload or b"{}")
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
+    return json_object(payload or b"") or {}
 
 
 def ms(seconds: float) -> str:
