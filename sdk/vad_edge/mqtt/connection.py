@@ -256,11 +256,10 @@ class Connection:
 
     def _message(self, client: paho.Client, userdata: Any, message: paho.MQTTMessage) -> None:
         try:
-            self._on_message(message.topic, bytes(message.payload), bool(message.retain))
+            topic = message.topic
         except UnicodeDecodeError:
-            pass  # a topic that is no UTF-8 is nobody's
-        except Exception:  # it would end the network thread, and with it everything we say
-            _log.exception("a message could not be dealt with")
+            return  # a topic that is no UTF-8 is nobody's
+        self._plain(topic, bytes(message.payload), bool(message.retain))
 
     def _logged(self, client: paho.Client, userdata: Any, level: int, text: str) -> None:
         if "on socket" in text:
