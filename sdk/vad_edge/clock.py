@@ -70,3 +70,12 @@ class MediaClock:
 def utc_now() -> datetime:
     """The wall time, in UTC."""
     return datetime.now(timezone.utc)
+
+
+def utc_stamp(time: datetime) -> str:
+    """A time as messages carry it: UTC, to the millisecond.
+
+    >>> utc_stamp(datetime(2026, 3, 1, 12, tzinfo=timezone.utc))
+    '2026-03-01T12:00:00.000Z'
+    """
+    return time.astimezone(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")

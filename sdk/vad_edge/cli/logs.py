@@ -7,6 +7,7 @@ import logging
 import sys
 from datetime import datetime, timezone
 
+from vad_edge.clock import utc_stamp
 from vad_edge.report.journal import JournalHandler, under_journal
 
 OURS = ("vad_edge", "vad_edge_training", "vad_edge_export", "vad_edge_devices")
@@ -23,12 +24,11 @@ class JsonLines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """One line, a traceback in its message."""
-        time = datetime.fromtimestamp(record.created, timezone.utc).isoformat(timespec="milliseconds")
         message = record.getMessage()
         if record.exc_info:
             message = f"{message}\n{self.formatException(record.exc_info)}"
         content = {
-            "time": time.replace("+00:00", "Z"),
+            "time": utc_stamp(datetime.fromtimestamp(record.created, timezone.utc)),
             "level": record.levelname.lower(),
             "from": record.name,
             "message": message,

@@ -9,10 +9,10 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Any
 
-from vad_edge.clock import utc_now
+from vad_edge.clock import utc_now, utc_stamp
 from vad_edge.config.site import BrokerConfig
 from vad_edge.events.event import Event
 from vad_edge.events.store import EventStore
@@ -120,16 +120,16 @@ class CameraPublisher:
         self._armed = armed
         state = {
             "level": str(level),
-            "since": _stamp(since) if since else None,
+            "since": utc_stamp(since) if since else None,
             "incident": incident,
             "risk": risk,
             "armed": armed,
-            "time": _stamp(time),
+            "time": utc_stamp(time),
             "model": self._model,
             "test": test,
             "tamper": tamper,
             "armed_by": armed_by,
-            "maintenance_until": _stamp(maintenance_until) if maintenance_until else None,
+            "maintenance_until": utc_stamp(maintenance_until) if maintenance_until else None,
         }
         self.client.set_retained(self.topics.state, _json(state), JSON)
 
@@ -150,7 +150,7 @@ class CameraPublisher:
 
     def publish_result(self, result: CommandResult) -> None:
         """Say what became of a command."""
-        payload = result.payload(armed=self._armed, time=_stamp(utc_now()))
+        payload = result.payload(armed=self._armed, time=utc_stamp(utc_now()))
         self.client.publish(self.topics.command_result, payload, qos=1, label=JSON)
 
     def stop(self) -> None:
@@ -228,7 +228,3 @@ def camera_publisher(
 
 def _json(content: dict[str, Any]) -> bytes:
     return json.dumps(content, ensure_ascii=False, allow_nan=False).encode()
-
-
-def _stamp(time: datetime) -> str:
-    return time.astimezone(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -7,7 +7,7 @@ import logging
 import time
 from typing import Final
 
-from vad_edge.clock import utc_now
+from vad_edge.clock import utc_now, utc_stamp
 from vad_edge.runtime.alarm_test.rehearsal import CHECK, Rehearsal, content, ms
 from vad_edge.runtime.finding import Finding
 
@@ -30,7 +30,7 @@ class StatePuppet:
     def __init__(self, test: Rehearsal, incident: str) -> None:
         self._test = test
         self._before = test.ear.newest(test.topics.state)
-        now = utc_now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        now = utc_stamp(utc_now())
         known = content(self._before) or {
             "armed": True, "model": "", "tamper": None, "armed_by": "schedule", "maintenance_until": None,
         }  # fmt: skip
