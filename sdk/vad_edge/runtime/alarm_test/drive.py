@@ -142,7 +142,7 @@ def _incident(test: Rehearsal, bacnet: BacnetStation, bridges: Path) -> Iterator
 
 def _home_assistant(discovered: bytes | None) -> Finding:
     if discovered:
-        text = "the camera's discovery is on the broker: one that is running has shown the test"
+        text = "its discovery is on the broker: a Home Assistant that takes it shows the test; look there"
         return Finding("home assistant", "ok", text)
     text = "no discovery of this camera is on the broker"
     return Finding("home assistant", "warn", text, "start `vad-edge run` with discovery = true once")
