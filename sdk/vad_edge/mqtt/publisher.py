@@ -213,17 +213,44 @@ def camera_publisher(
     be used.
     """
     topics = CameraTopics(site, camera)
-    client = MqttClient(
-        broker, client_id=client_id(broker, site, camera), will=Will(topics.availability, OFFLINE)
-    )
-    outbox = Outbox(client, topics, store, now=now, fresh_s=broker.fresh_s, replay_per_s=broker.replay_per_s)
     shown = Shown(broker.commands, broker.snapshots, model)
     greeting = Greeting(
         discovery_topic(broker.discovery_prefix, topics),
         _json(discovery(topics, shown)) if broker.discovery else b"",
         status_topic(broker.discovery_prefix),
     )
-    return CameraPublisher(client, topics, outbox, commands=broker.commands, greeting=greeting, model=model)
+    return bare_publisher(
+        broker,
+        topics,
+        store,
+        role=camera,
+        now=now,
+        commands=broker.commands,
+        greeting=greeting,
+        model=model,
+    )
+
+
+def bare_publisher(
+    broker: BrokerConfig,
+    topics: CameraTopics,
+    store: EventStore,
+    *,
+    role: str,
+    now: Callable[[], datetime] = utc_now,
+    commands: bool = False,
+    greeting: Greeting | None = None,
+    model: str = "",
+) -> CameraPublisher:
+    """The same without what the broker's table has it show and hear; role tells its connection from others.
+
+    Raises ConfigError if the broker's table cannot be used.
+    """
+    client = MqttClient(
+        broker, client_id=client_id(broker, topics.site, role), will=Will(topics.availability, OFFLINE)
+    )
+    outbox = Outbox(client, topics, store, now=now, fresh_s=broker.fresh_s, replay_per_s=broker.replay_per_s)
+    return CameraPublisher(client, topics, outbox, commands=commands, greeting=greeting, model=model)
 
 
 def _json(content: dict[str, Any]) -> bytes:

@@ -15,12 +15,9 @@ from vad_edge.events.incidents import Incidents
 from vad_edge.events.rehearsal import made_up_incident
 from vad_edge.events.store import EventStore
 from vad_edge.health.clock_sync import clock_synced
-from vad_edge.mqtt.client import MqttClient, Will
 from vad_edge.mqtt.ear import Ear
 from vad_edge.mqtt.homeassistant import discovery_topic
-from vad_edge.mqtt.identity import client_id
-from vad_edge.mqtt.outbox import Outbox
-from vad_edge.mqtt.publisher import OFFLINE, ONLINE, CameraPublisher
+from vad_edge.mqtt.publisher import ONLINE, bare_publisher
 from vad_edge.mqtt.topics import CameraTopics
 from vad_edge.runtime.alarm_test.bacnet import BacnetStation
 from vad_edge.runtime.alarm_test.delivery import Courier
@@ -91,24 +88,11 @@ def camera_of(site: SiteConfig, name: str | None, names: list[str]) -> str:
 def _device(test: Rehearsal, stack: ExitStack) -> Finding:
     if test.running:
         return Finding("device", "ok", "it is running: its own publisher carries the test")
-    publisher = _publisher(test)
+    publisher = bare_publisher(test.site.broker, test.topics, test.store, role=f"{test.topics.camera}-test")
     publisher.start()
     stack.callback(publisher.stop)
     text = "no run is online: a publisher made for the test carries it"
     return Finding("device", "warn", text, "start `vad-edge run` and test again for the whole way")
-
-
-def _publisher(test: Rehearsal) -> CameraPublisher:
-    broker, topics = test.site.broker, test.topics
-    client = MqttClient(
-        broker,
-        client_id=client_id(broker, topics.site, f"{topics.camera}-test"),
-        will=Will(topics.availability, OFFLINE),
-    )
-    outbox = Outbox(
-        client, topics, test.store, now=utc_now, fresh_s=broker.fresh_s, replay_per_s=broker.replay_per_s
-    )
-    return CameraPublisher(client, topics, outbox)
 
 
 def _incident(test: Rehearsal, bacnet: BacnetStation, bridges: Path) -> Iterator[Finding]:
