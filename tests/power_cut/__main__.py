@@ -1,6 +1,7 @@
 """Cuts the power of a machine that commits events, again and again, and counts what is lost.
 
-python -m tests.power_cut --cuts 100. Needs Linux with QEMU, cpio, busybox and a kernel in /boot.
+python -m tests.power_cut --cuts 100. Needs Linux with QEMU, cpio, mke2fs, busybox and a
+kernel in /boot.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ class Ledger:
         }
         if word in columns:
             columns[word].add(matter)
-        elif word == "torn" or line not in ("sound ok", "ready"):
+        elif line not in ("sound ok", "ready"):
             self.faults.append(line)
 
     def judge(self) -> None:

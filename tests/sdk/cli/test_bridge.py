@@ -117,6 +117,41 @@ def _site(folder: Path, text: str) -> str:
     return str(path)
 
 
+@pytest.fixture
+def webhook_bridge(
+    program: Callable[..., Program],
+    mosquitto: Any,
+    camera: Any,
+    tmp_path: Path,
+    serve: Callable[..., Any],
+) -> Callable[..., tuple[Program, Any]]:
+    """Starts a bridge with these options; it and its endpoint, once it hears the camera."""
+    server = serve()
+    config = _site(tmp_path, f'[webhook]\nurl = "{server.url}"\n')
+    options = ("--config", config, "--broker", mosquitto.broker.url, "--state", str(tmp_path / "state"))
+
+    def start(*more: str) -> tuple[Program, Any]:
+        bridge = program("-m", "vad_edge", "bridge", "webhook", *options, *more)
+        wait_until(lambda: "connected to broker" in bridge.text, "the bridge", timeout_s=30)
+        return bridge, server
+
+    return start
+
+
+def _event(id_: str) -> dict[str, Any]:
+    return {"specversion": "1.0", "id": id_, "source": "/x", "type": "t", "data": {}}
+
+
+def _say_until(camera: Any, event: dict[str, Any], taken: Callable[[], bool]) -> None:
+    """Say the event again and again: the bridge may not have subscribed yet."""
+
+    def said() -> bool:
+        camera.say("event", json.dumps(event).encode(), retained=False)
+        return taken()
+
+    wait_until(said, "the event")
+
+
 @pytest.mark.parametrize("bridge", ["bacnet", "webhook"])
 def test_a_bridge_without_its_table_says_so(tmp_path: Path, bridge: str) -> None:
     config = _site(tmp_path, "")
@@ -193,47 +228,20 @@ def test_the_example_supervisor_sees_an_alarm_and_acknowledges_it(
 
 
 def test_the_webhook_bridge_delivers_and_ends_on_a_signal(
-    program: Callable[..., Program],
-    mosquitto: Any,
-    camera: Any,
-    tmp_path: Path,
-    serve: Callable[..., Any],
+    webhook_bridge: Callable[..., tuple[Program, Any]], camera: Any, tmp_path: Path
 ) -> None:
-    server = serve()
-    config = _site(tmp_path, f'[webhook]\nurl = "{server.url}"\n')
-    options = ("--config", config, "--broker", mosquitto.broker.url, "--state", str(tmp_path / "state"))
-    bridge = program("-m", "vad_edge", "bridge", "webhook", *options)
-    wait_until(lambda: "connected to broker" in bridge.text, "the bridge", timeout_s=30)
-    event = {"specversion": "1.0", "id": "e1", "source": "/x", "type": "t", "data": {}}
-
-    def arrived() -> bool:
-        camera.say("event", json.dumps(event).encode(), retained=False)
-        return bool(server.requests)
-
-    wait_until(arrived, "the event")
-    assert [json.loads(request.body) for request in server.requests] == [event]
+    bridge, server = webhook_bridge()
+    _say_until(camera, _event("e1"), lambda: bool(server.requests))
+    assert [json.loads(request.body) for request in server.requests] == [_event("e1")]
     assert bridge.end() == 0, bridge.text
     assert (tmp_path / "state" / "webhook.db").exists()
 
 
 def test_a_bridge_s_log_can_be_read_by_a_program(
-    program: Callable[..., Program],
-    mosquitto: Any,
-    camera: Any,
-    tmp_path: Path,
-    serve: Callable[..., Any],
+    webhook_bridge: Callable[..., tuple[Program, Any]], camera: Any
 ) -> None:
-    config = _site(tmp_path, f'[webhook]\nurl = "{serve().url}"\n')
-    options = ("--config", config, "--broker", mosquitto.broker.url, "--state", str(tmp_path), "--json")
-    bridge = program("-m", "vad_edge", "bridge", "webhook", *options)
-    wait_until(lambda: "connected to broker" in bridge.text, "the bridge", timeout_s=30)
-    event = {"specversion": "1.0", "id": "e1", "source": "/x", "type": "t", "data": {}}
-
-    def taken() -> bool:
-        camera.say("event", json.dumps(event).encode(), retained=False)
-        return "event e1 was taken" in bridge.text
-
-    wait_until(taken, "the event")
+    bridge, _ = webhook_bridge("--json")
+    _say_until(camera, _event("e1"), lambda: "event e1 was taken" in bridge.text)
     assert bridge.end() == 0, bridge.text
     lines = [json.loads(line) for line in bridge.lines]
     assert {(line["level"], line["from"]) for line in lines} >= {("info", "vad_edge.bridges.webhook.bridge")}
@@ -242,15 +250,9 @@ def test_a_bridge_s_log_can_be_read_by_a_program(
 
 @pytest.mark.slow
 def test_a_webhook_bridge_that_is_killed_loses_no_event(
-    program: Callable[..., Program],
-    mosquitto: Any,
-    camera: Any,
-    tmp_path: Path,
-    serve: Callable[..., Any],
+    webhook_bridge: Callable[..., tuple[Program, Any]], camera: Any
 ) -> None:
-    server = serve()
-    config = _site(tmp_path, f'[webhook]\nurl = "{server.url}"\n')
-    options = ("--config", config, "--broker", mosquitto.broker.url, "--state", str(tmp_path / "state"))
+    bridge, server = webhook_bridge()
     chance = random.Random(7)
     sent: list[str] = []
     numbers = itertools.count()
@@ -260,25 +262,21 @@ def test_a_webhook_bridge_that_is_killed_loses_no_event(
 
     def send() -> None:
         sent.append(f"e{next(numbers):04d}")
-        event = {"specversion": "1.0", "id": sent[-1], "source": "/x", "type": "t", "data": {}}
-        camera.say("event", json.dumps(event).encode(), retained=False)
+        camera.say("event", json.dumps(_event(sent[-1])).encode(), retained=False)
 
     def first_arrived() -> bool:
         send()
         return bool(server.requests)
 
-    for round_ in range(4):
-        bridge = program("-m", "vad_edge", "bridge", "webhook", *options)
-        wait_until(lambda bridge=bridge: "connected to broker" in bridge.text, "the bridge", timeout_s=30)
-        if round_ == 0:
-            wait_until(first_arrived, "the first event")
-            sent[:] = sorted(delivered())  # before that there was no session
+    wait_until(first_arrived, "the first event")
+    sent[:] = sorted(delivered())  # before that there was no session
+    for _ in range(4):
         for _ in range(chance.randrange(20, 100)):
             send()
         bridge.process.kill()
         for _ in range(10):
             send()
-    program("-m", "vad_edge", "bridge", "webhook", *options)
+        bridge, _ = webhook_bridge()
     wait_until(lambda: set(sent) <= delivered(), "every event", timeout_s=30)
 
 

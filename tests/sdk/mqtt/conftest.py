@@ -10,6 +10,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+from tests.support.events import an_event
 from tests.support.proxy import Proxy
 
 from vad_edge.config.site import BrokerConfig
@@ -75,14 +76,11 @@ def make_event() -> Callable[..., Event]:
 
     def make(number: int, camera: str = "walkway", incident: str = "incident-1", age_s: float = 0.0) -> Event:
         time_ = start + timedelta(milliseconds=number, seconds=-age_s)
-        return Event(
+        return an_event(
             id=f"event-{number:04d}",
             incident=incident,
-            site="home",
             camera=camera,
-            kind="opened",
             level=Level.WATCH,
-            previous=Level.NORMAL,
             time=time_,
             time_s=float(number),
             since=time_,
@@ -91,11 +89,7 @@ def make_event() -> Callable[..., Event]:
             surprise=2.0,
             cues={"motion": 2.0},
             shares={"motion": 2.5},
-            regions=(),
             rarity="rarer than 1 frame in 100 of normal footage",
-            early_s=None,
-            time_synced=True,
-            evidence={},
         )
 
     return make

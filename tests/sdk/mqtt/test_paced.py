@@ -10,7 +10,6 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from tests.support.mosquitto import Mosquitto
 
-from vad_edge.mqtt.client import MqttClient
 from vad_edge.mqtt.connection import MAXIMUM_PACKET_BYTES
 from vad_edge.mqtt.paced import decode_plain
 
@@ -42,55 +41,51 @@ def test_a_burst_arrives_whole_and_in_order(
     mosquitto: Mosquitto, connect: Callable[..., Any], eventually: Eventually, qos: int
 ) -> None:
     heard: list[tuple[str, bytes]] = []
-    client = MqttClient(
-        mosquitto.broker, client_id="paced", on_message=lambda *said: heard.append(said), pace_s=0.01
+    client = connect(
+        mosquitto.broker, "paced", start=False, on_message=lambda *said: heard.append(said), pace_s=0.01
     )
     client.subscribe("storm/#")
     client.start()
     assert client.wait_subscribed(10)
-    sender = MqttClient(mosquitto.broker, client_id="sender")
-    sender.start()
-    assert sender.wait_connected(10)
+    sender = connect(mosquitto.broker, "sender")
     sent = [(f"storm/{number % 7}", b"%d" % number) for number in range(500)]
     for topic, payload in sent:
         sender.publish(topic, payload, qos=qos).wait(10)
     eventually(lambda: len(heard) == len(sent), "the whole burst")
     assert heard == sent
-    for open_client in (client, sender):
-        open_client.stop()
 
 
-def test_ten_megabytes_never_reach_us(mosquitto: Mosquitto, eventually: Eventually) -> None:
+def test_ten_megabytes_never_reach_us(
+    mosquitto: Mosquitto, connect: Callable[..., Any], eventually: Eventually
+) -> None:
     heard: list[int] = []
-    client = MqttClient(
-        mosquitto.broker, client_id="paced", on_message=lambda _, said: heard.append(len(said)), pace_s=0.01
+    client = connect(
+        mosquitto.broker,
+        "paced",
+        start=False,
+        on_message=lambda _, said: heard.append(len(said)),
+        pace_s=0.01,
     )
     client.subscribe("big")
     client.start()
     assert client.wait_subscribed(10)
-    sender = MqttClient(mosquitto.broker, client_id="sender")
-    sender.start()
-    assert sender.wait_connected(10)
+    sender = connect(mosquitto.broker, "sender")
     for size in (10_000_000, MAXIMUM_PACKET_BYTES + 1, 1000):
         sender.publish("big", b"9" * size, qos=1).wait(20)
     eventually(lambda: bool(heard), "the small one")
     assert heard == [1000]
     assert client.connected
-    for open_client in (client, sender):
-        open_client.stop()
 
 
-def test_what_the_broker_had_kept_is_told_apart(mosquitto: Mosquitto, eventually: Eventually) -> None:
-    sender = MqttClient(mosquitto.broker, client_id="sender")
-    sender.start()
-    assert sender.wait_connected(10)
+def test_what_the_broker_had_kept_is_told_apart(
+    mosquitto: Mosquitto, connect: Callable[..., Any], eventually: Eventually
+) -> None:
+    sender = connect(mosquitto.broker, "sender")
     sender.publish("kept", b"old", qos=0, retain=True).wait(10)
     kept: list[bytes] = []
-    client = MqttClient(
-        mosquitto.broker, client_id="paced", on_retained=lambda _, said: kept.append(said), pace_s=0.01
+    client = connect(
+        mosquitto.broker, "paced", start=False, on_retained=lambda _, said: kept.append(said), pace_s=0.01
     )
     client.subscribe("kept", qos=0)
     client.start()
     eventually(lambda: kept == [b"old"], "the retained one")
-    for open_client in (client, sender):
-        open_client.stop()

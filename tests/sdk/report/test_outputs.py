@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 from rich.console import Console
+from tests.support.events import an_event
 from tests.support.footage import quiet_frames, with_block
 
 from vad_edge.config.site import PolicyConfig
@@ -67,12 +68,15 @@ def moments(count: int = 40, camera: str = "front") -> list[Moment]:
 
 
 def event(camera: str = "front") -> Event:
-    return Event(
-        id="01", incident="02", site="home", camera=camera, kind="opened", level=Level.ALARM,
-        previous=Level.NORMAL, time=NOW, time_s=2.0, since=NOW, risk=5.0, peak_risk=5.0, surprise=5.0,
-        cues={"peak": 4.0}, shares={"peak": 4.0, "door": 1.0}, regions=(), rarity="video rare", early_s=None,
-        time_synced=True, evidence={},
-    )  # fmt: skip
+    return an_event(
+        camera=camera,
+        time=NOW,
+        time_s=2.0,
+        since=NOW,
+        cues={"peak": 4.0},
+        shares={"peak": 4.0, "door": 1.0},
+        rarity="video rare",
+    )
 
 
 def show(observer: RunObserver, seen: list[Moment]) -> None:

@@ -2,45 +2,20 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from dataclasses import replace
-from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
+from tests.support.events import an_event
 from tests.support.mosquitto import wait_until
 
 from vad_edge.errors import StoreError
-from vad_edge.events.event import Event
 from vad_edge.events.evidence.keeper import EvidenceKeeper
 from vad_edge.events.evidence.vault import Vault
 from vad_edge.events.store import EventStore
-from vad_edge.fusion.level import Level
 from vad_edge.health.board import HealthBoard
 from vad_edge.runtime.desk import EventDesk
 
-NOON = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
-EVENT = Event(
-    id="e-1",
-    incident="i-1",
-    site="home",
-    camera="front",
-    kind="opened",
-    level=Level.ALARM,
-    previous=Level.NORMAL,
-    time=NOON,
-    time_s=1.0,
-    since=NOON,
-    risk=5.0,
-    peak_risk=5.0,
-    surprise=5.0,
-    cues={},
-    shares={},
-    regions=(),
-    rarity="",
-    early_s=0.0,
-    time_synced=True,
-    evidence={},
-)
+EVENT = an_event()
 
 
 @pytest.fixture
@@ -88,7 +63,7 @@ def test_an_event_the_disk_refuses_is_handed_back_as_not_durable_until_the_disk_
             patch.setattr(store.database, "write", refuse)
             desk.submit(EVENT)
             wait_until(lambda: "store_failed" in codes(health), "the condition")
-        desk.submit(replace(EVENT, id="e-2"))
+        desk.submit(an_event(id="e-2"))
         desk.close()
         assert [(event.id, event.durable) for event in desk.kept()] == [("e-1", False), ("e-2", True)]
         assert codes(health) == set()
@@ -100,8 +75,8 @@ def test_an_event_that_cannot_be_written_down_does_not_end_the_desk(
 ) -> None:
     health = HealthBoard()
     store, desk = desk_of(health)
-    desk.submit(replace(EVENT, risk=float("nan")))
-    desk.submit(replace(EVENT, id="e-2"))
+    desk.submit(an_event(risk=float("nan")))
+    desk.submit(an_event(id="e-2"))
     desk.close()
     assert [event.durable for event in desk.kept()] == [False, True]
     assert [event.id for event in store.events()] == ["e-2"]

@@ -1,21 +1,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from tests.support.events import an_event
 from tests.support.footage import quiet_frames, write_video
 
 from vad_edge.bundle.archive import Bundle
 from vad_edge.bundle.pack import CameraPack, write_pack
 from vad_edge.clock import RunClock
 from vad_edge.config.site import CameraConfig, SensorConfig, SiteConfig
-from vad_edge.events.event import Event
 from vad_edge.events.store import EventStore
-from vad_edge.fusion.level import Level
 from vad_edge.mqtt.client import MqttClient
 from vad_edge.runtime import site_check
 from vad_edge.runtime.doctor import examine
@@ -67,29 +65,6 @@ def camera(monkeypatch: pytest.MonkeyPatch) -> Callable[..., SiteConfig]:
     return build
 
 
-NOON = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
-EVENT = Event(
-    id="e-1",
-    incident="i-1",
-    site="home",
-    camera="front",
-    kind="opened",
-    level=Level.ALARM,
-    previous=Level.NORMAL,
-    time=NOON,
-    time_s=1.0,
-    since=NOON,
-    risk=5.0,
-    peak_risk=5.0,
-    surprise=5.0,
-    cues={},
-    shares={},
-    regions=(),
-    rarity="",
-    early_s=0.0,
-    time_synced=None,
-    evidence={},
-)
 PICTURE = next(iter(quiet_frames(1)))
 
 
@@ -147,7 +122,7 @@ def test_a_store_is_whole_damaged_or_not_there_yet(tmp_path: Path) -> None:
     path = tmp_path / "events.db"
     assert "is made by the first run" in only(site_check.check_store(path)).text
     store = EventStore(path)
-    store.add(EVENT)
+    store.add(an_event())
     store.close()
     assert only(site_check.check_store(path)).text.endswith("1 events wait for the broker")
     path.write_bytes(b"SQLite format 3\0" + b"\7" * 5000)
