@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import glob
+import itertools
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -68,17 +70,26 @@ def stored_frames(bundle: Bundle, state: Path, wanted: int) -> Frames:
 
     Returns (T, H, W, 3) at the model's size.
     """
-    clips = sorted(state.glob(_CLIPS), key=lambda path: path.stat().st_mtime, reverse=True)
-    found: list[Frames] = []
-    for clip in clips:
-        for image in _images(clip):
-            if len(found) == wanted:
-                break
-            small = np.empty((bundle.manifest.height, bundle.manifest.width, 3), np.uint8)
-            resize_into(image, small)
-            found.append(small)
-    empty = np.empty((0, bundle.manifest.height, bundle.manifest.width, 3), np.uint8)
-    return np.stack(found) if found else empty
+    # glob and not Path.glob, which fails where a folder goes while it looks.
+    clips = (state / name for name in glob.iglob(_CLIPS, root_dir=state))  # noqa: PTH207
+    changed = ((_changed_s(clip), clip) for clip in clips)
+    newest_first = sorted(((when, clip) for when, clip in changed if when is not None), reverse=True)
+    images = itertools.chain.from_iterable(_images(clip) for _, clip in newest_first)
+    size = (bundle.manifest.height, bundle.manifest.width, 3)
+    found = []
+    for image in itertools.islice(images, wanted):
+        small = np.empty(size, np.uint8)
+        resize_into(image, small)
+        found.append(small)
+    return np.stack(found) if found else np.empty((0, *size), np.uint8)
+
+
+def _changed_s(clip: Path) -> float | None:
+    """When it was written; None for one that retention has taken away meanwhile."""
+    try:
+        return clip.stat().st_mtime
+    except OSError:
+        return None
 
 
 def _images(clip: Path) -> Iterator[Frames]:

@@ -8,11 +8,13 @@ import pytest
 from tests.support.footage import quiet_frames, write_video
 
 from vad_edge.bundle.archive import Bundle
+from vad_edge.clock import LiveClock
 from vad_edge.errors import EngineError
 from vad_edge.inference.engine import Engine, StepOutputs
 from vad_edge.inference.onnxruntime_engine import OnnxRuntimeEngine
 from vad_edge.runtime import parity_check
 from vad_edge.runtime.parity_check import FRAMES, check_parity, stored_frames
+from vad_edge.video.source import FrameSource, open_source
 
 
 class Accelerator(OnnxRuntimeEngine):
@@ -94,3 +96,30 @@ def test_frames_that_are_kept_as_evidence_are_used(
     wanted = bundle.manifest.clock.warmup_frames + FRAMES
     found = check_parity(bundle, 1, tmp_path)
     assert f"on {wanted} stored frames" in found.text
+
+
+def test_a_clip_that_retention_takes_away_meanwhile_stops_nothing(bundle: Bundle, tmp_path: Path) -> None:
+    for incident in ("gone", "kept"):
+        (tmp_path / "shop" / "evidence" / incident).mkdir(parents=True)
+    write_video(tmp_path / "shop" / "evidence" / "kept" / "clip.mkv", quiet_frames(10, seed=1))
+    # Found in its folder, and nothing any more when it is looked at.
+    (tmp_path / "shop" / "evidence" / "gone" / "clip.mkv").symlink_to(tmp_path / "nowhere")
+    assert stored_frames(bundle, tmp_path, 50).shape == (10, 32, 48, 3)
+
+
+def test_no_clip_is_opened_that_is_not_needed(
+    bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for incident, seed in (("one", 1), ("two", 2)):
+        folder = tmp_path / "shop" / "evidence" / incident
+        folder.mkdir(parents=True)
+        write_video(folder / "clip.mkv", quiet_frames(40, seed=seed))
+    opened: list[str] = []
+
+    def open_it(spec: str, clock: LiveClock) -> FrameSource:
+        opened.append(spec)
+        return open_source(spec, clock)
+
+    monkeypatch.setattr(parity_check, "open_source", open_it)
+    assert len(stored_frames(bundle, tmp_path, 20)) == 20
+    assert len(opened) == 1
