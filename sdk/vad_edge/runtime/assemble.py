@@ -242,7 +242,7 @@ def _pipeline(
         spare = _spare_engine(settings, bundle, engine.graph, stations)
         stack.callback(spare.close)
         if spare.graph.member != engine.graph.member:
-            learner.give_up()
+            learner.close()  # scores of two graphs are no life of either
             for row, (camera, station) in enumerate(zip(settings.site.camera, stations, strict=True)):
                 lose_levels(station, camera.policy, engine.graph, spare.graph, health)
                 weight = None if station.full is None else station.full.weight

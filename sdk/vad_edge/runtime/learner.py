@@ -43,16 +43,21 @@ def learned_camera(camera: CameraConfig, folder: Path, bundle: Bundle, graph: Gr
     path = _pack(folder, camera.name)
     if camera.calibration is not None or not path.exists():
         return camera
+    reason = _misfit(path, camera, bundle, graph)
+    if reason:
+        _log.warning("camera %s: what it has learned is not used: %s", camera.name, reason)
+        return camera
+    return camera.model_copy(update={"calibration": path})
+
+
+def _misfit(path: Path, camera: CameraConfig, bundle: Bundle, graph: Graph) -> str:
+    """Why a pack does not do for what runs; empty where it does."""
     try:
         pack = read_pack(path)
     except VadEdgeError as error:
-        _log.warning("camera %s: what it has learned cannot be used: %s", camera.name, error)
-        return camera
-    for verdict in (pack_fits(pack, bundle, graph), masks_fit(pack, camera.ignored)):
-        if not verdict.ok:
-            _log.warning("camera %s: what it has learned is not used: %s", camera.name, verdict.reason)
-            return camera
-    return camera.model_copy(update={"calibration": path})
+        return str(error)
+    verdicts = (pack_fits(pack, bundle, graph), masks_fit(pack, camera.ignored))
+    return next((verdict.reason for verdict in verdicts if not verdict.ok), "")
 
 
 @dataclass
@@ -118,8 +123,8 @@ class Learner:
         try:
             pupil.keeper.add(scored.frame.time_s, tuple(scored.scores.values()))
         except OSError as error:
+            self._let_go(pupil)
             self._fail(station, f"its scores cannot be kept: {error}")
-            del self._pupils[station.name]
 
     def turn(self) -> None:
         """Begin a calibration where there is enough, and take up one that is done."""
@@ -127,42 +132,41 @@ class Learner:
             return
         self._due_s = self._monotonic() + LOOK_EVERY_S
         for pupil in list(self._pupils.values()):
-            if pupil.process is None:
-                if pupil.keeper.rows >= pupil.wanted_rows:
-                    self._begin(pupil)
-            elif pupil.process.poll() is not None and pupil.station.machine.incident is None:
-                self._end(pupil)
-
-    def give_up(self) -> None:
-        """Learn no more: there is another engine, and scores of two graphs are no life of either."""
-        self.close()
-        self._pupils.clear()
+            try:
+                if pupil.process is None:
+                    if pupil.keeper.rows >= pupil.wanted_rows:
+                        self._begin(pupil)
+                elif pupil.process.poll() is not None and pupil.station.machine.incident is None:
+                    self._end(pupil)
+            except OSError as error:
+                self._put_off(pupil, str(error))
 
     def close(self) -> None:
-        """Write what is left; a fit that is not done is begun again the next time."""
-        for pupil in self._pupils.values():
-            pupil.keeper.close()
-            if pupil.process is not None:
-                pupil.process.terminate()
-                pupil.process.wait()
-            if pupil.said is not None:
-                pupil.said.close()
+        """Learn no more in this run; what is not done goes on the next time, if that runs the same graph."""
+        for pupil in list(self._pupils.values()):
+            self._let_go(pupil)
 
     def _begin(self, pupil: _Pupil) -> None:
         name = pupil.station.name
         _log.info("camera %s: calibrating on %d scores", name, pupil.keeper.rows)
         pupil.keeper.flush()
-        pupil.said = tempfile.TemporaryFile()  # noqa: SIM115 - closed when the fit is over
-        pupil.process = subprocess.Popen(  # noqa: S603 - this program itself
-            [
-                *self._command, "calibrate", "--scores", str(self._folder / f"{name}.scores"),
-                "--bundle", str(self._bundle.path), "--alarm-budget", self._asked.alarm_budget,
-                "--camera", name, "--cameras", str(self._cameras), "--output", str(_pack(self._folder, name)),
-            ],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=pupil.said,
-        )  # fmt: skip
+        said = tempfile.TemporaryFile()  # noqa: SIM115 - closed when the fit is over
+        try:
+            pupil.process = subprocess.Popen(  # noqa: S603 - this program itself
+                [
+                    *self._command, "calibrate", "--scores", str(pupil.keeper.path),
+                    "--bundle", str(self._bundle.path), "--alarm-budget", self._asked.alarm_budget,
+                    "--camera", name, "--cameras", str(self._cameras),
+                    "--output", str(_pack(self._folder, name)),
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=said,
+            )  # fmt: skip
+        except OSError:
+            said.close()
+            raise
+        pupil.said = said
         with contextlib.suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, pupil.process.pid, _LAST)
 
@@ -175,21 +179,45 @@ class Learner:
             said.seek(0)
             words = said.read().decode(errors="replace").strip()
         if process.returncode != 0:
-            pupil.wanted_rows = MORE * pupil.keeper.rows
-            self._fail(pupil.station, words.rpartition("\n")[2] or f"it ended with {process.returncode}")
+            self._put_off(pupil, words.rpartition("\n")[2] or f"it ended with {process.returncode}")
             return
         station = pupil.station
-        station.config = learned_camera(station.config, self._folder, self._bundle, self._graph)
+        pack = _pack(self._folder, station.name)
+        reason = _misfit(pack, station.config, self._bundle, self._graph)
+        if reason:
+            self._put_off(pupil, f"what it has learned is not used: {reason}")
+            return
+        station.config = station.config.model_copy(update={"calibration": pack})
         station.full = full_pace(station.config, self._bundle, self._graph)
         say_uncalibrated(station.full, station.config, self._sensors, self._health)
         if station.slow is None or station.fps != station.slow.fps:
             station.run_at(station.full)
             self._pipeline.recalibrate(pupil.row, station.full.scorer, station.full.weight)
+        self._let_go(pupil)
         self._health.clear_condition("learning_failed", station.name)
         _log.info("camera %s: calibrated on its own life", station.name)
-        pupil.keeper.close()
-        (self._folder / f"{station.name}.scores").unlink(missing_ok=True)
-        del self._pupils[station.name]
+        try:
+            pupil.keeper.path.unlink(missing_ok=True)
+        except OSError as error:
+            _log.warning("camera %s: the scores it has learned from are left: %s", station.name, error)
+
+    def _let_go(self, pupil: _Pupil) -> None:
+        """It learns no more in this run: end its fit, and write what is left of its scores."""
+        del self._pupils[pupil.station.name]
+        if pupil.process is not None:
+            pupil.process.terminate()
+            pupil.process.wait()
+        if pupil.said is not None:
+            pupil.said.close()
+        try:
+            pupil.keeper.close()
+        except OSError as error:
+            self._fail(pupil.station, f"its last scores are lost: {error}")
+
+    def _put_off(self, pupil: _Pupil, reason: str) -> None:
+        """Try it again with more."""
+        pupil.wanted_rows = MORE * pupil.keeper.rows
+        self._fail(pupil.station, reason)
 
     def _fail(self, station: Station, reason: str) -> None:
         _log.warning("camera %s is not calibrated on its own life: %s", station.name, reason)

@@ -16,7 +16,7 @@ from vad_edge.config.site import Polygon
 from vad_edge.errors import DataError
 
 FLUSH_EVERY: Final = 100
-"""Rows that a power cut may cost."""
+"""Rows that a crash of the program may cost; a power cut takes what the system has not written, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class ScoreKeeper:
 
     def __init__(self, path: Path, head: ScoreHead) -> None:
         """Raises OSError."""
-        self._path, self._type = path, head.row_type
+        self.path, self._type = path, head.row_type
         line = (json.dumps(asdict(head)) + "\n").encode()
         path.parent.mkdir(parents=True, exist_ok=True)
         content = path.read_bytes() if path.exists() else b""

@@ -20,6 +20,7 @@ from vad_edge.runtime import learner as learner_module
 from vad_edge.runtime.learner import Learner, learned_camera
 from vad_edge.runtime.pace import full_pace
 from vad_edge.runtime.station import Station
+from vad_edge.scoring.kept import read_scores
 from vad_edge.video.frame import Frame
 from vad_edge.video.validity import VALID
 
@@ -148,6 +149,66 @@ def test_a_fit_that_fails_is_told_and_tried_again_with_more(
 def test_after_a_change_of_engine_nothing_is_learned(enrol: Callable[..., School]) -> None:
     school = enrol()
     school.live(10)
-    school.learner.give_up()
+    school.learner.close()
     school.live(MINUTES * 60)
     assert not (school.folder / "door.vadc").exists()
+
+
+def test_a_fit_that_cannot_be_started_is_told_and_tried_again_with_more(enrol: Callable[..., School]) -> None:
+    school = enrol(command=("/nowhere/vad-edge",))
+    school.live(MINUTES * 60)
+    (condition,) = school.health.snapshot().conditions
+    assert (condition.code, condition.subject) == ("learning_failed", "door")
+    assert "/nowhere/vad-edge" in condition.message
+    rows = len(read_scores(school.folder / "door.scores")[1])
+    school.live(10)
+    school.close()
+    assert len(read_scores(school.folder / "door.scores")[1]) == rows + 100
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no disk that is always full")
+def test_a_disk_that_is_full_ends_neither_the_run_nor_its_end(enrol: Callable[..., School]) -> None:
+    school = enrol()
+    keeper = school.learner._pupils["door"].keeper
+    keeper._file.close()
+    keeper._file = Path("/dev/full").open("r+b")  # noqa: SIM115 - closed by the keeper
+    school.live(5)  # less than is written at once
+    school.learner.close()
+    assert keeper._file.closed
+    (condition,) = school.health.snapshot().conditions
+    assert "its last scores are lost" in condition.message
+    school.live(5)
+
+
+def test_a_camera_whose_scores_cannot_be_kept_ends_its_fit(
+    enrol: Callable[..., School], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    school = enrol(command=("sleep", "600"))
+    school.live(MINUTES * 60)
+    (pupil,) = school.learner._pupils.values()
+    assert pupil.process is not None
+
+    def refuse(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pupil.keeper, "add", refuse)
+    school.live(1)
+    assert pupil.process.returncode is not None
+    assert pupil.keeper._file.closed
+    (condition,) = school.health.snapshot().conditions
+    assert "No space left on device" in condition.message
+
+
+@pytest.mark.parametrize("made", ["true", "echo {{}} >{pack}"])
+def test_a_fit_whose_pack_does_not_do_is_a_failure_and_the_scores_stay(
+    enrol: Callable[..., School], tmp_path: Path, made: str
+) -> None:
+    school = enrol(command=("sh", "-c", made.format(pack=tmp_path / "learned" / "door.vadc")))
+    school.live(MINUTES * 60)
+    before = school.station.full
+    school.wait(lambda: bool(school.health.snapshot().conditions))
+    (condition,) = school.health.snapshot().conditions
+    assert condition.code == "learning_failed"
+    assert condition.message.startswith("what it has learned is not used: ")
+    assert school.station.full is before
+    assert (school.folder / "door.scores").exists()
