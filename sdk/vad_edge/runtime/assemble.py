@@ -34,7 +34,7 @@ from vad_edge.runtime.armed import ArmedFile
 from vad_edge.runtime.arming_desk import ArmingDesk
 from vad_edge.runtime.desk import store_conditions
 from vad_edge.runtime.evidence import evidence_keeper
-from vad_edge.runtime.fallback import lose_levels, without_lost_packs
+from vad_edge.runtime.fallback import lose_levels, may_fall_back, without_lost_packs
 from vad_edge.runtime.learned import LearnedFile
 from vad_edge.runtime.learner import Learner, learned_camera
 from vad_edge.runtime.pace import full_pace, slow_pace
@@ -211,7 +211,8 @@ def _pipeline(
     _log.info("engine: %s", engine.name)
     lanes = []
     for station in stations:
-        station.config = learned_camera(station.config, settings.learned, bundle, engine.graph)
+        others = may_fall_back(settings, engine.graph)
+        station.config = learned_camera(station.config, settings.learned, bundle, engine.graph, others=others)
         camera = without_lost_packs(station.config, settings, engine.graph, health)
         slow = slow_pace(camera, bundle, engine.graph)
         # What the streams had learned by the full rate's footage is what they go on from.

@@ -25,17 +25,17 @@ def without_lost_packs(
     """
     bundle = settings.bundle
     assert bundle is not None  # noqa: S101 - asked for by the caller
-    if settings.engine != "auto" or settings.precision is not None or graph.calibration is None:
+    if not may_fall_back(settings, graph):
         return camera
     if camera.calibration is not None:
         pack = read_pack(camera.calibration)
-        if _of_another_graph(pack, bundle, graph):
+        if of_another_graph(pack, bundle, graph):
             health.raise_condition("budget_not_kept", camera.name, budget_lost(pack.precision, graph))
             camera = camera.model_copy(update={"calibration": None})
     if camera.slow_calibration is not None:
         pack = read_pack(camera.slow_calibration)
         slower = pack.fps < bundle.manifest.clock.fps
-        if slower and _of_another_graph(pack, bundle.at_rate(pack.fps), graph):
+        if slower and of_another_graph(pack, bundle.at_rate(pack.fps), graph):
             _log.warning(
                 "camera %s cannot be slowed: its slow pack is for the %s graph and the %s one runs",
                 camera.name, pack.precision, graph.precision,
@@ -73,7 +73,13 @@ def budget_lost(made_for: str, graph: Graph) -> str:
     )
 
 
-def _of_another_graph(pack: CameraPack, bundle: Bundle, graph: Graph) -> bool:
+def may_fall_back(settings: RunSettings, graph: Graph) -> bool:
+    """Whether the engine was chosen for us, and `graph` can be watched by without a pack."""
+    return settings.engine == "auto" and settings.precision is None and graph.calibration is not None
+
+
+def of_another_graph(pack: CameraPack, bundle: Bundle, graph: Graph) -> bool:
+    """Whether a pack was made for a graph of `bundle`, but not for this one."""
     others = [other for other in bundle.manifest.graphs if other.member != graph.member]
     return not pack_fits(pack, bundle, graph).ok and any(
         pack_fits(pack, bundle, other).ok for other in others

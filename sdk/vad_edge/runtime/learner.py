@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
+from vad_edge.budget import AlarmBudget
 from vad_edge.bundle.archive import Bundle
 from vad_edge.bundle.manifest import Graph
 from vad_edge.bundle.pack import masks_fit, pack_fits, read_pack
@@ -38,14 +39,20 @@ _LAST: Final = 19
 """The niceness of whoever lets all others go first: a fit must not make frames late."""
 
 
-def learned_camera(camera: CameraConfig, folder: Path, bundle: Bundle, graph: Graph) -> CameraConfig:
-    """The camera with the pack it has learned itself, where it has no other and that fits what runs."""
+def learned_camera(
+    camera: CameraConfig, folder: Path, bundle: Bundle, graph: Graph, *, others: bool = False
+) -> CameraConfig:
+    """The camera with the pack it has learned itself, where it has no other and that fits what runs.
+
+    With others it may also be for another graph of the bundle, as a pack that was given may be.
+    """
     path = _pack(folder, camera.name)
     if camera.calibration is not None or not path.exists():
         return camera
-    reason = _misfit(path, camera, bundle, graph)
-    if reason:
-        _log.warning("camera %s: what it has learned is not used: %s", camera.name, reason)
+    graphs = [graph, *(other for other in bundle.manifest.graphs if others and other != graph)]
+    reasons = [_misfit(path, camera, bundle, each) for each in graphs]
+    if all(reasons):
+        _log.warning("camera %s: what it has learned is not used: %s", camera.name, reasons[0])
         return camera
     return camera.model_copy(update={"calibration": path})
 
@@ -98,7 +105,11 @@ class Learner:
         self._pupils: dict[str, _Pupil] = {}
         clock = bundle.manifest.clock
         for row, station in enumerate(stations):
-            if asked.hours is None or station.config.calibration is not None:
+            if asked.hours is None:
+                continue
+            if station.config.calibration is not None:
+                if station.config.calibration == _pack(folder, station.name):
+                    self._compare_budget(station, station.config.calibration)
                 continue
             head = ScoreHead(
                 bundle.manifest.members[graph.member],
@@ -113,6 +124,19 @@ class Learner:
                 self._fail(station, f"its scores cannot be kept: {error}")
                 continue
             self._pupils[station.name] = _Pupil(station, row, keeper, asked.hours * 3600.0 * clock.fps)
+
+    def _compare_budget(self, station: Station, path: Path) -> None:
+        """Say where the levels it keeps are those of another budget than is asked for now."""
+        levels = read_pack(path).levels
+        if levels is None or station.full is None or station.full.alarms_per_hour is None:
+            return
+        asked, wanted = AlarmBudget.parse(levels.asked), AlarmBudget.parse(self._asked.alarm_budget)
+        if asked.per_hour != wanted.per_hour:
+            reason = (
+                f"what it has learned keeps {asked}, and {wanted} is asked for: delete {path} to learn anew"
+            )
+            _log.warning("camera %s: %s", station.name, reason)
+            self._health.raise_condition("budget_not_kept", station.name, reason)
 
     def frame(self, station: Station, scored: ScoredFrame) -> None:
         """Keep the scores of a frame, at the model's own rate."""

@@ -32,7 +32,12 @@ class School:
     """One camera of the tiny bundle and its learner; `live` lets it see so many seconds of calm life."""
 
     def __init__(
-        self, bundle: Bundle, folder: Path, ignore: tuple[PlaceConfig, ...] = (), **more: object
+        self,
+        bundle: Bundle,
+        folder: Path,
+        ignore: tuple[PlaceConfig, ...] = (),
+        budget: str = "1/hour",
+        **more: object,
     ) -> None:
         self.bundle, self.folder, self.health = bundle, folder, HealthBoard()
         self.engine = open_engine(bundle, batch=1, engine="onnxruntime")
@@ -43,7 +48,7 @@ class School:
         self.pipeline = VideoPipeline(
             self.engine, bundle.manifest, [Lane("door", self.station.full.scorer, None)]
         )
-        asked = LearningConfig(hours=MINUTES / 60.0, alarm_budget="1/hour")
+        asked = LearningConfig(hours=MINUTES / 60.0, alarm_budget=budget)
         self.learner = Learner(
             [self.station], self.pipeline, bundle, self.engine.graph, folder, asked, self.health, **more
         )  # type: ignore[arg-type]
@@ -105,6 +110,13 @@ def test_a_camera_learns_over_a_restart_and_keeps_its_levels_then(enrol: Callabl
     assert third.station.config.calibration == third.folder / "door.vadc"
     third.live(5)
     assert not (third.folder / "door.scores").exists()
+
+    assert not third.health.snapshot().conditions
+
+    fourth = enrol(budget="2/day")
+    (condition,) = fourth.health.snapshot().conditions
+    assert (condition.code, condition.subject) == ("budget_not_kept", "door")
+    assert "keeps 1/hour, and 2/day is asked for: delete" in condition.message
 
     camera, graph = CameraConfig(name="door"), third.engine.graph
     assert learned_camera(camera, third.folder, third.bundle.at_rate(5.0), graph) == camera

@@ -16,7 +16,7 @@ from tests.support.runs import POLICY, FailingEngine, Notes
 from vad_edge.bundle.archive import Bundle, read_bundle, write_bundle
 from vad_edge.bundle.levels import AlarmLevels
 from vad_edge.bundle.pack import CameraPack, write_pack
-from vad_edge.config.site import CameraConfig, SensorConfig, SiteConfig
+from vad_edge.config.site import CameraConfig, LearningConfig, SensorConfig, SiteConfig
 from vad_edge.errors import BundleError, EngineError
 from vad_edge.events.store import EventStore
 from vad_edge.fusion.level import Level
@@ -208,3 +208,22 @@ def test_a_flood_of_alarms_becomes_one_condition_and_all_are_stored(
         kept, pending = store.events(), store.pending("camera0")
     assert len({event.incident for event in kept}) == 15
     assert len({event.incident for event in pending}) == 10
+
+
+def test_what_a_camera_has_learned_outlives_a_run_on_another_graph(
+    go: Callable[..., RunSummary], pack: Callable[..., Path], two_graphs: Bundle, tmp_path: Path
+) -> None:
+    learned = tmp_path / "out" / "learned" / "camera0.vadc"
+    learned.parent.mkdir(parents=True)
+    learned.write_bytes(pack().read_bytes())
+    clip = write_video(tmp_path / "clip.mkv", quiet_frames(20, seed=1))
+    site = SiteConfig(
+        camera=(CameraConfig(name="camera0", source=str(clip), policy=POLICY),),
+        learning=LearningConfig(hours=1.0),
+    )
+    notes = Notes()
+
+    go(notes=notes, site=site, bundle=two_graphs)
+
+    assert notes.codes() == [("budget_not_kept", "camera0")]
+    assert [path.name for path in learned.parent.iterdir()] == ["camera0.vadc"]
