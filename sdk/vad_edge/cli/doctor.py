@@ -23,6 +23,11 @@ from vad_edge.cli.findings import show_findings
     metavar="CAMERAS",
     help="Also hold the engine for so many cameras against the reference; compiles it where it must.",
 )
+@click.option(
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="The --output of the run that is looked at, or the service's state folder of the site.",
+)
 @broker_options
 @click.option("--engine", is_flag=True, help="Try every engine, and write a report to send back.")
 @click.option(
@@ -36,6 +41,7 @@ def command(
     config: Path | None,
     bundle: Path | None,
     parity: int | None,
+    output: Path | None,
     broker: str | None,
     broker_password_file: Path | None,
     engine: bool,
@@ -56,12 +62,15 @@ def command(
     vad-edge doctor
     vad-edge doctor --bundle my.vadb --broker mqtt://localhost
     vad-edge doctor --config site.toml --json
+    vad-edge doctor --config /opt/vad-edge/current/site.toml --output /var/lib/vad-edge/home
     vad-edge doctor --engine
     vad-edge doctor --engine --bundle my.vadb --report report.json
     """
     if engine:
-        if broker is not None or config is not None:
+        if broker is not None or config is not None or output is not None:
             raise click.UsageError("--engine checks no site and no broker; give them one after the other")
+        if parity is not None:
+            raise click.UsageError("--engine compares every engine anyway; leave --parity out")
         _check_engines(bundle, report or Path("vad-edge-engine-report.json"), as_json)
         return
     if report is not None:
@@ -71,12 +80,17 @@ def command(
     from vad_edge.config.site import BrokerConfig
     from vad_edge.runtime.doctor import examine
 
+    site = None
     if config is not None:
         site = with_broker(load_site(config), broker, broker_password_file)
-        found = examine(bundle=bundle or site.bundle, site=site, parity=parity or 0)
+        bundle = bundle or site.bundle
+    if parity is not None and bundle is None:
+        raise click.UsageError("--parity needs a model; give --bundle NAME.vadb")
+    if site is not None:
+        found = examine(bundle=bundle, site=site, output=output, parity=parity or 0)
     else:
         asked = None if broker is None else BrokerConfig(url=broker, password_file=broker_password_file)
-        found = examine(bundle=bundle, broker=asked, parity=parity or 0)
+        found = examine(bundle=bundle, broker=asked, output=output, parity=parity or 0)
     show_findings(found, as_json=as_json)
 
 

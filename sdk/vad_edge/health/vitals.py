@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -86,10 +87,15 @@ def gpu_percent(root: Path) -> float | None:
     return None
 
 
+def nearest_existing(folder: Path) -> Path:
+    """The folder itself, or else the nearest one above it that is there: it is on the same disk."""
+    # os and not Path.exists, which fails below a folder it may not look into.
+    return next((path for path in (folder, *folder.parents) if os.path.exists(path)), folder)  # noqa: PTH110
+
+
 def _free_mb(folder: Path) -> int | None:
-    existing = next((path for path in (folder, *folder.parents) if path.exists()), folder)
     try:
-        return psutil.disk_usage(str(existing)).free // 1_000_000
+        return psutil.disk_usage(str(nearest_existing(folder))).free // 1_000_000
     except OSError:
         return None
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from vad_edge.bundle.archive import Bundle
-from vad_edge.bundle.manifest import Precision
+from vad_edge.bundle.manifest import Graph, Precision
 from vad_edge.bundle.verdict import Verdict
 from vad_edge.errors import EngineError
 from vad_edge.inference.engine import Engine
@@ -29,11 +29,13 @@ _log = logging.getLogger(__name__)
 class Backend:
     """One way to run a bundle: whether it can here at a precision, and how to open it.
 
-    open takes the bundle, its precision (None for the fastest), the batch and the number of threads.
+    graph takes the bundle, its precision (None for the fastest) and the batch, and tells what open would run
+    as far as is known without opening; BundleError where there is none. open takes the number of threads too.
     """
 
     name: str
     fits: Callable[[Bundle, Precision | None], Verdict]
+    graph: Callable[[Bundle, Precision | None, int], Graph]
     open: Callable[[Bundle, Precision | None, int, int | None], Engine]
 
 
@@ -42,7 +44,12 @@ def _onnxruntime(name: str, provider: Provider) -> Backend:
         graph = provider_graph(bundle, precision, provider)
         return OnnxRuntimeEngine(bundle, graph, batch, threads, provider)
 
-    return Backend(name, lambda bundle, precision: provider_fits(bundle, precision, provider), open_)
+    return Backend(
+        name,
+        lambda bundle, precision: provider_fits(bundle, precision, provider),
+        lambda bundle, precision, batch: provider_graph(bundle, precision, provider),
+        open_,
+    )
 
 
 # TensorRT's modules are imported when it is asked for: most machines have no use for them.
@@ -50,6 +57,12 @@ def _tensorrt_fits(bundle: Bundle, precision: Precision | None) -> Verdict:
     from vad_edge.inference.tensorrt.backend import tensorrt_fits
 
     return tensorrt_fits(bundle, precision)
+
+
+def _tensorrt_graph(bundle: Bundle, precision: Precision | None, batch: int) -> Graph:
+    from vad_edge.inference.tensorrt.backend import tensorrt_graph
+
+    return tensorrt_graph(bundle, precision, batch)
 
 
 def _open_tensorrt(bundle: Bundle, precision: Precision | None, batch: int, threads: int | None) -> Engine:
@@ -62,7 +75,7 @@ LAST_RESORT: Final = "onnxruntime"
 """The backend that needs nothing but a CPU."""
 
 BACKENDS: Final = (
-    Backend("tensorrt", _tensorrt_fits, _open_tensorrt),
+    Backend("tensorrt", _tensorrt_fits, _tensorrt_graph, _open_tensorrt),
     _onnxruntime("onnxruntime-tensorrt", TENSORRT),
     _onnxruntime("onnxruntime-cuda", CUDA),
     _onnxruntime(LAST_RESORT, CPU),
@@ -108,16 +121,29 @@ def engine_verdicts(bundle: Bundle) -> list[tuple[str, Verdict]]:
     return [(backend.name, backend.fits(bundle, None)) for backend in BACKENDS]
 
 
+def graph_of(name: str, bundle: Bundle, *, batch: int) -> Graph:
+    """The graph of `bundle` that the backend called `name` runs for so many cameras; nothing is opened.
+
+    Raises EngineError for a name there is no backend of, BundleError where the bundle has no graph for it.
+    """
+    return _named(name).graph(bundle, None, batch)
+
+
 def _open_named(
     engine: str, bundle: Bundle, precision: Precision | None, batch: int, threads: int | None
 ) -> Engine:
-    backend = next((backend for backend in BACKENDS if backend.name == engine), None)
-    if backend is None:
-        known = ", ".join(["auto", *(backend.name for backend in BACKENDS)])
-        raise EngineError(f"there is no engine {engine!r}", fix=f"give one of {known}")
+    backend = _named(engine)
     verdict = backend.fits(bundle, precision)
     if not verdict.ok:
         raise EngineError(
             f"{engine} cannot run it: {verdict.reason}", where=str(bundle.path), fix=verdict.fix
         )
     return backend.open(bundle, precision, batch, threads)
+
+
+def _named(engine: str) -> Backend:
+    backend = next((backend for backend in BACKENDS if backend.name == engine), None)
+    if backend is None:
+        known = ", ".join(["auto", *(backend.name for backend in BACKENDS)])
+        raise EngineError(f"there is no engine {engine!r}", fix=f"give one of {known}")
+    return backend

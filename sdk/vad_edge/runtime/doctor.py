@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import psutil
 
 from vad_edge.bundle.archive import Bundle, read_bundle
 from vad_edge.bundle.keys import trusted_keys
+from vad_edge.bundle.manifest import Graph
 from vad_edge.bundle.verdict import Verdict
 from vad_edge.config.site import BrokerConfig, SiteConfig
 from vad_edge.errors import BundleError, VadEdgeError
@@ -23,6 +24,7 @@ from vad_edge.health.frame_budget import Strain
 from vad_edge.health.power_mode import read_power_mode
 from vad_edge.health.strain import heat_of, strain_of
 from vad_edge.health.thermal import read_thermal
+from vad_edge.health.vitals import nearest_existing
 from vad_edge.inference.tensorrt.host import board_model, l4t_release
 from vad_edge.runtime.finding import Finding, State, failure
 from vad_edge.runtime.settings import RunSettings
@@ -39,33 +41,36 @@ def examine(
     bundle: Path | None = None,
     broker: BrokerConfig | None = None,
     site: SiteConfig | None = None,
+    output: Path | None = None,
     parity: int = 0,
 ) -> Iterator[Finding]:
     """Look at everything a run uses, one thing after the other; what is not given is left out. Never raises.
 
     With a site its cameras are opened, its sensors listened for, and its broker is talked to; bundle is the
-    model it runs with. With parity the engine for so many cameras is opened, which may compile for minutes,
-    and held against the reference.
+    model it runs with. output is the folder a run keeps its events in, as in `RunSettings`. With parity the
+    engine for so many cameras is opened, which may compile for minutes, and held against the reference.
     """
-    checks = [_machine, _clock, _heat, _opencv, _gstreamer, _ffmpeg, _engines, _room, _trust]
+    checks = [_machine, _clock, _heat, _opencv, _gstreamer, _ffmpeg, _engines, _memory, _trust]
     if site is None or not site.camera:
         checks.insert(6, _cameras)
     for check in checks:
         yield from check()
-    model = None
+    state = output or platformdirs.user_state_path("vad-edge")
+    yield _room(state)
+    model = graph = None
     if bundle is not None:
         try:
             model = read_bundle(bundle)
         except VadEdgeError as error:
             yield failure("bundle", error)
     if model is not None:
-        yield from _bundle(model)
+        graph = yield from _bundle(model, 1 if site is None else max(len(site.camera), 1))
         if parity:
             from vad_edge.runtime.parity_check import check_parity
 
-            yield check_parity(model, parity, platformdirs.user_state_path("vad-edge"))
+            yield check_parity(model, parity, state)
     if site is not None:
-        yield from _site(site, model)
+        yield from _site(RunSettings(site, model, output), graph)
     elif broker is not None:
         yield from _broker(broker)
 
@@ -178,30 +183,34 @@ def _engines() -> Iterator[Finding]:
     yield Finding("engine", "ok", f"onnxruntime {onnxruntime.__version__} ({providers})")
 
 
-def _room() -> Iterator[Finding]:
+def _memory() -> Iterator[Finding]:
     memory = psutil.virtual_memory().available
     state: State = "warn" if memory < LOW_MEMORY_BYTES else "ok"
     yield Finding(
         "memory", state, f"{memory / 1e9:.1f} GB available", "" if state == "ok" else "close something"
     )
-    folder = platformdirs.user_state_path("vad-edge")
-    existing = next(path for path in (folder, *folder.parents) if path.exists())
+
+
+def _room(folder: Path) -> Finding:
+    existing = nearest_existing(folder)
     if not os.access(existing, os.W_OK):
-        yield Finding("state", "fail", f"{existing} may not be written", "give --output, or mend its rights")
-        return
+        fix = "give --output, mend its rights, or look as the user it belongs to"
+        return Finding("state", "fail", f"{existing} may not be written", fix)
     free = shutil.disk_usage(existing).free
-    state = "warn" if free < LOW_DISK_BYTES else "ok"
-    yield Finding(
+    state: State = "warn" if free < LOW_DISK_BYTES else "ok"
+    return Finding(
         "disk", state, f"{free / 1e9:.1f} GB free at {existing}", "" if state == "ok" else "make room"
     )
 
 
-def _bundle(bundle: Bundle) -> Iterator[Finding]:
-    from vad_edge.inference.select import engine_verdicts, open_engine
+def _bundle(bundle: Bundle, cameras: int) -> Generator[Finding, None, Graph | None]:
+    """Whether the bundle can run here. Returns the graph that a run of so many cameras takes, if one does."""
+    from vad_edge.inference.select import engine_verdicts, graph_of, open_engine
 
     signed = "signed by a trusted key" if bundle.signed else "not signed by a trusted key"
     try:
-        for name, verdict in engine_verdicts(bundle):
+        verdicts = engine_verdicts(bundle)
+        for name, verdict in verdicts:
             if name != "onnxruntime":
                 yield _accelerator(name, verdict)
         # Opening an accelerator's engine may compile for minutes.
@@ -209,14 +218,16 @@ def _bundle(bundle: Bundle) -> Iterator[Finding]:
         engine.step()
         name, calibration = engine.name, engine.graph.calibration
         engine.close()
+        graph = graph_of(next(name for name, verdict in verdicts if verdict.ok), bundle, batch=cameras)
     except VadEdgeError as error:
         yield failure("bundle", error)
-        return
+        return None
     text = f"{bundle.path} is whole, {signed}, and runs on {name}"
     if calibration is None:
         yield Finding("bundle", "warn", f"{text}, but is not calibrated", "export it with --data")
     else:
         yield Finding("bundle", "ok", text)
+    return graph
 
 
 def _accelerator(name: str, verdict: Verdict) -> Finding:
@@ -225,18 +236,17 @@ def _accelerator(name: str, verdict: Verdict) -> Finding:
     return Finding(name, "warn", f"it cannot run the bundle: {verdict.reason}", verdict.fix)
 
 
-def _site(site: SiteConfig, model: Bundle | None) -> Iterator[Finding]:
-    """What the site file names; its sensors and broker are not asked where there is none to ask."""
+def _site(settings: RunSettings, graph: Graph | None) -> Iterator[Finding]:
+    """What the site file names; its sensors and broker are not asked where there is none to ask.
+
+    graph is what a run takes, None where there is none to hold calibrations against.
+    """
     from vad_edge.runtime import site_check
     from vad_edge.runtime.broker_check import check_broker
 
-    settings = RunSettings(site, model)
+    site, model = settings.site, settings.bundle
     yield from site_check.check_cameras(site, model)
-    if model is not None:
-        from vad_edge.inference.select import engine_verdicts
-
-        accelerated = any(name == "tensorrt" and verdict.ok for name, verdict in engine_verdicts(model))
-        graph = model.graph(None, "tensorrt" if accelerated else "onnxruntime")
+    if model is not None and graph is not None:
         yield from site_check.check_calibrations(site, model, graph, settings.learned)
     yield from site_check.check_store(settings.store_path)
     reached = True

@@ -47,7 +47,8 @@ def learned_camera(
     With others it may also be for another graph of the bundle, as a pack that was given may be.
     """
     path = _pack(folder, camera.name)
-    if camera.calibration is not None or not path.exists():
+    # os and not Path.exists, which fails below a folder it may not look into.
+    if camera.calibration is not None or not os.path.exists(path):  # noqa: PTH110
         return camera
     graphs = [graph, *(other for other in bundle.manifest.graphs if others and other != graph)]
     reasons = [_misfit(path, camera, bundle, each) for each in graphs]

@@ -26,7 +26,8 @@ from vad_edge.video.source import open_source
 
 FRAMES: Final = 64
 """How many frames beyond the warm-up are compared."""
-_CLIPS: Final = "*/evidence/*/clip.*"
+_CLIPS: Final = ("evidence/*/clip.*", "*/evidence/*/clip.*")
+"""Where they lie in the folder of one site, and in that of all."""
 
 Frames = NDArray[np.uint8]
 
@@ -71,7 +72,7 @@ def stored_frames(bundle: Bundle, state: Path, wanted: int) -> Frames:
     Returns (T, H, W, 3) at the model's size.
     """
     # glob and not Path.glob, which fails where a folder goes while it looks.
-    clips = (state / name for name in glob.iglob(_CLIPS, root_dir=state))  # noqa: PTH207
+    clips = (state / name for clips in _CLIPS for name in glob.iglob(clips, root_dir=state))  # noqa: PTH207
     changed = ((_changed_s(clip), clip) for clip in clips)
     newest_first = sorted(((when, clip) for when, clip in changed if when is not None), reverse=True)
     images = itertools.chain.from_iterable(_images(clip) for _, clip in newest_first)

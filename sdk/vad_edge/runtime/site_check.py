@@ -88,7 +88,7 @@ def check_calibrations(site: SiteConfig, bundle: Bundle, graph: Graph, learned: 
     learned is where cameras keep what they learn themselves.
     """
     for given in site.camera:
-        camera = learned_camera(given, learned, bundle, graph)
+        camera = learned_camera(given, learned, bundle, graph, others=True)
         subject = f"calibration {camera.name}"
         try:
             full, slow = full_pace(camera, bundle, graph), slow_pace(camera, bundle, graph)
@@ -148,7 +148,13 @@ def _sensor(sensor: SensorConfig, payload: bytes | None) -> Finding:
 
 def check_store(path: Path) -> Iterator[Finding]:
     """Whether the event store can be read, what waits in it, and what evidence takes."""
-    if not path.exists():
+    try:
+        there = path.exists()
+    except OSError as error:
+        fix = "look as the user it belongs to"
+        yield Finding("store", "fail", f"{path} cannot be read: {error.strerror or error}", fix)
+        return
+    if not there:
         yield Finding("store", "ok", f"{path} is made by the first run")
         return
     try:

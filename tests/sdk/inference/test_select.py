@@ -13,7 +13,7 @@ from vad_edge.bundle.verdict import Verdict
 from vad_edge.errors import EngineError
 from vad_edge.inference import select
 from vad_edge.inference.onnxruntime_engine import OnnxRuntimeEngine
-from vad_edge.inference.select import Backend, engine_verdicts, open_engine
+from vad_edge.inference.select import Backend, engine_verdicts, graph_of, open_engine
 
 MakeBundle = Callable[..., Bundle]
 
@@ -65,7 +65,9 @@ def backend(name: str, *, fits: Verdict = FITS, fails: str = "") -> Backend:
             raise EngineError(fails)
         return OnnxRuntimeEngine(bundle, bundle.graph(), batch, threads)
 
-    return Backend(name, lambda bundle, precision: fits, opens)
+    return Backend(
+        name, lambda bundle, precision: fits, lambda bundle, precision, batch: bundle.graph(), opens
+    )
 
 
 @pytest.fixture
@@ -127,3 +129,18 @@ print(sorted(heavy & set(sys.modules)), "vad_edge.inference.tensorrt.backend" in
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[] False\n"
+
+
+def test_each_backend_tells_the_graph_it_runs(make_bundle: MakeBundle) -> None:
+    bundle = make_bundle(
+        graphs=(
+            Graph(member="model.onnx", precision="fp32"),
+            Graph(member="model.onnx", precision="fp16"),
+            Graph(member="model.onnx", precision="int8", backend="onnxruntime"),
+        )
+    )
+    assert graph_of("onnxruntime", bundle, batch=1).precision == "int8"
+    assert graph_of("onnxruntime-cuda", bundle, batch=1).precision == "fp16"
+    assert graph_of("onnxruntime-tensorrt", bundle, batch=1).precision == "fp16"
+    with pytest.raises(EngineError, match="there is no engine 'gpu'"):
+        graph_of("gpu", bundle, batch=1)

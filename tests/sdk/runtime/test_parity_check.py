@@ -123,3 +123,10 @@ def test_no_clip_is_opened_that_is_not_needed(
     monkeypatch.setattr(parity_check, "open_source", open_it)
     assert len(stored_frames(bundle, tmp_path, 20)) == 20
     assert len(opened) == 1
+
+
+def test_frames_are_found_in_the_folder_of_one_site(bundle: Bundle, tmp_path: Path) -> None:
+    folder = tmp_path / "shop" / "evidence" / "one"
+    folder.mkdir(parents=True)
+    write_video(folder / "clip.mkv", quiet_frames(10, seed=1))
+    assert len(stored_frames(bundle, tmp_path / "shop", 50)) == 10

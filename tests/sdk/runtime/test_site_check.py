@@ -12,7 +12,7 @@ from tests.support.footage import quiet_frames, write_video
 from vad_edge.bundle.archive import Bundle
 from vad_edge.bundle.pack import CameraPack, write_pack
 from vad_edge.clock import RunClock
-from vad_edge.config.site import CameraConfig, SensorConfig, SiteConfig
+from vad_edge.config.site import BrokerConfig, CameraConfig, SensorConfig, SiteConfig
 from vad_edge.events.store import EventStore
 from vad_edge.mqtt.client import MqttClient
 from vad_edge.runtime import site_check
@@ -160,3 +160,39 @@ def test_the_doctor_looks_at_everything_of_a_site(
     assert found["broker publish door"] == "ok"
     assert found["store"] == "ok"
     assert found["bundle"] == "ok"
+
+
+def test_the_doctor_looks_in_the_folder_it_is_given(
+    calibrated_bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "login"))
+    clip = write_video(tmp_path / "clip.mkv", quiet_frames(20))
+    site = SiteConfig(camera=(CameraConfig(name="door", source=str(clip)),), broker=BrokerConfig(url="none"))
+    output = tmp_path / "service"
+    learned = output / "learned" / "door.vadc"
+    learned.parent.mkdir(parents=True)
+    graph = calibrated_bundle.graph()
+    assert graph.calibration is not None
+    pack = CameraPack(
+        camera="door",
+        graph_sha256=calibrated_bundle.manifest.members[graph.member],
+        precision=graph.precision,
+        fps=calibrated_bundle.manifest.clock.fps,
+        calibration=graph.calibration,
+        created="2026-03-01T12:00:00Z",
+    )
+    write_pack(learned, pack)
+    found = {
+        each.subject: each.text for each in examine(bundle=calibrated_bundle.path, site=site, output=output)
+    }
+    assert found["disk"].endswith(f"GB free at {output}")
+    assert found["store"] == f"{output / 'events.db'} is made by the first run"
+    assert found["calibration door"].startswith(f"{learned} fits the fp32 graph")
+
+
+def test_a_folder_that_cannot_be_looked_into_is_told(tmp_path: Path) -> None:
+    # As for a login below a service's folder, which would not stop root.
+    site = SiteConfig(site="home", camera=(CameraConfig(name="door"),), broker=BrokerConfig(url="none"))
+    found = {each.subject: each for each in examine(site=site, output=tmp_path / ("x" * 300))}
+    assert found["disk"].text.endswith(f"GB free at {tmp_path}")
+    assert (found["store"].state, found["store"].fix) == ("fail", "look as the user it belongs to")

@@ -59,6 +59,20 @@ def tensorrt_fits(bundle: Bundle, precision: Precision | None) -> Verdict:
     return target_fits(parse_target(LOCAL), capabilities_of(flavour.module))
 
 
+def tensorrt_graph(
+    bundle: Bundle, precision: Precision | None, batch: int, *, cache: EngineCache | None = None
+) -> Graph:
+    """The graph `open_tensorrt` runs; where two are yet to be timed, the one the bundle names first.
+
+    Raises BundleError or EngineError.
+    """
+    if precision is None:
+        options = CompileOptions(parse_target(LOCAL), batch=batch)
+        path = _choice_path(bundle, options, cache or EngineCache())
+        precision = None if path is None else _read_choice(path)
+    return bundle.graph(precision, "tensorrt")
+
+
 def open_tensorrt(
     bundle: Bundle,
     precision: Precision | None,
@@ -79,10 +93,9 @@ def open_tensorrt(
     options = CompileOptions(parse_target(LOCAL), batch=batch)
     if precision is not None:
         return load_engine(bundle, precision, options, cache)
-    graphs = [found for wanted in CONTENDERS if (found := _graph(bundle, wanted)) is not None]
-    if len(graphs) < len(CONTENDERS):
+    path = _choice_path(bundle, options, cache)
+    if path is None:
         return load_engine(bundle, bundle.graph(None, "tensorrt").precision, options, cache)
-    path = cache.folder / choice_name([graph_key(bundle, graph, options) for graph in graphs])
     known = _read_choice(path)
     if known is not None:
         return load_engine(bundle, known, options, cache)
@@ -138,6 +151,14 @@ def _open_fastest(bundle: Bundle, options: CompileOptions, cache: EngineCache, p
     finally:
         for engine in engines.values():
             engine.close()
+
+
+def _choice_path(bundle: Bundle, options: CompileOptions, cache: EngineCache) -> Path | None:
+    """Where it is kept which of its graphs is the fastest; None where the bundle leaves no choice."""
+    graphs = [found for wanted in CONTENDERS if (found := _graph(bundle, wanted)) is not None]
+    if len(graphs) < len(CONTENDERS):
+        return None
+    return cache.folder / choice_name([graph_key(bundle, graph, options) for graph in graphs])
 
 
 def _graph(bundle: Bundle, precision: Precision) -> Graph | None:

@@ -17,7 +17,13 @@ from vad_edge.bundle.verdict import Verdict
 from vad_edge.errors import BundleError, EngineError
 from vad_edge.inference.engine import Engine
 from vad_edge.inference.tensorrt import backend, loader, prepare
-from vad_edge.inference.tensorrt.backend import fastest, open_tensorrt, seconds_per_step, tensorrt_fits
+from vad_edge.inference.tensorrt.backend import (
+    fastest,
+    open_tensorrt,
+    seconds_per_step,
+    tensorrt_fits,
+    tensorrt_graph,
+)
 from vad_edge.inference.tensorrt.cache import EngineCache
 from vad_edge.inference.tensorrt.compiler import Compiled, CompileOptions
 from vad_edge.inference.tensorrt.device import DeviceFacts
@@ -182,9 +188,11 @@ def test_of_two_precisions_the_faster_one_is_taken_and_not_timed_again(
     board: Board, both: Bundle, int8: float, fp16: float, winner: str
 ) -> None:
     board.seconds = {"int8": int8, "fp16": fp16}
+    assert tensorrt_graph(both, None, 1, cache=board.cache) == both.graph(None, "tensorrt")
     for _ in range(2):
         engine = open_tensorrt(both, None, 1, None, cache=board.cache)
         assert engine.graph.precision == winner
+        assert tensorrt_graph(both, None, 1, cache=board.cache) == engine.graph
         engine.step()
         engine.close()
     assert board.timed == ["int8", "fp16"]

@@ -309,6 +309,15 @@ def test_the_command_fails_where_something_failed(
     assert json.loads(told.stdout) == json.loads(output.read_text())
 
 
-@pytest.mark.parametrize("arguments", [["--report=x"], ["--engine", "--broker=mqtt://localhost"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--report=x"],
+        ["--engine", "--broker=mqtt://localhost"],
+        ["--engine", "--parity=1"],
+        ["--engine", "--output=x"],
+        ["--parity=1"],
+    ],
+)
 def test_options_that_do_not_go_together_are_the_users_mistake(arguments: list[str]) -> None:
     assert CliRunner().invoke(main, ["doctor", *arguments]).exit_code == 2
