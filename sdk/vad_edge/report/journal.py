@@ -35,6 +35,8 @@ class JournalHandler(logging.Handler):
             self._socket.sendto(message(record, self.format(record)), self._path)
         except OSError:
             self._spare.emit(record)
+        except Exception:
+            self.handleError(record)
 
     def close(self) -> None:
         """Nothing more is sent."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import platformdirs
@@ -50,7 +51,9 @@ def examine(
     model it runs with. output is the folder a run keeps its events in, as in `RunSettings`. With parity the
     engine for so many cameras is opened, which may compile for minutes, and held against the reference.
     """
-    checks = [_machine, _clock, _heat, _opencv, _gstreamer, _ffmpeg, _engines, _memory, _trust]
+    heat = partial(_heat, None if site is None else site.board.hot_c)
+    checks: list[Callable[[], Iterator[Finding]]] = [_machine, _clock, heat, _opencv, _gstreamer, _ffmpeg]
+    checks += [_engines, _memory, _trust]
     if site is None or not site.camera:
         checks.insert(6, _cameras)
     for check in checks:
@@ -92,16 +95,16 @@ def _clock() -> Iterator[Finding]:
         yield Finding("clock", "warn", reason, fix)
 
 
-def _heat() -> Iterator[Finding]:
+def _heat(hot_c: float | None) -> Iterator[Finding]:
     thermal, mode = read_thermal(Path("/sys")), read_power_mode(Path("/"))
     if thermal.hottest is None:
         yield Finding("heat", "ok", "this machine tells no temperature")
     else:
-        hot = strain_of(thermal, 0.0, None, before=Strain()).hot
+        hot = strain_of(thermal, 0.0, hot_c, before=Strain()).hot
         text = ", ".join(f"{zone.name} {zone.celsius:.0f} °C" for zone in thermal.zones)
         if hot:
             yield Finding(
-                "heat", "warn", f"{heat_of(thermal, None)} ({text})", "cool it, or lower its power mode"
+                "heat", "warn", f"{heat_of(thermal, hot_c)} ({text})", "cool it, or lower its power mode"
             )
         else:
             yield Finding("heat", "ok", text)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from vad_edge.health.frame_budget import Strain
-from vad_edge.health.strain import heat_of, room_c, strain_of
+from vad_edge.health.strain import heat_of, nearest_limit, strain_of
 from vad_edge.health.thermal import Thermal, Zone
 
 FINE = Strain()
@@ -59,4 +59,7 @@ def test_heat_is_told_in_words() -> None:
     assert (
         heat_of(at(60, 99.0, "cpu-throttle-alert"), None) == "its kernel slows it down (cpu-throttle-alert)"
     )
-    assert room_c(Thermal(), None) is None
+    assert heat_of(at(97.4), 80.0) == "gpu-thermal is at 97 °C, its limit is 80"
+    assert heat_of(at(71.0, None), 70.0) == "gpu-thermal is at 71 °C, its limit is 70"
+    assert heat_of(Thermal(), 70.0) == "it is hot"
+    assert nearest_limit(Thermal(), None) is None

@@ -79,3 +79,14 @@ def test_a_service_logs_to_the_journal_and_a_terminal_does_not(monkeypatch: pyte
         handler = logs.log_handler()
         assert type(handler) is kind
         handler.close()
+
+
+def test_a_record_that_cannot_be_formatted_does_not_fail_whoever_logs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wrong = record("%d cameras")
+    wrong.args = ("two",)
+    handler = JournalHandler(tmp_path / "nobody")
+    handler.handle(wrong)
+    handler.close()
+    assert "%d format" in capsys.readouterr().err

@@ -12,10 +12,11 @@ from tests.support.footage import quiet_frames, write_video
 from vad_edge.bundle.archive import Bundle
 from vad_edge.bundle.pack import CameraPack, write_pack
 from vad_edge.clock import RunClock
-from vad_edge.config.site import BrokerConfig, CameraConfig, SensorConfig, SiteConfig
+from vad_edge.config.site import BoardConfig, BrokerConfig, CameraConfig, SensorConfig, SiteConfig
 from vad_edge.events.store import EventStore
+from vad_edge.health.thermal import Thermal, Zone
 from vad_edge.mqtt.client import MqttClient
-from vad_edge.runtime import site_check
+from vad_edge.runtime import doctor, site_check
 from vad_edge.runtime.doctor import examine
 from vad_edge.runtime.finding import Finding
 from vad_edge.video.frame import Frame
@@ -196,3 +197,21 @@ def test_a_folder_that_cannot_be_looked_into_is_told(tmp_path: Path) -> None:
     found = {each.subject: each for each in examine(site=site, output=tmp_path / ("x" * 300))}
     assert found["disk"].text.endswith(f"GB free at {tmp_path}")
     assert (found["store"].state, found["store"].fix) == ("fail", "look as the user it belongs to")
+
+
+def test_the_doctor_knows_the_site_s_own_limit_of_heat(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "read_thermal", lambda sysfs: Thermal((Zone("gpu-thermal", 71.0, 99.0),)))
+    site = SiteConfig(board=BoardConfig(hot_c=70.0), broker=BrokerConfig(url="none"))
+    found = {each.subject: each for each in examine(site=site)}
+    assert (found["heat"].state, found["heat"].text) == (
+        "warn",
+        "gpu-thermal is at 71 °C, its limit is 70 (gpu-thermal 71 °C)",
+    )
+    assert {each.subject: each.state for each in examine()}["heat"] == "ok"
+
+
+def test_sensors_of_a_broker_inside_the_run_are_not_said_to_be_unheard() -> None:
+    sensor = SensorConfig(name="hall", topic="home/hall", kind="binary")
+    for url, state in (("none", "warn"), ("embedded", "ok")):
+        found = only(site_check.check_sensors(SiteConfig(sensor=(sensor,), broker=BrokerConfig(url=url))))
+        assert (found.subject, found.state) == ("sensors", state)
