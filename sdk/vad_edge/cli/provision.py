@@ -69,6 +69,8 @@ def command(
     Doing it again changes nothing; cut off, it goes on where it was. Keys, ports and known hosts are those of
     your OpenSSH client. A release that gives no score within a minute gives way to the one before.
     """
+    from pydantic import ValidationError
+
     from vad_edge.cli.progress import progress_bars
     from vad_edge.config.site import LearningConfig
     from vad_edge.errors import ConfigError, DeviceError
@@ -93,7 +95,11 @@ def command(
     if calibrate is not None:
         if config is None:
             raise ConfigError("which cameras are to be calibrated?", where="--calibrate", fix="give --config")
-        learning = LearningConfig(hours=calibrate / 3600.0, alarm_budget=str(alarm_budget))
+        try:
+            learning = LearningConfig(hours=calibrate / 3600.0, alarm_budget=str(alarm_budget))
+        except ValidationError as error:
+            what = f"{calibrate / 86400.0:g} days are not a time to calibrate on"
+            raise ConfigError(what, where="--calibrate", fix="give 24h, 7d, at most 365d") from error
     release = importlib.import_module("vad_edge_devices.release").build_release(
         wheelhouse, site=config, bundle=bundle, trust=trust, prefix=prefix, learning=learning
     )

@@ -280,3 +280,10 @@ def test_wheels_for_another_machine_are_refused(board: Board, provision: Provisi
     result = provision("--yes")
     assert result.exit_code == 1
     assert "numpy-1.26.4-cp310-cp310-manylinux_2_17_aarch64.whl does not fit it" in result.output
+
+
+def test_a_time_to_calibrate_on_that_is_none_is_the_users_mistake(tmp_path: Path) -> None:
+    arguments = ["provision", "board", f"--config={tmp_path / 'site.toml'}", f"--wheelhouse={tmp_path}"]
+    result = CliRunner().invoke(main, [*arguments, "--calibrate", "400d"])
+    assert result.exit_code == 2
+    assert "--calibrate: 400 days are not a time to calibrate on; give 24h, 7d" in result.output
