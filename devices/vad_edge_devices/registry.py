@@ -186,7 +186,7 @@ def read_registry(boards: Mapping[str, str], jetpacks: str) -> Registry:
         try:
             board = Board.model_validate(table)
         except ValidationError as error:
-            raise DeviceError(_first(error), where=name, fix="mend the file") from error
+            raise DeviceError(first_problem(error), where=name, fix="mend the file") from error
         if name != f"{board.board}.toml":
             what = f"it describes {board.board!r}"
             raise DeviceError(what, where=name, fix="name the file after the board")
@@ -195,7 +195,7 @@ def read_registry(boards: Mapping[str, str], jetpacks: str) -> Registry:
     try:
         return Registry.model_validate({"boards": tables, "jetpacks": lines})
     except ValidationError as error:
-        raise DeviceError(_first(error), where="jetpacks.toml", fix="mend the files") from error
+        raise DeviceError(first_problem(error), where="jetpacks.toml", fix="mend the files") from error
 
 
 def _parsed(name: str, text: str) -> dict[str, Any]:
@@ -205,7 +205,9 @@ def _parsed(name: str, text: str) -> dict[str, Any]:
         raise DeviceError(f"not valid TOML: {error}", where=name, fix="mend the file") from error
 
 
-def _first(error: ValidationError) -> str:
+def first_problem(error: ValidationError) -> str:
+    """The first thing that is wrong with a table, and where in it."""
     first = error.errors(include_url=False, include_context=False)[0]
     place = ".".join(str(part) for part in first["loc"])
-    return f"{place}: {first['msg']}" if place else first["msg"]
+    what = first["msg"].removeprefix("Value error, ")
+    return f"{place}: {what}" if place else what

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from typing_extensions import Self
 
 from vad_edge.errors import ConfigError
+from vad_edge_devices.registry import first_problem
 from vad_edge_devices.release import Item
 
 if sys.version_info >= (3, 11):
@@ -76,9 +77,7 @@ def load_network(path: Path) -> tuple[Connection, ...]:
     except OSError as error:
         raise ConfigError(f"cannot be read: {error.strerror or error}", where=str(path)) from error
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(f"{key}: {first['msg'].removeprefix('Value error, ')}", where=str(path)) from error
+        raise ConfigError(first_problem(error), where=str(path)) from error
     except ValueError as error:
         raise ConfigError(f"not valid TOML: {error}", where=str(path)) from error
     if len({each.name for each in found}) != len(found):

@@ -53,7 +53,7 @@ def command(
     """
     from vad_edge.cli.ending import stop_on_signals
     from vad_edge.cli.progress import progress_bars
-    from vad_edge.cli.site_options import listening_site, recorded_camera
+    from vad_edge.cli.site_options import recorded_camera, with_outside_broker
     from vad_edge.clock import LiveClock
     from vad_edge.config.load import load_site
     from vad_edge.errors import SourceError
@@ -63,7 +63,8 @@ def command(
     from vad_edge.video.recorder import record
     from vad_edge.video.source import open_source
 
-    found = recorded_camera(camera, source, config, name)
+    site = load_site(config) if config is not None else None
+    found = recorded_camera(camera, source, site, name)
     spec: str | int = found.source if found.source is not None else ""
     fps = fps or found.fps
     clock = LiveClock()
@@ -72,9 +73,9 @@ def command(
     reader = Reader(str(spec), opened, "all", reopen=reopen)
     with ExitStack() as stack:
         sensors = None
-        if config is not None and load_site(config).sensor:
-            site = listening_site(config, broker, broker_password_file)
-            sensors = stack.enter_context(SensorRecorder(site, output / "sensors" / "training", clock.now))
+        if site is not None and site.sensor:
+            heard = with_outside_broker(site, broker, broker_password_file)
+            sensors = stack.enter_context(SensorRecorder(heard, output / "sensors" / "training", clock.now))
         stop = stack.enter_context(stop_on_signals())
         report = stack.enter_context(progress_bars())
         reader.start()

@@ -49,25 +49,25 @@ def site_from_options(
 
 
 def recorded_camera(
-    camera: int | None, source: str | None, config: Path | None, name: str | None
+    camera: int | None, source: str | None, site: SiteConfig | None, name: str | None
 ) -> CameraConfig:
-    """The camera to record: the site file's `name`, at an index or source where one is given.
+    """The camera to record: the site's `name`, at an index or source where one is given.
 
-    Without a site file it has no masks. Raises ConfigError unless exactly one is meant.
+    Without a site it has no masks. Raises ConfigError unless exactly one is meant.
     """
     given: str | int | None = camera if camera is not None else source
-    if None not in (camera, source) or (given is None and config is None):
+    if None not in (camera, source) or (given is None and site is None):
         raise ConfigError(
             "one source is needed", fix="give --camera 0, --source PATH|URL or --config SITE.toml"
         )
-    cameras = load_site(config).camera if config is not None else ()
+    cameras = site.camera if site is not None else ()
     if given is not None and not cameras:
         return CameraConfig(name="camera", source=given)
     named = [each for each in cameras if name in (None, each.name)]
     if len(named) != 1 or (given is None and named[0].source is None):
         names = ", ".join(each.name for each in cameras) or "it has none"
         raise ConfigError(
-            "no one camera with a source is meant", where=str(config), fix=f"give --name, of: {names}"
+            "no one camera with a source is meant", where="--config", fix=f"give --name, of: {names}"
         )
     return named[0] if given is None else named[0].model_copy(update={"source": given})
 
@@ -132,7 +132,14 @@ def listening_site(
     found = load_site(config) if config is not None else SiteConfig()
     if site is not None:
         found = found.model_copy(update={"site": site})
-    found = with_broker(found, broker, broker_password_file)
+    return with_outside_broker(found, broker, broker_password_file)
+
+
+def with_outside_broker(
+    site: SiteConfig, broker: str | None, broker_password_file: Path | None
+) -> SiteConfig:
+    """The site, with another broker where one is given. Raises ConfigError where others cannot reach it."""
+    found = with_broker(site, broker, broker_password_file)
     if found.broker.url in ("none", "embedded"):
         raise ConfigError(
             "no broker is given"

@@ -21,7 +21,7 @@ from vad_edge.mqtt.identity import tls_context
 from vad_edge.mqtt.problem import connect_failure
 from vad_edge.mqtt.publisher import OFFLINE
 from vad_edge.mqtt.topics import CameraTopics
-from vad_edge.runtime.finding import Finding
+from vad_edge.runtime.finding import Finding, failure
 
 CONNECT_S = 15.0
 ANSWER_S = 5.0
@@ -47,9 +47,7 @@ def check_broker(site: SiteConfig) -> Iterator[Finding]:
         address = parse_broker(site.broker.url)
         ear = Ear(site.broker, site=site.site, role="check", topics=_topics(site))
     except VadEdgeError as error:
-        yield Finding(
-            "settings", "fail", f"{error.where}: {error.what}" if error.where else error.what, error.fix
-        )
+        yield failure("settings", error)
         return
     for finding in _encryption(site.broker, address):
         yield finding
