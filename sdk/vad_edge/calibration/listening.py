@@ -21,6 +21,9 @@ from vad_edge.sensors.recording import RecordedMessage, read_recording
 APART_S: Final = 3600.0
 """How far apart clips are taken to be where nothing says when they were recorded."""
 
+_JOINED_S: Final = 5.0
+"""Clips this near to each other are one recording: stamps are whole seconds, and a container keeps its own time."""
+
 _STAMP: Final = "%Y%m%d-%H%M%S"
 
 
@@ -37,7 +40,8 @@ class Listener:
     """Plays clip after clip to one hub, in order, each reading judged by what had been learned before it.
 
     So no stream is judged by what it has learned from, and what it has learned in the end is what a run goes
-    on from. learned is what to begin with, from another listener or a run; counted says what a surprise adds
+    on from. Clips that bear the time they were recorded at stand there, in whatever order they come; nothing is
+    learned of the time between two. learned is what to begin with, from another listener or a run; counted says what a surprise adds
     to the risk, before the stream's weight.
     """
 
@@ -122,8 +126,10 @@ class Listener:
             return self._hub, 0.0
         begin_s = self._next_s + APART_S
         if began is not None and self._start is not None:
-            known_s = (began - self._start) / timedelta(seconds=1)
-            begin_s = known_s if known_s >= self._next_s else begin_s
+            begin_s = (began - self._start) / timedelta(seconds=1)
+            if abs(begin_s - self._next_s) <= _JOINED_S:
+                return self._hub, max(begin_s, self._next_s)
+        self._hub.cut(self._next_s, begin_s)
         return self._hub, begin_s
 
     def _said(self, hub: SensorHub, times: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -74,6 +74,11 @@ class Experience:
             self._block_at = time_s
         self._highest = max(self._highest, deviation)
 
+    def cut(self, begin_s: float) -> None:
+        """Nothing is known of the time up to `begin_s`: the present block goes on there."""
+        if self._block_at is not None:
+            self._block_at = begin_s
+
     def state(self) -> list[float]:
         """What was learned: blocks, then how many deviated so far, by bin."""
         return [round(self._blocks, 3), *(round(count, 3) for count in self._counts.tolist())]

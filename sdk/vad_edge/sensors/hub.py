@@ -128,6 +128,18 @@ class SensorHub:
                     taken.append(name)
         return taken
 
+    def cut(self, ended_s: float, begin_s: float) -> None:
+        """Nobody listened from `ended_s` on; time goes on at `begin_s`, which may be earlier.
+
+        What waits for its time is dropped. Only for recordings: a run listens all the time.
+        """
+        with self._lock:
+            self._catch_up(ended_s)
+            self._waiting.clear()
+            slot = self._slot(ended_s)
+            for stream in self._streams.values():
+                stream.cut(ended_s, begin_s, slot)
+
     def views(self, time_s: float) -> list[StreamView]:
         """Every stream as it stands at `time_s`, in the order of the site file."""
         with self._lock:
