@@ -5,7 +5,7 @@ import threading
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from vad_edge.clock import LiveClock, MediaClock
@@ -161,6 +161,16 @@ def test_no_message_makes_the_hub_raise(payload: bytes, topic: str) -> None:
     hub.accept("home/door", payload)
     hub.accept(topic, payload)
     assert len(hub.views(0.0)) == 2
+
+
+@given(st.floats() | st.integers())
+@example(1e13)
+def test_no_time_of_a_replay_makes_the_hub_raise(media_time_s: float) -> None:
+    sent = NOISE.model_copy(update={"topic": "home/noise", "field": "dB", "time_field": "at"})
+    hub = SensorHub([sent], MediaClock())
+    value = {"dB": 40.0, "at": 0}
+    hub.accept("home/noise", json.dumps({"value": value, "media_time_s": media_time_s}).encode())
+    assert len(hub.views(1e15)) == 1
 
 
 LIGHTS = SensorConfig(name="lights", topic="home/lights", kind="binary", role="context")
