@@ -48,10 +48,6 @@ class Stream:
         self._peak = 0.0
         self._peak_s = 0.0
 
-    def is_for(self, camera: str) -> bool:
-        """Whether it says something about a camera."""
-        return not self.config.cameras or camera in self.config.cameras
-
     def take_up(self, state: Mapping[str, Any]) -> bool:
         """Go on from what was learned before; whether that was possible."""
         if (state.get("kind"), state.get("block_s")) != (self.config.kind, self.config.hold_s):
