@@ -36,7 +36,9 @@ from vad_edge.fusion.gather import FADES_OVER
 from vad_edge.fusion.policy import WARNING_TIMES, WATCH_TIMES, rising
 from vad_edge.fusion.standing import RETURN_S
 from vad_edge.scoring.tail import tail_surprise
-from vad_edge_training.evaluate_events import announced
+from vad_edge.sensors.recording import RecordedMessage
+from vad_edge_training.evaluate_events import Decided, announced
+from vad_edge_training.sensor_faults import SensorFault
 
 HOURS = float(os.environ.get("HOURS", "96"))
 BUDGETS = {"1/hour": 1.0, "6/day": 0.25, "1/day": 1 / 24}
@@ -93,6 +95,12 @@ def listen(
     return smoothed(np.nan_to_num(stretch.heard)) + 0.0 * stretch.heard, listener
 
 
+def done(fault: str) -> Callable[[Sequence[RecordedMessage], int], list[RecordedMessage]]:
+    """Does a fault of `vad-edge evaluate --sensor-fault` to messages, by a seed."""
+    parsed = SensorFault.parse(fault, SENSORS)
+    return lambda messages, seed: parsed.done_to(messages, np.random.default_rng(seed))
+
+
 def fusions(taught: Part) -> dict[str, Fusion]:
     """All that are compared; what they need to know is learned from `taught`."""
     z = _z(np.column_stack([taught.video, taught.heard]))
@@ -115,7 +123,7 @@ def fusions(taught: Part) -> dict[str, Fusion]:
     def sequential(deviations: float, fades_over: float) -> Fusion:
         usual = float(blocks.mean() + deviations * blocks.std())
         keep = float(np.exp(-1.0 / fades_over))
-        return lambda video, heard: _sequential(kept(video, heard), block_s, usual, keep)
+        return lambda video, heard: gathered(kept(video, heard), block_s, usual, keep)
 
     return {
         VIDEO: lambda video, heard: video,
@@ -142,7 +150,7 @@ def _block_maxima(values: FloatArray, block_s: float) -> FloatArray:
     return np.asarray(values[: len(values) // length * length].reshape(-1, length).max(axis=1))
 
 
-def _sequential(values: FloatArray, block_s: float, usual: float, keep: float) -> FloatArray:
+def gathered(values: FloatArray, block_s: float, usual: float, keep: float) -> FloatArray:
     """What `vad_edge.fusion.gather.Gatherer` gathers, at once for all frames."""
     length = round(block_s * FPS)
     padded = np.pad(values, (0, -len(values) % length)).reshape(-1, length)
@@ -162,7 +170,7 @@ def _e_detector(blocks: FloatArray, block_s: float, summed: Fusion) -> Fusion:
         values = summed(video, heard)
         above = len(ordered) - np.searchsorted(ordered, values, side="left")
         surprise = -np.log10((above + 1.0) / (len(ordered) + 1.0))
-        return _sequential(0.5 * surprise, block_s, float(np.log10(2.0)), 1.0)
+        return gathered(0.5 * surprise, block_s, float(np.log10(2.0)), 1.0)
 
     return risk
 
@@ -229,7 +237,7 @@ def judge(at_s: FloatArray, incidents: Sequence[Happening]) -> Found:
 def leads(risk: FloatArray, policy: PolicyConfig, incidents: Sequence[Happening]) -> tuple[float, float]:
     """Medians over the incidents found: from first watch or warning to alarm, and to when they are seen."""
     to_alarm, to_seen = [], []
-    for alarm in announced(np.arange(len(risk)) / FPS, risk, policy):
+    for alarm in announced(Decided(np.arange(len(risk)) / FPS, risk, (policy,) * len(risk))):
         for incident in incidents:
             if incident.heard_s <= alarm.time_s <= incident.end_s + GRACE_S:
                 to_alarm.append(alarm.early_s)
@@ -315,12 +323,12 @@ def main() -> None:
     )
     faults: dict[str, Any] = {
         "all sensors": lambda messages, seed: list(messages),
-        **{f"without {sensor.name}": building.without(sensor.name) for sensor in SENSORS},
-        "no sensor at all": building.without(*(sensor.name for sensor in SENSORS)),
-        "delayed by 5 s": building.delayed(5.0),
-        "delayed by 30 s": building.delayed(30.0),
-        "an hour off": building.delayed(3600.0),
-        "a third lost": building.lossy,
+        **{f"without {sensor.name}": done(f"without:{sensor.name}") for sensor in SENSORS},
+        "no sensor at all": lambda messages, seed: [],
+        "delayed by 5 s": done("delay:5"),
+        "delayed by 30 s": done("delay:30"),
+        "an hour off": done("delay:3600"),
+        "a third lost": done(f"loss:{1 / 3}"),
         "sound stuck high": building.stuck,
         "sound lying": building.lying,
     }
