@@ -153,7 +153,8 @@ class Stream:
         elif status == "flapping" and self._flaps is not None:
             found.append(("sensor_flapping", f"sensor {name} flaps: {self._flaps.fault(time_s)}"))
         elif status == "unlike":
-            text = f"sensor {name} has not been itself for an hour: what was rare comes all the time"
+            minutes = max(round(self.baseline.experience.recent_s / 60.0), 1)
+            text = f"sensor {name} has not been itself in the last {minutes} min: what was rare comes often"
             found.append(("sensor_unlike", text))
         if self.skew:
             found.append(("sensor_skewed", f"sensor {name}: {self.skew}; readings count when they arrive"))

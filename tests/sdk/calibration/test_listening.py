@@ -131,11 +131,23 @@ def test_alarms_of_the_fused_risk_keep_the_budget_and_a_lying_sensor_adds_none(
 
 
 def test_levels_are_there_for_when_a_stream_is_missing(taught: tuple[Listener, Learned]) -> None:
-    found = taught[1]
+    listener, found = taught
     assert set(found.partial) == {"door", "sound", "vibration", "counter", ""}
+    assert set(found.partial) == {*listener.streams_heard(), ""}
     assert found.partial[""].alarm < found.levels.alarm
     assert found.gathering is not None
     assert 1.0 < found.gathering.block_s < 60.0
+
+
+def test_one_stream_missing_is_video_alone_and_a_silent_one_has_no_levels() -> None:
+    silent = DOOR.model_copy(update={"name": "gone", "topic": "gone"})
+    listener = Listener([silent, SENSORS[0]], "camera")
+    stretches = listener.hear(live(1.0, seed=1).clip())
+    found = learn(
+        stretches, CUES, FPS, AlarmBudget.parse("1/hour"), streams=listener.streams, all_normal=True
+    )
+    assert set(found.partial) == {*listener.streams_heard(), ""} == {"door", ""}
+    assert found.partial["door"] == found.partial[""]
 
 
 def test_what_is_left_out_is_not_heard_either() -> None:

@@ -295,3 +295,14 @@ def test_what_was_learned_is_taken_up_unless_the_stream_is_declared_otherwise() 
     again.accept("home/hall/noise", b"90")
     assert again.evidence("front", 99.0)[-1].surprise > 3.0
     assert SensorHub([NOISE], clock).take_up({"noise": {"kind": "analog", "block_s": 10.0}}) == []
+
+
+@pytest.mark.parametrize(("hold_s", "minutes"), [(10.0, 10), (60.0, 60)])
+def test_a_stream_that_is_not_itself_says_since_when(hold_s: float, minutes: int) -> None:
+    hub = SensorHub([NOISE.model_copy(update={"hold_s": hold_s, "period_s": hold_s})], MediaClock())
+    for block in range(2030):
+        value = 40.0 + block % 3 + (block % 7 * 40.0 if block > 2000 else 0.0)
+        hub.accept("home/hall/noise", b"%.1f" % value, hold_s * block)
+    ((code, _, message),) = hub.conditions(hold_s * 2029)
+    assert code == "sensor_unlike"
+    assert f"in the last {minutes} min" in message
