@@ -8,7 +8,7 @@ quick.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
@@ -28,14 +28,15 @@ from vad_edge.calibration.blocks import correlation_time
 from vad_edge.calibration.calibrate import default_policy
 from vad_edge.calibration.incidents import Course, incidents_at
 from vad_edge.calibration.levels import fit_levels
-from vad_edge.calibration.listening import Listener
 from vad_edge.calibration.tails import fit_tails
+from vad_edge.clock import MediaClock
 from vad_edge.config.site import PolicyConfig
 from vad_edge.fusion.fuse import STREAM_CAP, STREAM_FLOOR
 from vad_edge.fusion.gather import FADES_OVER
 from vad_edge.fusion.policy import WARNING_TIMES, WATCH_TIMES, rising
 from vad_edge.fusion.standing import RETURN_S
 from vad_edge.scoring.tail import tail_surprise
+from vad_edge.sensors.hub import SensorHub
 from vad_edge.sensors.recording import RecordedMessage
 from vad_edge_training.evaluate_events import Decided, announced
 from vad_edge_training.sensor_faults import SensorFault
@@ -45,6 +46,7 @@ BUDGETS = {"1/hour": 1.0, "6/day": 0.25, "1/day": 1 / 24}
 SHUFFLED_S = 15.0
 GRACE_S = 2.0
 VIDEO = "video alone"
+STREAMS = [sensor.name for sensor in SENSORS if sensor.role == "evidence"]
 KEPT = f"CUSUM of that, fading over {FADES_OVER:g} blocks (kept)"
 SHUFFLES = 5
 
@@ -85,14 +87,18 @@ def smoothed(values: FloatArray) -> FloatArray:
 
 
 def listen(
-    life: Life, messages: Sequence[Any] | None, learned: Any, after: float
-) -> tuple[FloatArray, Listener]:
-    """What the streams said in a life by baselines that have learned before, `after` hours later."""
-    listener = Listener(SENSORS, "camera", learned=learned, counted=lambda surprise: surprise)
-    clip = replace(life.clip(messages), began=building.START + timedelta(hours=after))
-    (stretch,) = listener.hear(clip)
-    assert stretch.heard is not None
-    return smoothed(np.nan_to_num(stretch.heard)) + 0.0 * stretch.heard, listener
+    life: Life, messages: Sequence[RecordedMessage] | None, learned: Mapping[str, Any], after: float
+) -> tuple[FloatArray, dict[str, Any]]:
+    """The surprises of the streams in a life, `after` hours later, and what they know in the end."""
+    hub = SensorHub(SENSORS, MediaClock(building.START + timedelta(hours=after)))
+    hub.take_up(learned)
+    for message in life.messages if messages is None else messages:
+        hub.accept(message.topic, message.payload, message.time_s)
+    heard = np.full((len(life.scores), len(STREAMS)), np.nan)
+    for row, time_s in enumerate(life.time_s.tolist()):
+        for said in hub.evidence("camera", time_s):
+            heard[row, STREAMS.index(said.stream)] = said.surprise
+    return smoothed(np.nan_to_num(heard)) + 0.0 * heard, hub.learned()
 
 
 def done(fault: str) -> Callable[[Sequence[RecordedMessage], int], list[RecordedMessage]]:
@@ -262,8 +268,7 @@ def main() -> None:
     block_s = max(correlation_time([scores[:, column]], FPS) for column in range(len(CUES)))
     calibration = fit_tails([scores], CUES, fps=FPS, block_s=block_s)
 
-    said, listener = listen(taught_life, None, None, 0.0)
-    learned = listener.learned()
+    said, learned = listen(taught_life, None, {}, 0.0)
     taught = Part(taught_life, video_surprise(scores, calibration), np.nan_to_num(said))
     calm = Part(
         calm_life,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -42,8 +42,7 @@ class Listener:
     So no stream is judged by what it has learned from, and what it has learned in the end is what a run goes
     on from. Clips that bear the time they were recorded at stand there, in whatever order they come; nothing
     is learned of the time between two. learned is what to begin with, from another listener or a run;
-    counted says what a surprise adds to the risk, before the stream's weight. taken_up are the streams that
-    went on from learned.
+    taken_up are the streams that went on from it.
     """
 
     def __init__(
@@ -53,13 +52,11 @@ class Listener:
         *,
         latency_s: float = 0.0,
         learned: Mapping[str, Any] | None = None,
-        counted: Callable[[float], float] = excess,
     ) -> None:
         self._sensors = sensors
         self._camera = camera
         self._latency_s = latency_s
         self._learned = learned or {}
-        self._counted = counted
         self._clock: MediaClock | None = None
         self._start: datetime | None = None
         self._hub: SensorHub | None = None
@@ -134,7 +131,7 @@ class Listener:
         table = np.full((len(times), len(self.streams)), np.nan)
         for row, time_s in enumerate(times.tolist()):
             for said in hub.evidence(self._camera, time_s - self._latency_s):
-                part = self._weights[said.stream] * self._counted(said.surprise)
+                part = self._weights[said.stream] * excess(said.surprise)
                 table[row, self._columns[said.stream]] = part
         return table
 
