@@ -18,12 +18,16 @@ from rich.console import Console
 from rich.table import Table
 from tests.support.mosquitto import Mosquitto
 
+from vad_edge.bundle.levels import Gathering
 from vad_edge.clock import LiveClock
-from vad_edge.config.site import BrokerConfig, PolicyConfig, SensorConfig
+from vad_edge.config.site import BrokerConfig, CameraConfig, PolicyConfig, SensorConfig
 from vad_edge.fusion.fuse import Fuser
+from vad_edge.fusion.gather import Gatherer
 from vad_edge.fusion.machine import WarningMachine
+from vad_edge.fusion.standing import Standing
 from vad_edge.mqtt.client import MqttClient
 from vad_edge.mqtt.subscriber import PACE_S, SensorSubscriber
+from vad_edge.runtime.station import Station
 from vad_edge.scoring.surprise import Surprise
 from vad_edge.sensors.hub import SensorHub
 
@@ -90,22 +94,36 @@ def storm(broker: BrokerConfig, port: int, rate: int, *, streams: int = TOPICS) 
     return Weathered(sent, received(), core, late_s, growth)
 
 
+class _Simulated(LiveClock):
+    """A live clock that stands at the frame's time."""
+
+    time_s = 0.0
+
+    def now(self) -> float:
+        return self.time_s
+
+
 def decisions(streams: int) -> list[float]:
-    """Microseconds from the evidence of so many streams to a level, frame by frame."""
+    """Microseconds from the evidence of so many streams to a level, frame by frame, under an alarm budget."""
     kinds = ("analog", "binary", "pulse")
     configs = [SensorConfig(name=f"s{n}", topic=f"t/{n}", kind=kinds[n % 3]) for n in range(streams)]
-    hub, clock = SensorHub(configs, LiveClock()), 0.0
-    fuser, machine = Fuser(0.2), WarningMachine(PolicyConfig())
+    clock, policy = _Simulated(), PolicyConfig()
+    hub, machine = SensorHub(configs, clock), WarningMachine(policy)
+    fuser, gatherer = Fuser(policy.smoothing_s), Gatherer(Gathering(block_s=5.0, usual=1.0))
+    station = Station(CameraConfig(name="camera", policy=policy), fuser, machine)
+    station.weights = {config.name: config.weight for config in configs}
+    station.standing = Standing(station.weights, policy, {})
     random, costs = np.random.default_rng(1), []
     said = random.integers(0, 2, (FRAMES, streams)).tolist()
     for number in range(FRAMES):
-        clock = number * FRAME_S
+        clock.time_s = time_s = number * FRAME_S
         if number % 10 == 0:
             for stream, word in enumerate(said[number]):
                 hub.accept(f"t/{stream}", b"%d" % word)
         began = time.perf_counter()
-        evidence = [(stream, 1.0) for stream in hub.evidence("camera", clock)]
-        machine.update(fuser.update(clock, Surprise(clock, 0.5, {"look": 0.2, "motion": 0.3}), evidence))
+        evidence = station.counted(hub.evidence("camera", time_s), time_s)
+        risk = fuser.update(time_s, Surprise(time_s, 0.5, {"look": 0.2, "motion": 0.3}), evidence)
+        machine.update(gatherer.update(risk))
         costs.append(1e6 * (time.perf_counter() - began))
     return costs
 

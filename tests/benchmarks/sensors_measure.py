@@ -8,7 +8,7 @@ quick.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
@@ -28,21 +28,25 @@ from vad_edge.calibration.blocks import correlation_time
 from vad_edge.calibration.calibrate import default_policy
 from vad_edge.calibration.incidents import Course, incidents_at
 from vad_edge.calibration.levels import fit_levels
-from vad_edge.calibration.listening import Listener
 from vad_edge.calibration.tails import fit_tails
+from vad_edge.clock import MediaClock
 from vad_edge.config.site import PolicyConfig
 from vad_edge.fusion.fuse import STREAM_CAP, STREAM_FLOOR
 from vad_edge.fusion.gather import FADES_OVER
 from vad_edge.fusion.policy import WARNING_TIMES, WATCH_TIMES, rising
 from vad_edge.fusion.standing import RETURN_S
 from vad_edge.scoring.tail import tail_surprise
-from vad_edge_training.evaluate_events import announced
+from vad_edge.sensors.hub import SensorHub
+from vad_edge.sensors.recording import RecordedMessage
+from vad_edge_training.evaluate_events import Decided, announced
+from vad_edge_training.sensor_faults import SensorFault
 
 HOURS = float(os.environ.get("HOURS", "96"))
 BUDGETS = {"1/hour": 1.0, "6/day": 0.25, "1/day": 1 / 24}
 SHUFFLED_S = 15.0
 GRACE_S = 2.0
 VIDEO = "video alone"
+STREAMS = [sensor.name for sensor in SENSORS if sensor.role == "evidence"]
 KEPT = f"CUSUM of that, fading over {FADES_OVER:g} blocks (kept)"
 SHUFFLES = 5
 
@@ -83,14 +87,24 @@ def smoothed(values: FloatArray) -> FloatArray:
 
 
 def listen(
-    life: Life, messages: Sequence[Any] | None, learned: Any, after: float
-) -> tuple[FloatArray, Listener]:
-    """What the streams said in a life by baselines that have learned before, `after` hours later."""
-    listener = Listener(SENSORS, "camera", learned=learned, counted=lambda surprise: surprise)
-    clip = replace(life.clip(messages), began=building.START + timedelta(hours=after))
-    (stretch,) = listener.hear(clip)
-    assert stretch.heard is not None
-    return smoothed(np.nan_to_num(stretch.heard)) + 0.0 * stretch.heard, listener
+    life: Life, messages: Sequence[RecordedMessage] | None, learned: Mapping[str, Any], after: float
+) -> tuple[FloatArray, dict[str, Any]]:
+    """The surprises of the streams in a life, `after` hours later, and what they know in the end."""
+    hub = SensorHub(SENSORS, MediaClock(building.START + timedelta(hours=after)))
+    hub.take_up(learned)
+    for message in life.messages if messages is None else messages:
+        hub.accept(message.topic, message.payload, message.time_s)
+    heard = np.full((len(life.scores), len(STREAMS)), np.nan)
+    for row, time_s in enumerate(life.time_s.tolist()):
+        for said in hub.evidence("camera", time_s):
+            heard[row, STREAMS.index(said.stream)] = said.surprise
+    return smoothed(np.nan_to_num(heard)) + 0.0 * heard, hub.learned()
+
+
+def done(fault: str) -> Callable[[Sequence[RecordedMessage], int], list[RecordedMessage]]:
+    """Does a fault of `vad-edge evaluate --sensor-fault` to messages, by a seed."""
+    parsed = SensorFault.parse(fault, SENSORS)
+    return lambda messages, seed: parsed.done_to(messages, np.random.default_rng(seed))
 
 
 def fusions(taught: Part) -> dict[str, Fusion]:
@@ -115,7 +129,7 @@ def fusions(taught: Part) -> dict[str, Fusion]:
     def sequential(deviations: float, fades_over: float) -> Fusion:
         usual = float(blocks.mean() + deviations * blocks.std())
         keep = float(np.exp(-1.0 / fades_over))
-        return lambda video, heard: _sequential(kept(video, heard), block_s, usual, keep)
+        return lambda video, heard: gathered(kept(video, heard), block_s, usual, keep)
 
     return {
         VIDEO: lambda video, heard: video,
@@ -142,7 +156,7 @@ def _block_maxima(values: FloatArray, block_s: float) -> FloatArray:
     return np.asarray(values[: len(values) // length * length].reshape(-1, length).max(axis=1))
 
 
-def _sequential(values: FloatArray, block_s: float, usual: float, keep: float) -> FloatArray:
+def gathered(values: FloatArray, block_s: float, usual: float, keep: float) -> FloatArray:
     """What `vad_edge.fusion.gather.Gatherer` gathers, at once for all frames."""
     length = round(block_s * FPS)
     padded = np.pad(values, (0, -len(values) % length)).reshape(-1, length)
@@ -162,7 +176,7 @@ def _e_detector(blocks: FloatArray, block_s: float, summed: Fusion) -> Fusion:
         values = summed(video, heard)
         above = len(ordered) - np.searchsorted(ordered, values, side="left")
         surprise = -np.log10((above + 1.0) / (len(ordered) + 1.0))
-        return _sequential(0.5 * surprise, block_s, float(np.log10(2.0)), 1.0)
+        return gathered(0.5 * surprise, block_s, float(np.log10(2.0)), 1.0)
 
     return risk
 
@@ -229,7 +243,7 @@ def judge(at_s: FloatArray, incidents: Sequence[Happening]) -> Found:
 def leads(risk: FloatArray, policy: PolicyConfig, incidents: Sequence[Happening]) -> tuple[float, float]:
     """Medians over the incidents found: from first watch or warning to alarm, and to when they are seen."""
     to_alarm, to_seen = [], []
-    for alarm in announced(np.arange(len(risk)) / FPS, risk, policy):
+    for alarm in announced(Decided(np.arange(len(risk)) / FPS, risk, (policy,) * len(risk))):
         for incident in incidents:
             if incident.heard_s <= alarm.time_s <= incident.end_s + GRACE_S:
                 to_alarm.append(alarm.early_s)
@@ -254,8 +268,7 @@ def main() -> None:
     block_s = max(correlation_time([scores[:, column]], FPS) for column in range(len(CUES)))
     calibration = fit_tails([scores], CUES, fps=FPS, block_s=block_s)
 
-    said, listener = listen(taught_life, None, None, 0.0)
-    learned = listener.learned()
+    said, learned = listen(taught_life, None, {}, 0.0)
     taught = Part(taught_life, video_surprise(scores, calibration), np.nan_to_num(said))
     calm = Part(
         calm_life,
@@ -315,12 +328,12 @@ def main() -> None:
     )
     faults: dict[str, Any] = {
         "all sensors": lambda messages, seed: list(messages),
-        **{f"without {sensor.name}": building.without(sensor.name) for sensor in SENSORS},
-        "no sensor at all": building.without(*(sensor.name for sensor in SENSORS)),
-        "delayed by 5 s": building.delayed(5.0),
-        "delayed by 30 s": building.delayed(30.0),
-        "an hour off": building.delayed(3600.0),
-        "a third lost": building.lossy,
+        **{f"without {sensor.name}": done(f"without:{sensor.name}") for sensor in SENSORS},
+        "no sensor at all": lambda messages, seed: [],
+        "delayed by 5 s": done("delay:5"),
+        "delayed by 30 s": done("delay:30"),
+        "an hour off": done("delay:3600"),
+        "a third lost": done(f"loss:{1 / 3}"),
         "sound stuck high": building.stuck,
         "sound lying": building.lying,
     }

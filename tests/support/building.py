@@ -127,24 +127,7 @@ def live(hours: float, seed: int, *, incidents_per_hour: float = 0.0) -> Life:
     return Life(hours, np.exp(activity), ordered, tuple(incidents))
 
 
-# What can go wrong with a building's sensors; each takes the messages of one life and its seed.
-
-
-def without(*names: str) -> Callable[[Sequence[RecordedMessage], int], list[RecordedMessage]]:
-    """These streams say nothing."""
-    topics = {f"b/{name}" for name in names}
-    return lambda messages, seed: [message for message in messages if message.topic not in topics]
-
-
-def delayed(by_s: float) -> Callable[[Sequence[RecordedMessage], int], list[RecordedMessage]]:
-    """Every message comes so much later."""
-    return lambda messages, seed: [replace(message, time_s=message.time_s + by_s) for message in messages]
-
-
-def lossy(messages: Sequence[RecordedMessage], seed: int) -> list[RecordedMessage]:
-    """Every third message is lost."""
-    kept = np.random.default_rng(seed).random(len(messages)) > 1 / 3
-    return [message for message, keep in zip(messages, kept.tolist(), strict=True) if keep]
+# What can go wrong an hour after the beginning; each takes the messages of one life and its seed.
 
 
 def stuck(messages: Sequence[RecordedMessage], seed: int) -> list[RecordedMessage]:

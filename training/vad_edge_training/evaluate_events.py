@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +14,18 @@ from numpy.typing import NDArray
 
 from vad_edge.budget import AlarmBudget
 from vad_edge.bundle.archive import read_bundle
-from vad_edge.bundle.levels import AlarmLevels
-from vad_edge.bundle.pack import VIDEO_ALONE, CameraPack, pack_fits, read_pack
+from vad_edge.bundle.pack import CameraPack, pack_fits, read_pack
 from vad_edge.calibration.course import risk_of
 from vad_edge.calibration.footage import Stretch, cut_into_stretches
-from vad_edge.calibration.listening import HeardClip, Listener, began_at, recording_beside
+from vad_edge.calibration.listening import HeardClip, Listener, began_at, messages_beside
 from vad_edge.config.site import PolicyConfig, SensorConfig
 from vad_edge.errors import BundleError, DataError
 from vad_edge.fusion.level import Level
 from vad_edge.fusion.machine import WarningMachine
 from vad_edge.fusion.policy import kept_budget, policy_for
 from vad_edge.fusion.risk import Risk
+from vad_edge.fusion.standing import Standing
 from vad_edge.pipeline import score_recording
-from vad_edge.sensors.recording import read_recording
 from vad_edge_training.datasets.dataset import clip_name
 from vad_edge_training.datasets.layouts import open_dataset
 from vad_edge_training.incidents import Announced, Matched, labelled_incidents, match
@@ -50,8 +50,17 @@ class ClipEvents:
 
 
 @dataclass(frozen=True, slots=True)
+class Decided:
+    """One uninterrupted risk, (T,), with the policy that held at each frame."""
+
+    time_s: NDArray[np.float64]
+    risk: NDArray[np.float64]
+    policies: tuple[PolicyConfig, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class EventEvaluation:
-    """All testing clips at one budget; kept is what the camera could keep of it."""
+    """All testing clips at one budget; kept is what the camera could keep of it, policy what held longest."""
 
     asked: AlarmBudget
     kept: AlarmBudget
@@ -100,8 +109,9 @@ def evaluate_events(
 
     budget is this camera's, the pack's own where None. sensors are the site's: those that the pack was made
     with are heard from the recordings beside the clips, after the faults, such as ``delay:30``, have been
-    done to them. Raises BundleError for a pack without levels or made for another model, DataError where
-    labels and clips do not fit, SensorError for a bad recording, ConfigError for a fault that there is not.
+    done to them, and the levels follow which of them can be believed; gates do not disarm. Raises BundleError
+    for a pack without levels or made for another model, DataError where labels and clips do not fit,
+    SensorError for a bad recording, ConfigError for a fault that there is not.
     """
     opened, pack = read_bundle(bundle), read_pack(calibration)
     graph = opened.graph(pack.precision)
@@ -109,18 +119,20 @@ def evaluate_events(
     if not verdict.ok:
         raise BundleError(verdict.reason, where=str(calibration), fix=verdict.fix)
     spoilt = [SensorFault.parse(fault, sensors) for fault in faults]
-    levels = _levels_of(pack, sensors, spoilt)
+    levels = pack.levels
     if levels is None:
         raise BundleError(
             "it has no alarm levels", where=str(calibration), fix="make it with `vad-edge calibrate`"
         )
     asked = budget or AlarmBudget.parse(levels.asked).share(levels.cameras)
     weight = None if pack.weight is None else np.asarray(pack.weight, np.float32)
-    policy = policy_for(levels, asked.per_hour)
+    whole = policy_for(levels, asked.per_hour)
+    partial = {name: policy_for(left, asked.per_hour) for name, left in pack.partial_levels.items()}
     folder = open_dataset(data)
     report = on_progress or silent
     random = np.random.default_rng(seed)
     clips = []
+    held: Counter[PolicyConfig] = Counter()
     for done, clip in enumerate(folder.testing):
         report("scoring", done, len(folder.testing))
         recording = score_recording(
@@ -134,37 +146,20 @@ def evaluate_events(
                 fix=recording.truncated or "label every frame once",
             )
         stretches = list(cut_into_stretches(clip_name(clip), recording, opened))
-        if pack.sensors and sensors:
-            stretches = _heard(pack, sensors, latency_s, spoilt, clip, stretches, random)
-        risks = [
-            risk_of(part, pack.calibration, opened.manifest.cues, policy, pack.gathering)
-            for part in stretches
-        ]
+        heard, streams, taken_up = _heard(pack, sensors, latency_s, spoilt, clip, stretches, random)
+        standing = Standing(pack.sensors, whole, partial)
+        courses = []
+        for part in heard:
+            counted, policies = stood(part, streams, taken_up, standing)
+            risk = risk_of(counted, pack.calibration, opened.manifest.cues, whole, pack.gathering)
+            courses.append(Decided(part.time_s, risk, tuple(policies)))
+            held.update(policies)
         clips.append(
-            judge(
-                clip_name(clip),
-                stretches,
-                risks,
-                recording.time_s,
-                truth,
-                policy,
-                pack.calibration.block_s,
-                random,
-            )
+            judge(clip_name(clip), courses, recording.time_s, truth, pack.calibration.block_s, random)
         )
     report("scoring", len(clips), len(clips))
+    policy = held.most_common(1)[0][0] if held else whole
     return EventEvaluation(asked, kept_budget(levels, asked.per_hour), policy, tuple(clips))
-
-
-def _levels_of(
-    pack: CameraPack, sensors: Sequence[SensorConfig], faults: Sequence[SensorFault]
-) -> AlarmLevels | None:
-    """The pack's levels for the streams that are left, as a run takes them."""
-    gone = {fault.stream.name for fault in faults if fault.kind == "without" and fault.stream is not None}
-    missing = [name for name in pack.sensors if name in gone or not sensors]
-    if not missing:
-        return pack.levels
-    return pack.partial_levels.get(missing[0] if len(missing) == 1 else VIDEO_ALONE, pack.levels)
 
 
 def _heard(
@@ -173,61 +168,78 @@ def _heard(
     latency_s: float,
     faults: Sequence[SensorFault],
     clip: Path,
-    stretches: list[Stretch],
+    stretches: Sequence[Stretch],
     random: np.random.Generator,
-) -> list[Stretch]:
-    """The stretches with what the pack's streams said, each clip from what the pack has learned."""
+) -> tuple[Sequence[Stretch], Sequence[str], Collection[str]]:
+    """The stretches with what the pack's streams said, each clip from what the pack has learned.
+
+    With the names of the streams, and of those that a run would believe: the others are declared otherwise.
+    """
     states = [sensor for sensor in sensors if sensor.role != "evidence"]
     counted = [
         sensor.model_copy(update={"weight": pack.sensors[sensor.name].weight})
         for sensor in sensors
         if sensor.name in pack.sensors
     ]
+    if not counted:
+        return stretches, (), ()
     learned = {name: stream.learned for name, stream in pack.sensors.items()}
     listener = Listener([*counted, *states], pack.camera, latency_s=latency_s, learned=learned)
-    beside = recording_beside(clip)
-    messages = read_recording(beside) if beside is not None else []
+    messages = messages_beside(clip)
     for fault in faults:
         messages = fault.done_to(messages, random)
-    return listener.hear(HeardClip(began_at(clip), tuple(stretches), tuple(messages)))
+    heard = listener.hear(HeardClip(began_at(clip), tuple(stretches), tuple(messages)))
+    return heard, listener.streams, listener.taken_up
+
+
+def stood(
+    part: Stretch, streams: Sequence[str], taken_up: Collection[str], standing: Standing
+) -> tuple[Stretch, list[PolicyConfig]]:
+    """The stretch with what counts of what the streams said, and the policy at each frame, as in a run."""
+    said = np.empty((len(part.time_s), 0)) if part.heard is None else part.heard
+    counts, policies = np.zeros(said.shape, bool), []
+    believable = np.isfinite(said) & np.asarray([name in taken_up for name in streams], bool)
+    for place, time_s in enumerate(part.time_s.tolist()):
+        believed = [name for name, is_so in zip(streams, believable[place], strict=True) if is_so]
+        policy, counting = standing.update(believed, time_s)
+        counts[place] = [name in counting for name in streams]
+        policies.append(policy)
+    return replace(part, heard=np.where(counts & believable, said, np.nan)), policies
 
 
 def judge(
     name: str,
-    stretches: Sequence[Stretch],
-    risks: Sequence[NDArray[np.float64]],
+    courses: Sequence[Decided],
     time_s: NDArray[np.float64],
     truth: NDArray[np.bool_],
-    policy: PolicyConfig,
     block_s: float,
     random: np.random.Generator,
 ) -> ClipEvents:
-    """Compare what the policy announces on a clip's risks with its labels, one for each of `time_s`."""
+    """Compare what is announced on a clip's risks with its labels, one for each of `time_s`."""
     incidents = labelled_incidents(time_s, truth)
-    alarms = [
-        alarm
-        for part, risk in zip(stretches, risks, strict=True)
-        for alarm in announced(part.time_s, risk, policy)
-    ]
+    alarms = [alarm for course in courses for alarm in announced(course)]
     shuffled = [
         alarm.early_s
-        for part, risk in zip(stretches, risks, strict=True)
+        for course in courses
         for _ in range(SHUFFLES)
-        for alarm in announced(part.time_s, _shuffled(part.time_s, risk, block_s, random), policy)
+        for alarm in announced(replace(course, risk=_shuffled(course.time_s, course.risk, block_s, random)))
     ]
     frame_s = float(np.median(np.diff(time_s))) if len(time_s) > 1 else 0.0
     normal_s = float((~truth).sum()) * frame_s
     return ClipEvents(name, tuple(incidents), match(incidents, alarms), normal_s, tuple(shuffled))
 
 
-def announced(
-    time_s: NDArray[np.float64], risk: NDArray[np.float64], policy: PolicyConfig
-) -> list[Announced]:
+def announced(course: Decided) -> list[Announced]:
     """The alarms of one uninterrupted risk, as the machine of a run announces them."""
-    machine = WarningMachine(policy, new_incident=lambda: "incident")
+    held = course.policies[0]
+    machine = WarningMachine(held, new_incident=lambda: "incident")
     alarms: list[Announced] = []
     opened_s = standing_s = early_s = math.nan
-    for now_s, value in zip(time_s.tolist(), risk.tolist(), strict=True):
+    frames = zip(course.time_s.tolist(), course.risk.tolist(), course.policies, strict=True)
+    for now_s, value, policy in frames:
+        if policy != held:
+            held = policy
+            machine.follow(policy)
         change = machine.update(Risk(now_s, value, {}))
         if change is None:
             continue

@@ -227,14 +227,17 @@ def learn(
     course = course_of(stretches, calibration, cues, policy, fps)
     gathering = None
     if columns:
-        columns[VIDEO_ALONE] = list(range(len(streams)))
+        columns[VIDEO_ALONE] = [place for places in columns.values() for place in places]
         gathering = _gathering(course, fps)
         course = course_of(stretches, calibration, cues, policy, fps, gathering)
     fit = fit_levels(with_exemplars(course, exemplars, policy, fps), policy)
     levels = keep_budget(fit, policy, budget, cameras)
-    partial = {}
+    partial: dict[str, AlarmLevels] = {}
     for done, (name, deaf) in enumerate(columns.items()):
         on_progress("levels without a sensor", done, len(columns))
+        if name == VIDEO_ALONE and len(deaf) == 1:
+            partial[name] = partial[streams[deaf[0]]]
+            continue
         others = [_deafened(part, deaf) for part in stretches]
         course = course_of(others, calibration, cues, policy, fps, gathering)
         course = with_exemplars(course, exemplars, policy, fps)

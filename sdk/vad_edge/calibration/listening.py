@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -21,6 +21,9 @@ from vad_edge.sensors.recording import RecordedMessage, read_recording
 APART_S: Final = 3600.0
 """How far apart clips are taken to be where nothing says when they were recorded."""
 
+_JOINED_S: Final = 5.0
+"""Clips so near are one recording: stamps are whole seconds, and a container keeps its own time."""
+
 _STAMP: Final = "%Y%m%d-%H%M%S"
 
 
@@ -37,8 +40,9 @@ class Listener:
     """Plays clip after clip to one hub, in order, each reading judged by what had been learned before it.
 
     So no stream is judged by what it has learned from, and what it has learned in the end is what a run goes
-    on from. learned is what to begin with, from another listener or a run; counted says what a surprise adds
-    to the risk, before the stream's weight.
+    on from. Clips that bear the time they were recorded at stand there, in whatever order they come; nothing
+    is learned of the time between two. learned is what to begin with, from another listener or a run;
+    taken_up are the streams that went on from it.
     """
 
     def __init__(
@@ -48,22 +52,19 @@ class Listener:
         *,
         latency_s: float = 0.0,
         learned: Mapping[str, Any] | None = None,
-        counted: Callable[[float], float] = excess,
     ) -> None:
         self._sensors = sensors
         self._camera = camera
         self._latency_s = latency_s
         self._learned = learned or {}
-        self._counted = counted
         self._clock: MediaClock | None = None
         self._start: datetime | None = None
         self._hub: SensorHub | None = None
         self._next_s = 0.0
         self.streams = tuple(
-            sensor.name
-            for sensor in sensors
-            if sensor.role == "evidence" and (not sensor.cameras or camera in sensor.cameras)
+            sensor.name for sensor in sensors if sensor.role == "evidence" and sensor.is_for(camera)
         )
+        self.taken_up: frozenset[str] = frozenset()
         self._weights = {sensor.name: sensor.weight for sensor in sensors}
         self._columns = {name: column for column, name in enumerate(self.streams)}
 
@@ -82,9 +83,7 @@ class Listener:
         """The same for a clip whose sensors' recording lies beside it. Raises SensorError for a bad one."""
         if not self.streams or not isinstance(clip, Path):
             return stretches
-        beside = recording_beside(clip)
-        messages = read_recording(beside) if beside is not None else []
-        return self.hear(HeardClip(began_at(clip), tuple(stretches), tuple(messages)))
+        return self.hear(HeardClip(began_at(clip), tuple(stretches), tuple(messages_beside(clip))))
 
     def learned(self) -> dict[str, Any]:
         """What the streams have learned so far."""
@@ -118,19 +117,21 @@ class Listener:
             self._start = began
             self._clock = MediaClock(began or datetime.now(timezone.utc))
             self._hub = SensorHub(self._sensors, self._clock)
-            self._hub.take_up(self._learned)
+            self.taken_up = frozenset(self._hub.take_up(self._learned))
             return self._hub, 0.0
         begin_s = self._next_s + APART_S
         if began is not None and self._start is not None:
-            known_s = (began - self._start) / timedelta(seconds=1)
-            begin_s = known_s if known_s >= self._next_s else begin_s
+            begin_s = (began - self._start) / timedelta(seconds=1)
+            if abs(begin_s - self._next_s) <= _JOINED_S:
+                return self._hub, max(begin_s, self._next_s)
+        self._hub.cut(self._next_s, begin_s)
         return self._hub, begin_s
 
     def _said(self, hub: SensorHub, times: NDArray[np.float64]) -> NDArray[np.float64]:
         table = np.full((len(times), len(self.streams)), np.nan)
         for row, time_s in enumerate(times.tolist()):
             for said in hub.evidence(self._camera, time_s - self._latency_s):
-                part = self._weights[said.stream] * self._counted(said.surprise)
+                part = self._weights[said.stream] * excess(said.surprise)
                 table[row, self._columns[said.stream]] = part
         return table
 
@@ -142,6 +143,12 @@ def recording_beside(clip: Path) -> Path | None:
     """
     beside = clip.parent.parent / "sensors" / clip.parent.name / f"{clip.stem}.jsonl"
     return next((path for path in (beside, clip.with_suffix(".jsonl")) if path.is_file()), None)
+
+
+def messages_beside(clip: Path) -> list[RecordedMessage]:
+    """What the sensors said during a clip; nothing without a recording. Raises SensorError for a bad one."""
+    beside = recording_beside(clip)
+    return [] if beside is None else read_recording(beside)
 
 
 def began_at(clip: Path) -> datetime | None:

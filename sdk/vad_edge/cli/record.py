@@ -72,26 +72,24 @@ def command(
     reopen = (lambda: open_source(spec, clock, fps=fps)) if opened.info.live else None
     reader = Reader(str(spec), opened, "all", reopen=reopen)
     with ExitStack() as stack:
+        stack.callback(reader.stop)
+        stop = stack.enter_context(stop_on_signals())
         sensors = None
         if site is not None and site.sensor:
             heard = with_outside_broker(site, broker, broker_password_file)
             sensors = stack.enter_context(SensorRecorder(heard, output / "sensors" / "training", clock.now))
-        stop = stack.enter_context(stop_on_signals())
         report = stack.enter_context(progress_bars())
         reader.start()
-        try:
-            files = record(
-                reader,
-                output / "training",
-                duration_s=duration,
-                segment_s=segment,
-                stop=stop,
-                shown=PrivacyMasks(found.privacy_masks).burn,
-                on_progress=lambda seconds, frames: report("recording", seconds, duration),
-                on_file=sensors.write if sensors is not None else None,
-            )
-        finally:
-            reader.stop()
+        files = record(
+            reader,
+            output / "training",
+            duration_s=duration,
+            segment_s=segment,
+            stop=stop,
+            shown=PrivacyMasks(found.privacy_masks).burn,
+            on_progress=lambda seconds, frames: report("recording", seconds, duration),
+            on_file=sensors.write if sensors is not None else None,
+        )
     for file in files:
         click.echo(file)
     if reader.truncated:

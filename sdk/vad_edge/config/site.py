@@ -152,6 +152,10 @@ class SensorConfig(_Table):
     hold_s: float = Field(default=10.0, gt=0)
     cameras: tuple[Name, ...] = ()
 
+    def is_for(self, camera: str) -> bool:
+        """Whether it says something about a camera."""
+        return not self.cameras or camera in self.cameras
+
     @field_validator("topic")
     @classmethod
     def _topic_is_a_filter(cls, topic: str) -> str:

@@ -33,7 +33,7 @@ class SensorRecorder:
         if not site.sensor:
             raise ConfigError("the site file has no sensors to record", fix="add [[sensor]] tables")
         self._folder = folder
-        self._log = SensorLog(now)
+        self._log = SensorLog(now, {sensor.topic for sensor in site.sensor if sensor.kind == "binary"})
         self._client = MqttClient(
             site.broker,
             client_id=client_id(site.broker, site.site, "recorder"),
@@ -57,9 +57,18 @@ class SensorRecorder:
         self._client.stop()
 
     def write(self, clip: Path, began_s: float, ended_s: float) -> None:
-        """Keep what came between two moments beside a clip of that name."""
-        self._folder.mkdir(parents=True, exist_ok=True)
+        """Keep what came between two moments beside a clip of that name.
+
+        A disk that does not take it is only logged: the video is worth having without.
+        """
+        path = self._folder / f"{clip.stem}.jsonl"
         messages, full = self._log.take(began_s, ended_s)
-        write_recording(self._folder / f"{clip.stem}.jsonl", messages)
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            write_recording(path, messages)
+        except OSError as error:
+            _log.warning("%s cannot be written: %s", path, error)
+        for topic, problem in self._client.refused.items():
+            _log.warning("%s says nothing of %s: %s", path, topic, problem)
         if full:
             _log.warning("more came from the sensors than is kept for one file: record shorter segments")

@@ -28,9 +28,7 @@ def say_uncalibrated(
     left = [
         sensor.name
         for sensor in sensors
-        if sensor.role == "evidence"
-        and (not sensor.cameras or camera.name in sensor.cameras)
-        and sensor.name not in pace.weights
+        if sensor.role == "evidence" and sensor.is_for(camera.name) and sensor.name not in pace.weights
     ]
     if left:
         health.raise_condition(

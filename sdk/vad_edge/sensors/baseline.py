@@ -40,6 +40,13 @@ class Baseline(Protocol):
         """Learn a reading; returns its surprise against what was known before, 0 to `SURPRISE_CAP`."""
         ...
 
+    def cut(self, ended_s: float, begin_s: float, slot: str = _WHOLE, *, calm: bool = True) -> None:
+        """Nobody listened between two moments: nothing is learned of that time.
+
+        calm says whether a silence before it was one of a healthy stream.
+        """
+        ...
+
     experience: Experience
     """How often the stream has deviated how far."""
 
@@ -84,6 +91,11 @@ class AnalogBaseline:
             learner.learn(value, blocks, self._warmup)
         self._readings += 1
         return surprise
+
+    def cut(self, ended_s: float, begin_s: float, slot: str = _WHOLE, *, calm: bool = True) -> None:
+        """Learn nothing of the time between; the next reading stands for its own block."""
+        self._last_s = None
+        self.experience.cut(begin_s)
 
     def distance(self, value: float) -> float:
         """How many spreads a value lies from the middle of all that was learned."""
@@ -208,12 +220,10 @@ class BinaryBaseline:
 
     def update(self, value: float, time_s: float, slot: str = _WHOLE) -> float:
         """Learn `value`; returns the surprise of an onset, 0 for every other reading."""
-        watched_s = 0.0 if self._last_s is None else min(max(time_s - self._last_s, 0.0), self._credit_s)
-        self._last_s = time_s
+        self._rates.learn(slot, 0.0, self._watched(time_s))
         is_on = value > 0.5
         onset = is_on and not self._was_on
         self._was_on = is_on
-        self._rates.learn(slot, 0.0, watched_s)
         deviation = surprise = 0.0
         if onset:
             chance = -math.expm1(-self._rates.rate(slot) * self._block_s)
@@ -223,6 +233,16 @@ class BinaryBaseline:
         self.experience.learn(deviation, time_s, self._credit_s)
         return surprise
 
+    def cut(self, ended_s: float, begin_s: float, slot: str = _WHOLE, *, calm: bool = True) -> None:
+        """Count the silence up to `ended_s` as watched where it was calm, and go on from `begin_s`."""
+        if self._last_s is None:
+            return
+        if calm:
+            self._rates.learn(slot, 0.0, self._watched(ended_s))
+            self.experience.learn(0.0, ended_s, self._credit_s)
+        self._last_s = begin_s
+        self.experience.cut(begin_s)
+
     def state(self) -> dict[str, Any]:
         """What was learned."""
         return {"rates": self._rates.state(), "experience": self.experience.state()}
@@ -231,6 +251,11 @@ class BinaryBaseline:
         """Take up what `state` gave."""
         self.experience.restore(state["experience"])
         self._rates.restore(state["rates"])
+
+    def _watched(self, time_s: float) -> float:
+        """Seconds since the last reading, `credit_s` at most; this one is the last now."""
+        last_s, self._last_s = self._last_s, time_s
+        return 0.0 if last_s is None else min(max(time_s - last_s, 0.0), self._credit_s)
 
 
 class PulseBaseline:
@@ -251,9 +276,7 @@ class PulseBaseline:
     def update(self, value: float, time_s: float, slot: str = _WHOLE) -> float:
         """Learn so many pulses; returns the surprise of all within the last block."""
         pulses = min(max(value, 0.0), _MOST_PULSES)
-        watched_s = 0.0 if self._last_s is None else min(max(time_s - self._last_s, 0.0), self._credit_s)
-        self._last_s = time_s
-        self._rates.learn(slot, 0.0, watched_s)
+        self._rates.learn(slot, 0.0, self._watched(time_s))
         expected = self._rates.rate(slot) * self._block_s
         counted = self._count(pulses, time_s)
         deviation = 0.0
@@ -265,6 +288,17 @@ class PulseBaseline:
         self._rates.learn(slot, pulses, 0.0)
         return surprise
 
+    def cut(self, ended_s: float, begin_s: float, slot: str = _WHOLE, *, calm: bool = True) -> None:
+        """Count the silence up to `ended_s` as watched where it was calm, and go on from `begin_s`."""
+        if self._last_s is None:
+            return
+        if calm:
+            self._rates.learn(slot, 0.0, self._watched(ended_s))
+            self.experience.learn(0.0, ended_s, self._credit_s)
+        self._last_s = begin_s
+        self.experience.cut(begin_s)
+        self._recent.clear()
+
     def state(self) -> dict[str, Any]:
         """What was learned."""
         return {"rates": self._rates.state(), "experience": self.experience.state()}
@@ -273,6 +307,11 @@ class PulseBaseline:
         """Take up what `state` gave."""
         self.experience.restore(state["experience"])
         self._rates.restore(state["rates"])
+
+    def _watched(self, time_s: float) -> float:
+        """Seconds since the last reading, `credit_s` at most; this one is the last now."""
+        last_s, self._last_s = self._last_s, time_s
+        return 0.0 if last_s is None else min(max(time_s - last_s, 0.0), self._credit_s)
 
     def _count(self, pulses: float, time_s: float) -> float:
         """Pulses within the last block; those of one hundredth of a block are kept together."""

@@ -22,7 +22,7 @@ _FADED = 1.0 - 1.0 / _RECENT_BLOCKS
 _UNLIKE = 0.25
 _KNOWN_BLOCKS = 300.0
 _DOUBTED = 1 / 16
-"""How much is learned from a stream that is not itself: it takes a day to be taken for its new life."""
+"""How much is learned from a stream that is not itself: about a day or two until that is its new life."""
 
 
 class Experience:
@@ -45,8 +45,13 @@ class Experience:
 
     @property
     def unlike(self) -> bool:
-        """Whether the stream has not been itself lately: what was rare has come a large part of an hour."""
+        """Whether what was rare has come in a large part of the last `recent_s`: the stream is not itself."""
         return self._recent > _UNLIKE and self._blocks >= _KNOWN_BLOCKS
+
+    @property
+    def recent_s(self) -> float:
+        """How long a time `unlike` looks back on."""
+        return _RECENT_BLOCKS * self._block_s
 
     @property
     def trust(self) -> float:
@@ -73,6 +78,11 @@ class Experience:
         elif elapsed_s < 0:  # the clock went back: a new block begins there
             self._block_at = time_s
         self._highest = max(self._highest, deviation)
+
+    def cut(self, begin_s: float) -> None:
+        """Nothing is known of the time up to `begin_s`: the present block goes on there."""
+        if self._block_at is not None:
+            self._block_at = begin_s
 
     def state(self) -> list[float]:
         """What was learned: blocks, then how many deviated so far, by bin."""

@@ -104,7 +104,9 @@ class SensorHub:
             return False
         with self._lock:
             self._catch_up(time_s)
-            return any(stream.state_at(time_s) is False for stream in self._gates if stream.is_for(camera))
+            return any(
+                stream.state_at(time_s) is False for stream in self._gates if stream.config.is_for(camera)
+            )
 
     def learned(self) -> dict[str, Any]:
         """What every stream has learned of its normal life, in plain values for JSON."""
@@ -127,6 +129,18 @@ class SensorHub:
                 if stream.config.role == "evidence" and isinstance(state, Mapping) and stream.take_up(state):
                     taken.append(name)
         return taken
+
+    def cut(self, ended_s: float, begin_s: float) -> None:
+        """Nobody listened from `ended_s` on; time goes on at `begin_s`, which may be earlier.
+
+        What waits for its time is dropped. Only for recordings: a run listens all the time.
+        """
+        with self._lock:
+            self._catch_up(ended_s)
+            self._waiting.clear()
+            slot = self._slot(ended_s)
+            for stream in self._streams.values():
+                stream.cut(ended_s, begin_s, slot)
 
     def views(self, time_s: float) -> list[StreamView]:
         """Every stream as it stands at `time_s`, in the order of the site file."""
@@ -186,7 +200,7 @@ class SensorHub:
     def _evidence_for(self, camera: str) -> list[Stream]:
         if camera not in self._by_camera:
             evidence = (stream for stream in self._streams.values() if stream.config.role == "evidence")
-            self._by_camera[camera] = [stream for stream in evidence if stream.is_for(camera)]
+            self._by_camera[camera] = [stream for stream in evidence if stream.config.is_for(camera)]
         return self._by_camera[camera]
 
     def _slot(self, time_s: float) -> str:

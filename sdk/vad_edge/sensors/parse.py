@@ -13,6 +13,9 @@ from vad_edge.errors import SensorError
 LARGEST_PAYLOAD_BYTES = 65_536
 """More than this is no reading; it is not even parsed."""
 
+LATEST_S = 366 * 86400.0
+"""No recording is longer than a year: a message with a later time in it is refused."""
+
 _SHOWN_CHARACTERS = 60
 _ENVELOPE = {"value", "media_time_s"}
 
@@ -34,11 +37,11 @@ def unwrap(config: SensorConfig, payload: bytes) -> Unwrapped:
     if not isinstance(content, dict) or content.keys() != _ENVELOPE:
         return Unwrapped(content, None)
     time_s = _number(content["media_time_s"])
-    if time_s is None or time_s < 0:
+    if time_s is None or not 0.0 <= time_s <= LATEST_S:
         raise SensorError(
             f"the replay envelope's media_time_s is {_shown(content['media_time_s'])}",
             where=_place(config),
-            fix="it is seconds since the first frame, 0 or more",
+            fix="it is seconds since the first frame, from 0 to a year",
         )
     value = content["value"]
     return Unwrapped(_json_or_text(value) if isinstance(value, str) else value, time_s)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vad_edge.errors import SensorError
+from vad_edge.sensors.parse import LATEST_S
 
 _KEYS = {"t", "topic", "payload"}
-_LATEST_S = 1e12
 _FIX = 'a line reads {"t": seconds, "topic": "...", "payload": <text, number or object>}'
 
 
@@ -65,8 +65,8 @@ def _parse_line(line: str, where: str) -> RecordedMessage:
     if not isinstance(entry, dict) or entry.keys() != _KEYS:
         raise SensorError("needs exactly the keys t, topic and payload", where=where, fix=_FIX)
     time_s, topic, payload = entry["t"], entry["topic"], entry["payload"]
-    if isinstance(time_s, bool) or not isinstance(time_s, (int, float)) or not 0 <= time_s <= _LATEST_S:
-        raise SensorError(f"t is {time_s!r}", where=where, fix="t is seconds, 0 or more")
+    if isinstance(time_s, bool) or not isinstance(time_s, (int, float)) or not 0 <= time_s <= LATEST_S:
+        raise SensorError(f"t is {time_s!r}", where=where, fix="t is seconds, from 0 to a year")
     if not isinstance(topic, str) or not topic or set(topic) & set("+#\0"):
         raise SensorError(f"topic is {topic!r}", where=where, fix="a topic is text without wildcards")
     if not isinstance(payload, (str, int, float, dict)):

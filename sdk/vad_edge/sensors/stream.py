@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from vad_edge.config.site import SensorConfig
@@ -48,10 +48,6 @@ class Stream:
         self._peak = 0.0
         self._peak_s = 0.0
 
-    def is_for(self, camera: str) -> bool:
-        """Whether it says something about a camera."""
-        return not self.config.cameras or camera in self.config.cameras
-
     def take_up(self, state: Mapping[str, Any]) -> bool:
         """Go on from what was learned before; whether that was possible."""
         if (state.get("kind"), state.get("block_s")) != (self.config.kind, self.config.hold_s):
@@ -85,6 +81,17 @@ class Stream:
         surprise = self.baseline.update(value, time_s, slot)
         if surprise >= self.surprise(time_s):
             self._peak, self._peak_s = surprise, time_s
+
+    def cut(self, ended_s: float, begin_s: float, slot: str) -> None:
+        """Nobody listened from `ended_s` on; time goes on at `begin_s`, which may be earlier."""
+        self.baseline.cut(ended_s, begin_s, slot, calm=self.status(ended_s) in ("ok", "unlike"))
+        if self.reading is not None:
+            earliest_s = begin_s - self.config.latency_s
+            self.reading = replace(self.reading, time_s=min(self.reading.time_s, earliest_s))
+        if self._flaps is not None:
+            self._flaps = FlapCheck(self.config.most_changes_per_min)
+        self._learned_s = self._looked_s = -math.inf
+        self._peak = 0.0
 
     def _is_repetition(self, value: float, time_s: float) -> bool:
         """Whether a reading says nothing that one shortly before it has not said: storms are cheap so.
@@ -146,7 +153,8 @@ class Stream:
         elif status == "flapping" and self._flaps is not None:
             found.append(("sensor_flapping", f"sensor {name} flaps: {self._flaps.fault(time_s)}"))
         elif status == "unlike":
-            text = f"sensor {name} has not been itself for an hour: what was rare comes all the time"
+            minutes = max(round(self.baseline.experience.recent_s / 60.0), 1)
+            text = f"sensor {name} has not been itself in the last {minutes} min: what was rare comes often"
             found.append(("sensor_unlike", text))
         if self.skew:
             found.append(("sensor_skewed", f"sensor {name}: {self.skew}; readings count when they arrive"))

@@ -104,12 +104,12 @@ class _Recording:
             self._begin()
         if self._writer is None:
             return
-        self._writer.close()
-        self._writer.path.rename(self._whole)
+        written, self._writer = self._writer, None
+        written.close()
+        written.path.rename(self._whole)
         self.files.append(self._whole)
         if self._on_file is not None:
             self._on_file(self._whole, self._began_s, self._last_s)
-        self._writer = None
 
     def _begin(self) -> None:
         free = shutil.disk_usage(self._output).free

@@ -13,17 +13,23 @@ from vad_edge.calibration.calibrate import Learned, course_of, default_policy, l
 from vad_edge.calibration.course import without
 from vad_edge.calibration.footage import Stretch
 from vad_edge.calibration.incidents import incidents_at
-from vad_edge.calibration.listening import APART_S, HeardClip, Listener, began_at, recording_beside
+from vad_edge.calibration.listening import HeardClip, Listener, began_at, recording_beside
 from vad_edge.config.site import SensorConfig
 from vad_edge.sensors.recording import RecordedMessage, write_recording
 
 DOOR = SensorConfig(name="door", topic="door", kind="binary")
+START = datetime(2026, 1, 1, tzinfo=timezone.utc)
 
 
 def clip(length_s: float, *messages: tuple[float, bytes], began: datetime | None = None) -> HeardClip:
     times = np.arange(0.0, length_s, 0.5)
     said = tuple(RecordedMessage(time_s, "door", payload) for time_s, payload in messages)
     return HeardClip(began, (Stretch("clip", times, np.zeros((len(times), 1))),), said)
+
+
+def watched_s(listener: Listener) -> float:
+    """How long the door is taken to have been watched, in all."""
+    return float(listener.learned()["door"]["rates"][""][1])
 
 
 def test_what_was_said_stands_beside_the_frames() -> None:
@@ -36,12 +42,43 @@ def test_what_was_said_stands_beside_the_frames() -> None:
 
 
 def test_clips_follow_each_other_as_they_were_recorded() -> None:
-    listener, start = Listener([DOOR], "camera"), datetime(2026, 1, 1, tzinfo=timezone.utc)
-    listener.hear(clip(30.0, (0.0, b"closed"), began=start))
-    (heard,) = listener.hear(clip(30.0, (5.0, b"open"), began=start + timedelta(hours=5)))
+    listener = Listener([DOOR], "camera")
+    listener.hear(clip(30.0, (0.0, b"closed"), began=START))
+    (heard,) = listener.hear(clip(30.0, (5.0, b"open"), began=START + timedelta(hours=5)))
     assert heard.heard is not None
     assert heard.heard[10, 0] > 1.5
-    assert listener.learned()["door"]["rates"][""][1] <= APART_S + 40.0
+    assert watched_s(listener) == pytest.approx(35.0, abs=1.0)  # the whole first clip, then until it opened
+
+
+def test_what_lies_between_clips_was_not_watched() -> None:
+    pulse = SensorConfig(name="door", topic="door", kind="pulse")
+    for sensor in (DOOR, pulse):
+        listener = Listener([sensor], "camera")
+        for _ in range(5):
+            listener.hear(clip(30.0, (0.0, b"0")))
+        assert watched_s(listener) == pytest.approx(120.0, abs=5.0)
+        assert listener.learned()["door"]["experience"][0] <= 15.0  # blocks of ten seconds
+
+
+def test_clips_that_follow_each_other_stay_at_their_hour() -> None:
+    listener = Listener([DOOR], "camera")
+    for number in range(20):  # a container's clock that is a little slow: each is half a second too long
+        began = START + timedelta(seconds=600 * number)
+        listener.hear(clip(601.0, (0.0, b"closed"), (300.0, b"open"), (310.0, b"closed"), began=began))
+    hours = {slot for slot in listener.learned()["door"]["rates"] if slot}
+    assert len(hours) == 4  # three and a third
+    assert watched_s(listener) == pytest.approx(19 * 600.0 + 310.0, abs=15.0)
+
+
+def test_clips_out_of_order_stand_at_their_hour() -> None:
+    listener = Listener([DOOR], "camera")
+    for hour in (5, 2, 8):
+        said = clip(60.0, (0.0, b"closed"), (30.0, b"open"), began=START + timedelta(hours=hour))
+        (heard,) = listener.hear(said)
+        assert heard.heard is not None
+        assert heard.heard[60, 0] > 0.5
+        assert heard.heard[:60, 0].max() == 0.0
+    assert len(listener.learned()["door"]["rates"]) == 4  # the whole and three hours
 
 
 def test_a_stream_that_nobody_recorded_is_named_and_does_not_count() -> None:
@@ -94,11 +131,23 @@ def test_alarms_of_the_fused_risk_keep_the_budget_and_a_lying_sensor_adds_none(
 
 
 def test_levels_are_there_for_when_a_stream_is_missing(taught: tuple[Listener, Learned]) -> None:
-    found = taught[1]
+    listener, found = taught
     assert set(found.partial) == {"door", "sound", "vibration", "counter", ""}
+    assert set(found.partial) == {*listener.streams_heard(), ""}
     assert found.partial[""].alarm < found.levels.alarm
     assert found.gathering is not None
     assert 1.0 < found.gathering.block_s < 60.0
+
+
+def test_one_stream_missing_is_video_alone_and_a_silent_one_has_no_levels() -> None:
+    silent = DOOR.model_copy(update={"name": "gone", "topic": "gone"})
+    listener = Listener([silent, SENSORS[0]], "camera")
+    stretches = listener.hear(live(1.0, seed=1).clip())
+    found = learn(
+        stretches, CUES, FPS, AlarmBudget.parse("1/hour"), streams=listener.streams, all_normal=True
+    )
+    assert set(found.partial) == {*listener.streams_heard(), ""} == {"door", ""}
+    assert found.partial["door"] == found.partial[""]
 
 
 def test_what_is_left_out_is_not_heard_either() -> None:

@@ -12,6 +12,7 @@ from tests.support.footage import quiet_frames, write_video
 
 import vad_edge.demo
 from vad_edge.cli import main
+from vad_edge.video.reader import Reader
 
 CLIP = str(Path(vad_edge.demo.__file__).parent / "clip.mp4")
 BUNDLE = str(Path(vad_edge.demo.__file__).parent / "scene.vadb")
@@ -124,6 +125,25 @@ def test_record_needs_one_source(invoke: Invoke, tmp_path: Path) -> None:
     result = invoke("record", "--output", tmp_path)
     assert result.exit_code == 2
     assert "one source is needed; give --camera 0, --source PATH|URL or --config SITE.toml" in result.output
+
+
+def test_without_a_broker_record_closes_its_source(
+    invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed = []
+    stop = Reader.stop
+    monkeypatch.setattr(Reader, "stop", lambda self: (closed.append(self.name), stop(self)))
+    monkeypatch.setattr("vad_edge.mqtt.sensor_recorder._READY_S", 0.3)
+    video = write_video(tmp_path / "door.avi", quiet_frames(5))
+    site = tmp_path / "site.toml"
+    site.write_text(
+        f'[broker]\nurl = "mqtt://127.0.0.1:9"\n\n[[camera]]\nname = "door"\nsource = "{video}"\n\n'
+        '[[sensor]]\nname = "bell"\ntopic = "bell"\nkind = "pulse"\n'
+    )
+    result = invoke("record", "--config", site, "--output", tmp_path / "data")
+    assert result.exit_code != 0
+    assert "127.0.0.1:9" in result.output
+    assert closed == [str(video)]
 
 
 def test_recording_a_truncated_file_keeps_what_there_was_and_ends_with_1(

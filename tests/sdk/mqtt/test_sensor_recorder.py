@@ -14,6 +14,7 @@ from vad_edge.sensors.log import SensorLog
 from vad_edge.sensors.recording import read_recording
 
 DOOR = SensorConfig(name="door", topic="home/door", kind="binary")
+NOWHERE = BrokerConfig(url="mqtt://127.0.0.1:9")
 
 
 def test_what_sensors_say_is_recorded_beside_each_file(
@@ -37,12 +38,24 @@ def test_what_sensors_say_is_recorded_beside_each_file(
 
 
 def test_without_a_broker_nothing_is_recorded(tmp_path: Path) -> None:
-    site = SiteConfig(sensor=(DOOR,), broker=BrokerConfig(url="mqtt://127.0.0.1:9"))
+    site = SiteConfig(sensor=(DOOR,), broker=NOWHERE)
     recorder = SensorRecorder(site, tmp_path, lambda: 0.0)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("vad_edge.mqtt.sensor_recorder._READY_S", 0.5)
         with pytest.raises(BrokerError):
             recorder.__enter__()
+
+
+def test_a_disk_that_does_not_take_it_and_a_broker_that_refuses_are_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    recorder = SensorRecorder(SiteConfig(sensor=(DOOR,), broker=NOWHERE), tmp_path / "sensors", lambda: 0.0)
+    (tmp_path / "sensors").write_text("a file, no folder")
+    recorder._client.forbidden("the subscription to", "home/door", "Not authorized")
+    recorder.write(tmp_path / "20260101-000000.avi", 0.0, 1.0)
+    told = [record.getMessage() for record in caplog.records]
+    assert any("20260101-000000.jsonl cannot be written" in line for line in told)
+    assert any("says nothing of home/door" in line for line in told)
 
 
 def test_a_site_without_sensors_has_nothing_to_record(tmp_path: Path) -> None:
@@ -52,11 +65,12 @@ def test_a_site_without_sensors_has_nothing_to_record(tmp_path: Path) -> None:
 
 def test_the_last_word_before_a_file_stands_at_its_beginning() -> None:
     now = [0.0]
-    log = SensorLog(lambda: now[0])
+    log = SensorLog(lambda: now[0], {"door", "lights"})
     for now[0], topic, payload in (
         (1.0, "door", b"open"),
         (2.0, "lights", b"on"),
         (3.0, "door", b"closed"),
+        (3.5, "counter", b"1"),
         (4.0, "big", b"9" * 1_000_000),
         (5.0, "binary", b"\xff\xfe"),
         (20.0, "door", b"open"),
@@ -75,7 +89,7 @@ def test_that_messages_were_not_kept_is_told_once_though_there_is_room_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("vad_edge.sensors.log._MOST_MESSAGES", 2)
-    log = SensorLog(lambda: 1.0)
+    log = SensorLog(lambda: 1.0, {"door"})
     for word in (b"1", b"2", b"3"):
         log.accept("door", word)
     messages, full = log.take(0.0, 0.5)
@@ -85,3 +99,28 @@ def test_that_messages_were_not_kept_is_told_once_though_there_is_room_again(
     log.accept("door", b"4")
     messages, full = log.take(0.5, 2.0)
     assert ([message.payload for message in messages], full) == ([b"2", b"4"], False)
+
+
+def test_a_pulse_is_recorded_once() -> None:
+    now = [0.0]
+    log = SensorLog(lambda: now[0], {"+/door"})
+    for now[0], topic in ((1.0, "home/door"), (2.0, "home/counter")):
+        log.accept(topic, b"1")
+    files = [log.take(begin_s, begin_s + 10.0)[0] for begin_s in (0.0, 10.0, 20.0)]
+    assert [[message.topic for message in file] for file in files] == [
+        ["home/door", "home/counter"],
+        ["home/door"],
+        ["home/door"],
+    ]
+
+
+def test_large_messages_cannot_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vad_edge.sensors.log._MOST_BYTES", 250_000)
+    log = SensorLog(lambda: 1.0)
+    for _ in range(10):
+        log.accept("big", b"9" * 60_000)
+    messages, full = log.take(0.0, 2.0)
+    assert (len(messages), full) == (4, True)
+    log.accept("big", b"9" * 60_000)
+    messages, full = log.take(0.0, 2.0)
+    assert (len(messages), full) == (1, False)

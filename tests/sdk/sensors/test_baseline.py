@@ -156,3 +156,13 @@ def test_a_baseline_goes_on_where_it_was_before_a_restart(kind: type) -> None:
     for number, value in enumerate(values):
         time_s = 3511.0 + 11.0 * number
         assert one.update(value, time_s, "a") == pytest.approx(other.update(value, time_s, "a"), abs=0.05)
+
+
+def test_pulses_of_before_a_cut_are_no_part_of_a_burst_after_it() -> None:
+    quiet, burst = PulseBaseline(10.0), PulseBaseline(10.0)
+    for baseline in (quiet, burst):
+        for number in range(200):
+            baseline.update(0.0, 10.0 * number)
+    burst.update(50.0, 1999.0)
+    burst.cut(1999.0, 1999.0)
+    assert burst.update(1.0, 2000.0) <= quiet.update(1.0, 2000.0)

@@ -5,7 +5,7 @@ import threading
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from vad_edge.clock import LiveClock, MediaClock
@@ -163,6 +163,16 @@ def test_no_message_makes_the_hub_raise(payload: bytes, topic: str) -> None:
     assert len(hub.views(0.0)) == 2
 
 
+@given(st.floats() | st.integers())
+@example(1e13)
+def test_no_time_of_a_replay_makes_the_hub_raise(media_time_s: float) -> None:
+    sent = NOISE.model_copy(update={"topic": "home/noise", "field": "dB", "time_field": "at"})
+    hub = SensorHub([sent], MediaClock())
+    value = {"dB": 40.0, "at": 0}
+    hub.accept("home/noise", json.dumps({"value": value, "media_time_s": media_time_s}).encode())
+    assert len(hub.views(1e15)) == 1
+
+
 LIGHTS = SensorConfig(name="lights", topic="home/lights", kind="binary", role="context")
 GATE = SensorConfig(name="key", topic="home/key", kind="binary", role="gate", cameras=("front",))
 
@@ -285,3 +295,14 @@ def test_what_was_learned_is_taken_up_unless_the_stream_is_declared_otherwise() 
     again.accept("home/hall/noise", b"90")
     assert again.evidence("front", 99.0)[-1].surprise > 3.0
     assert SensorHub([NOISE], clock).take_up({"noise": {"kind": "analog", "block_s": 10.0}}) == []
+
+
+@pytest.mark.parametrize(("hold_s", "minutes"), [(10.0, 10), (60.0, 60)])
+def test_a_stream_that_is_not_itself_says_since_when(hold_s: float, minutes: int) -> None:
+    hub = SensorHub([NOISE.model_copy(update={"hold_s": hold_s, "period_s": hold_s})], MediaClock())
+    for block in range(2030):
+        value = 40.0 + block % 3 + (block % 7 * 40.0 if block > 2000 else 0.0)
+        hub.accept("home/hall/noise", b"%.1f" % value, hold_s * block)
+    ((code, _, message),) = hub.conditions(hold_s * 2029)
+    assert code == "sensor_unlike"
+    assert f"in the last {minutes} min" in message

@@ -64,6 +64,7 @@ def test_a_declared_payload_gives_its_value(config: SensorConfig, payload: bytes
         (BATTERY, b"97", "expected JSON with a field 'battery.level', got 97; set the sensor's `field`"),
         (DOOR, b"x" * 1000, "got '" + "x" * 59 + "..."),
         (DOOR, b'{"value": "on", "media_time_s": -1}', "media_time_s is -1"),
+        (DOOR, b'{"value": "on", "media_time_s": 1e13}', "media_time_s is 10000000000000.0"),
     ],
 )
 def test_anything_else_is_refused_with_what_was_declared_and_what_came(

@@ -41,7 +41,8 @@ def test_payloads_survive_byte_for_byte(
     [
         ("nonsense", "not a JSON object"),
         ('{"t": 1, "topic": "a"}', "needs exactly the keys t, topic and payload"),
-        ('{"t": -1, "topic": "a", "payload": 1}', "t is -1; t is seconds, 0 or more"),
+        ('{"t": -1, "topic": "a", "payload": 1}', "t is -1; t is seconds, from 0 to a year"),
+        ('{"t": 1e12, "topic": "a", "payload": 1}', "t is 1000000000000.0; t is seconds"),
         ('{"t": NaN, "topic": "a", "payload": 1}', "t is nan"),
         ('{"t": "1", "topic": "a", "payload": 1}', "t is '1'"),
         ('{"t": 1, "topic": "a/+", "payload": 1}', "without wildcards"),

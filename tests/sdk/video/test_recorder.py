@@ -176,3 +176,13 @@ def test_an_empty_recording_is_an_error_that_names_the_reader(tmp_path: Path) ->
     with pytest.raises(SourceError, match="porch: not one frame came; check the source"):
         record(reader, tmp_path, duration_s=5)
     reader.stop()
+
+
+def test_a_file_that_could_not_be_told_of_is_closed_once(reader: Reader, tmp_path: Path) -> None:
+    def fails(path: Path, began_s: float, ended_s: float) -> None:
+        raise SourceError(f"nobody wants {path.name}")
+
+    with pytest.raises(SourceError, match="nobody wants"):
+        record(reader, tmp_path / "out", duration_s=8.0, segment_s=6.0, on_file=fails)
+    reader.stop()
+    assert [path.name.startswith(".") for path in (tmp_path / "out").iterdir()] == [False]
