@@ -43,7 +43,7 @@ LOOK_EVERY_S: Final = 0.15
 FORGETTING_S: Final = 600.0
 """What stays for so long becomes part of the scene."""
 ADOPTED_S: Final = 60.0
-"""A view that is not the known one, and stays as it is for so long, is the new one."""
+"""A view that is not the known one, and is seen to stay as it is for so long, is the new one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class ValidityCheck:
         self._unsettled_s: float | None = None
         self._looked_s = -np.inf
         self._stranger: View | None = None
-        self._stranger_s = 0.0
+        self._stranger_seen_s = 0.0
         self._start_anew = False
 
     @property
@@ -165,21 +165,23 @@ class ValidityCheck:
             self._stranger = None
             view.learn(glance, passed_s / FORGETTING_S)
             return VALID
-        if sight == "moved" and self._adopt(glance, time_s):
+        if sight == "moved" and self._adopt(glance, passed_s):
             return Validity(True, "new_view", f"it has looked like this for {ADOPTED_S:.0f} s", reset=True)
         if sight != "moved":
             self._stranger = None
         return Validity(False, sight, detail)
 
-    def _adopt(self, glance: Glance, time_s: float) -> bool:
+    def _adopt(self, glance: Glance, passed_s: float) -> bool:
         """Learn another view beside the known one; whether it has stayed long enough to take its place."""
         assert self._light is not None  # noqa: S101 - decided before
         stranger = self._stranger
         if stranger is None or (stranger.looks > 5 and stranger.judge(glance)[0] != "same"):
             stranger = self._stranger = View()
-            self._stranger_s = time_s
+            self._stranger_seen_s = 0.0
+        else:
+            self._stranger_seen_s += passed_s
         stranger.learn(glance, max(1.0 / (stranger.looks + 1), LOOK_EVERY_S / LEARNING_S))
-        if time_s - self._stranger_s < ADOPTED_S:
+        if self._stranger_seen_s < ADOPTED_S:
             return False
         self._views[self._light] = stranger
         self._stranger = None
