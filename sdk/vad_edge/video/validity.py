@@ -154,6 +154,7 @@ class ValidityCheck:
         assert self._light is not None  # noqa: S101 - decided before
         passed_s = min(max(time_s - self._looked_s, 0.0), 1.0)
         self._looked_s = time_s
+        self._looker.finish(glance)
         view = self._views.setdefault(self._light, View())
         learned_s = self._learned_s.get(self._light, 0.0)
         if learned_s < LEARNING_S or view.looks < LEARNING_LOOKS:
