@@ -21,6 +21,7 @@ def test_a_look_can_still_be_finished_after_the_next_one() -> None:
     found, other = both.look(first), both.look(second)
     both.finish(other)
     both.finish(found)
-    assert np.array_equal(found.edges, expected.edges)
-    assert found.sharpness == expected.sharpness
-    assert not np.array_equal(found.edges, other.edges)
+    # Where a buffer lies in memory changes the last bit of OpenCV's magnitude.
+    assert np.allclose(found.edges, expected.edges, rtol=1e-5, atol=1e-4)
+    assert found.sharpness == pytest.approx(expected.sharpness, rel=1e-5)
+    assert not np.allclose(found.edges, other.edges, atol=1.0)
