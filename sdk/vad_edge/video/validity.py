@@ -66,10 +66,12 @@ class ValidityCheck:
     """Looks at one camera's frames in order.
 
     It learns what the camera looks at in its first `LEARNING_S`, by colour and by infra-red, and goes on to
-    learn slowly while all is well. views are what a camera pack knows of it already.
+    learn slowly while all is well. views are what a camera pack knows of it already. Set hold while something
+    is under way: a view that is known is not learned on then.
     """
 
     def __init__(self, views: Mapping[Light, View] | None = None) -> None:
+        self.hold = False
         self._looker = Looker()
         self._views: dict[Light, View] = dict(views or {})
         self._learned_s: dict[Light, float] = {}
@@ -168,7 +170,8 @@ class ValidityCheck:
         sight, detail = view.judge(glance, found)
         if sight == "same":
             self._stranger = None
-            view.learn(glance, passed_s / FORGETTING_S, found.own)
+            if not self.hold:
+                view.learn(glance, passed_s / FORGETTING_S, found.own)
             return VALID
         if sight == "moved" and self._adopt(glance, passed_s):
             return Validity(True, "new_view", f"it has looked like this for {ADOPTED_S:.0f} s", reset=True)
