@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Final
 
@@ -29,6 +30,7 @@ class MaskDesk:
     def __init__(self, config: Path, camera: str | None, source: str | None = None) -> None:
         """Raises ConfigError for a camera that is not there, SourceError for one that gives no picture."""
         self.path = config
+        self._writing = threading.Lock()
         self.camera = _camera(config, camera)
         given = source if source is not None else self.camera.source
         if given is None:
@@ -42,16 +44,16 @@ class MaskDesk:
         return self.image.shape[1], self.image.shape[0]
 
     def add(self, kind: PlaceKind, name: str, polygon: Polygon) -> None:
-        """Write a place into the site file. Raises ConfigError where it may not be added."""
-        try:
-            text = with_place(
-                self.path.read_text(encoding="utf-8"), self.path, self.camera.name, kind, name, polygon
-            )
-            write_atomically(self.path, text.encode())
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise ConfigError(f"cannot be written: {reason}", where=str(self.path)) from error
-        self.camera = _camera(self.path, self.camera.name)
+        """Write a place into the site file, from any thread. Raises ConfigError where it may not be added."""
+        with self._writing:
+            try:
+                before = self.path.read_text(encoding="utf-8")
+                text = with_place(before, self.path, self.camera.name, kind, name, polygon)
+                write_atomically(self.path.resolve(), text.encode())
+            except OSError as error:
+                reason = error.strerror or str(error)
+                raise ConfigError(f"cannot be written: {reason}", where=str(self.path)) from error
+            self.camera = _camera(self.path, self.camera.name)
 
     def picture(self) -> NDArray[np.uint8]:
         """The frame with its places: ignored ones red and hatched over, zones green, each with its name."""

@@ -43,7 +43,7 @@ class RegionTracker:
     """Follows the regions of one camera from event to event; its error map, from frame to frame.
 
     What comes into the map is there at once and fades over `FADING_S`. A patch that was there when `regions`
-    was asked for before leaves later than it came, and one that overlaps with a region of then is that region.
+    was asked for before leaves later than it came, and one that overlaps with a region of then is that one.
     """
 
     def __init__(self, zones: Zones | None = None) -> None:
