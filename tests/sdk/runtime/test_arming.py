@@ -79,7 +79,7 @@ def test_a_restart_with_a_clock_that_is_behind_counts_the_whole_maintenance_agai
 
 
 @given(st.floats(-1e6, 1e6), st.integers(1, 1440))
-def test_no_clock_makes_a_maintenance_of_one_run_longer_than_it_was_asked_for(jump_s: float, minutes: int) -> None:
+def test_no_clock_makes_a_maintenance_longer_than_it_was_asked_for(jump_s: float, minutes: int) -> None:
     before = Arming(ALWAYS, Asked(), NOON, 0.0)
     before.maintain(minutes, NOON, 0.0)
     there = NOON + timedelta(seconds=jump_s)
