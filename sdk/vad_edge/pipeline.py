@@ -203,7 +203,7 @@ class RecordingScores:
 def known_views(stored: Mapping[Light, KnownView]) -> dict[Light, View]:
     """What a camera pack knows of what the camera looks at."""
     return {
-        light: View.known(np.array(view.edges, np.float32), view.light, view.sharpness)
+        light: View.remembered(np.array(view.edges, np.float32), view.light, view.sharpness)
         for light, view in stored.items()
     }
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import stat
 from pathlib import Path
 
 
 def write_atomically(path: Path, data: bytes) -> None:
     """Replace `path` with `data` so that a crash or power cut leaves the old file or the new one.
 
-    Raises OSError where the folder cannot be written to.
+    The new one has the old one's permissions. Raises OSError where the folder cannot be written to.
     """
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
@@ -19,6 +20,10 @@ def write_atomically(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
+        with contextlib.suppress(FileNotFoundError):
+            mode = stat.S_IMODE(path.stat().st_mode)
+            if mode != stat.S_IMODE(draft.stat().st_mode):
+                draft.chmod(mode)
         draft.replace(path)
     except BaseException:
         with contextlib.suppress(OSError):

@@ -55,13 +55,25 @@ def command(
 
     if (polygon is None) != (name is None):
         raise click.UsageError("--polygon and --name belong together")
+    if zone and polygon is None:
+        raise click.UsageError("--zone belongs to --polygon: the page asks for the kind of each place")
+    if picture is not None and not cv2.haveImageWriter(str(picture)):
+        raise ConfigError("this is no picture's name", where=str(picture), fix="let it end in .png")
     desk = MaskDesk(config, camera, source)
     if polygon is not None and name is not None:
         kind: PlaceKind = "zone" if zone else "ignore"
         desk.add(kind, name, parse_polygon(polygon, *desk.size))
         click.echo(f"{config}: {kind} {name} on camera {desk.camera.name}")
     elif picture is None:
-        server = MaskServer(desk, port)
+        try:
+            server = MaskServer(desk, port)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise ConfigError(
+                f"the page cannot be served: {reason}",
+                where=f"port {port}",
+                fix="give another --port, or none",
+            ) from error
         click.echo(f"draw at {server.url} (Ctrl-C ends)")
         try:
             server.serve_forever()
@@ -69,7 +81,12 @@ def command(
             click.echo("")
         finally:
             server.server_close()
-    if picture is not None and not cv2.imwrite(str(picture), desk.picture()):
-        raise ConfigError(
-            "cannot be written", where=str(picture), fix="give a folder that is there, and .png"
-        )
+    if picture is not None:
+        _, data = cv2.imencode(picture.suffix, desk.picture())
+        try:
+            picture.write_bytes(data.tobytes())
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise ConfigError(
+                f"cannot be written: {reason}", where=str(picture), fix="give a folder that is there"
+            ) from error

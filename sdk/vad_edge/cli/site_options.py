@@ -60,16 +60,14 @@ def recorded_camera(
         raise ConfigError(
             "one source is needed", fix="give --camera 0, --source PATH|URL or --config SITE.toml"
         )
-    cameras = site.camera if site is not None else ()
-    if given is not None and not cameras:
+    if site is None or (given is not None and not site.camera):
         return CameraConfig(name="camera", source=given)
-    named = [each for each in cameras if name in (None, each.name)]
-    if len(named) != 1 or (given is None and named[0].source is None):
-        names = ", ".join(each.name for each in cameras) or "it has none"
-        raise ConfigError(
-            "no one camera with a source is meant", where="--config", fix=f"give --name, of: {names}"
-        )
-    return named[0] if given is None else named[0].model_copy(update={"source": given})
+    found = site.camera_named(name, where="--config")
+    if given is not None:
+        return found.model_copy(update={"source": given})
+    if found.source is None:
+        raise ConfigError("this camera has no source", where="--config", fix="give --camera 0 or --source")
+    return found
 
 
 def camera_of_site(config: Path | None, name: str) -> tuple[SiteConfig, CameraConfig]:
@@ -84,13 +82,7 @@ def camera_of_site(config: Path | None, name: str) -> tuple[SiteConfig, CameraCo
             fix = "give letters, digits, - and _"
             raise ConfigError(f"{name!r} is no name for a camera", where="--camera", fix=fix) from error
     site = load_site(config)
-    found = [camera for camera in site.camera if camera.name == name]
-    if not found:
-        names = ", ".join(camera.name for camera in site.camera) or "none"
-        raise ConfigError(
-            f"there is no camera {name!r}", where=str(config), fix=f"give --camera; the file has {names}"
-        )
-    return site, found[0]
+    return site, site.camera_named(name, where=str(config))
 
 
 def with_broker(site: SiteConfig, url: str | None, password_file: Path | None) -> SiteConfig:

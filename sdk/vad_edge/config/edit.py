@@ -22,10 +22,8 @@ def with_place(text: str, path: Path, camera: str, kind: PlaceKind, name: str, p
     not be added, and where the file is written so that nothing can be added to it.
     """
     before = parse_site(text, path)
+    before.camera_named(camera, where=str(path))
     names = [each.name for each in before.camera]
-    if camera not in names:
-        known = ", ".join(names) or "none"
-        raise ConfigError(f"there is no camera {camera!r}", where=str(path), fix=f"its cameras: {known}")
     lines = text.splitlines()
     headers = [(n, found[1]) for n, line in enumerate(lines) if (found := _HEADER.match(line))]
     cameras = [number for number, header in headers if header == "camera"]

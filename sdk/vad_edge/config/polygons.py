@@ -1,8 +1,11 @@
-"""A polygon as people type it."""
+"""Polygons of the site file: as people type them, and in the pixels of a picture."""
 
 from __future__ import annotations
 
 import math
+
+import numpy as np
+from numpy.typing import NDArray
 
 from vad_edge.config.site import Polygon
 from vad_edge.errors import ConfigError
@@ -29,3 +32,8 @@ def parse_polygon(text: str, width: int, height: int) -> Polygon:
             f"{text!r} lies outside the picture", fix=f"it is {width} pixels wide and {height} high"
         )
     return polygon
+
+
+def in_pixels(polygon: Polygon, width: int, height: int) -> NDArray[np.int32]:
+    """The corners, (N, 2) of x and y, in a picture of width x height, as OpenCV draws them."""
+    return np.rint(np.array(polygon) * (width, height)).astype(np.int32)

@@ -6,22 +6,22 @@ from datetime import date
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 from typing_extensions import Self
+
+from vad_edge.config.table import Table
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun", "holiday"]
 DAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun", "holiday")
 TimeOfDay = Annotated[str, StringConstraints(pattern=r"^(([01]\d|2[0-3]):[0-5]\d|24:00)$")]
 
 
-class ArmedConfig(BaseModel):
+class ArmedConfig(Table):
     """A time of the day in which cameras are armed.
 
     begin and end are local times, ``18:00``; where end is not after begin it lies on the next day, and days
     are those on which it begins. cameras lists whom it is for; all of them when empty.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     days: tuple[Day, ...] = Field(default=DAYS, min_length=1)
     begin: TimeOfDay
@@ -35,13 +35,11 @@ class ArmedConfig(BaseModel):
         return self
 
 
-class ScheduleConfig(BaseModel):
+class ScheduleConfig(Table):
     """When cameras are armed. A camera that no time is for is always armed.
 
     timezone is a name such as ``Europe/Berlin``. A date in holidays is a ``holiday`` and no day of the week.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     timezone: str = "UTC"
     holidays: tuple[date, ...] = ()

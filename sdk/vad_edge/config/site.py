@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 from typing_extensions import Self
 
 from vad_edge.budget import AlarmBudget
 from vad_edge.config.bridges import BacnetConfig, SparkplugConfig, WebhookConfig
 from vad_edge.config.schedule import ScheduleConfig
+from vad_edge.config.table import Table, all_different
 from vad_edge.errors import ConfigError
 
 # A name becomes an MQTT topic level and part of file names.
@@ -26,11 +27,7 @@ SENSORS_ONLY = "site"
 MOST_CONTEXTS = 3
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class PolicyConfig(_Table):
+class PolicyConfig(Table):
     """When a risk becomes a warning level.
 
     watch, warning, alarm are risks (-log10 of a chance) a level starts at; it ends `hysteresis` below.
@@ -60,7 +57,7 @@ class PolicyConfig(_Table):
         return self
 
 
-class TamperConfig(_Table):
+class TamperConfig(Table):
     """When a picture that is not of the scene is a tamper: covered or moved for after_s.
 
     A black picture is one after black_after_s, never where that is not given: many rooms are dark at night.
@@ -70,14 +67,14 @@ class TamperConfig(_Table):
     black_after_s: float | None = Field(default=None, ge=1, le=86400)
 
 
-class PlaceConfig(_Table):
+class PlaceConfig(Table):
     """A place in a camera's picture; its corners are fractions of width and height."""
 
     name: Name
     polygon: Polygon
 
 
-class CameraConfig(_Table):
+class CameraConfig(Table):
     """One camera: where its frames come from and what is special about it.
 
     source is a camera index, a video file, a folder of images, an rtsp:// or http(s):// URL, or a
@@ -107,10 +104,7 @@ class CameraConfig(_Table):
 
     @model_validator(mode="after")
     def _places_have_names_of_their_own(self) -> Self:
-        names = [place.name for place in (*self.ignore, *self.zone)]
-        for name in names:
-            if names.count(name) > 1:
-                raise ValueError(f"the name {name!r} is given twice")
+        all_different([place.name for place in (*self.ignore, *self.zone)])
         return self
 
     @property
@@ -119,7 +113,7 @@ class CameraConfig(_Table):
         return tuple(mask.polygon for mask in self.ignore)
 
 
-class SensorConfig(_Table):
+class SensorConfig(Table):
     """One sensor stream on MQTT.
 
     A payload is a plain number, one of the on/off words, or JSON when `field` names where in it the value
@@ -180,7 +174,7 @@ class SensorConfig(_Table):
         return self
 
 
-class BrokerConfig(_Table):
+class BrokerConfig(Table):
     """The MQTT broker, and what is said there.
 
     url is ``mqtt://host[:port]``, ``mqtts://host[:port]``, ``embedded`` (in this process, loopback) or
@@ -211,7 +205,7 @@ class BrokerConfig(_Table):
         return self
 
 
-class PrivacyConfig(_Table):
+class PrivacyConfig(Table):
     """What may be kept of the scene, and for how long at most.
 
     evidence is ``none``; ``heatmap`` (where it was, and nothing of the picture); ``blurred`` (pictures in
@@ -223,7 +217,7 @@ class PrivacyConfig(_Table):
     max_age_h: float = Field(default=72.0, gt=0, le=8760)
 
 
-class EvidenceConfig(_Table):
+class EvidenceConfig(Table):
     """How much is kept around an incident, and how much disk it may take.
 
     A clip begins before_s before the incident and ends after_s after it, or when it is max_clip_s long; 0
@@ -239,7 +233,7 @@ class EvidenceConfig(_Table):
     events_mb: int = Field(default=500, ge=10)
 
 
-class LearningConfig(_Table):
+class LearningConfig(Table):
     """Calibration on the device itself: cameras without a pack learn from so many hours of what they see.
 
     That must be normal life; what looks abnormal in it is left out. alarm_budget is the site's, as in
@@ -259,7 +253,7 @@ class LearningConfig(_Table):
         return text
 
 
-class BoardConfig(_Table):
+class BoardConfig(Table):
     """What the machine itself may be asked to bear.
 
     hot_c is where it counts as too hot; without it, where its own kernel begins to slow it down. frame_budget
@@ -270,7 +264,7 @@ class BoardConfig(_Table):
     frame_budget: bool = True
 
 
-class SiteConfig(_Table):
+class SiteConfig(Table):
     """A whole site file."""
 
     site: Name = "home"
@@ -287,6 +281,19 @@ class SiteConfig(_Table):
     webhook: WebhookConfig | None = None
     sparkplug: SparkplugConfig = SparkplugConfig()
 
+    def camera_named(self, name: str | None, *, where: str = "") -> CameraConfig:
+        """The camera of that name, without one the only camera; where is the file, for messages.
+
+        Raises ConfigError where there is none, or several and no name.
+        """
+        found = [camera for camera in self.camera if name in (None, camera.name)]
+        if len(found) == 1:
+            return found[0]
+        names = ", ".join(camera.name for camera in self.camera)
+        what = f"there are {len(found)} cameras" if name is None else f"there is no camera {name!r}"
+        fix = f"give its name, one of: {names}" if names else "add a [[camera]] table"
+        raise ConfigError(what, where=where, fix=fix)
+
     @model_validator(mode="after")
     def _few_contexts(self) -> Self:
         # Each of them doubles what has to be learned.
@@ -301,10 +308,7 @@ class SiteConfig(_Table):
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:
         for table in (self.camera, self.sensor):
-            names = [entry.name for entry in table]
-            for name in names:
-                if names.count(name) > 1:
-                    raise ValueError(f"the name {name!r} is given twice")
+            all_different([entry.name for entry in table])
         known = {camera.name for camera in self.camera}
         for time in self.schedule.armed:
             for camera in time.cameras:

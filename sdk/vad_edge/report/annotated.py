@@ -17,7 +17,7 @@ from vad_edge.health.board import HealthEvent
 from vad_edge.report.drawing import Caption, annotate, canvas_size
 from vad_edge.report.moment import Moment
 from vad_edge.report.scores import per_camera
-from vad_edge.scoring.regions import Region, find_regions
+from vad_edge.scoring.regions import Region, find_regions, half_peak
 from vad_edge.video.writer import VideoWriter
 
 QUEUE_FRAMES = 16
@@ -112,8 +112,7 @@ class _Tape:
             self._remember(float(np.median(heat)), float(heat.max()))
             span = (2 * float(np.median(self._floors)), 1.5 * float(np.quantile(self._peaks, 0.9)))
             if moment.level > Level.NORMAL:
-                floor = float(np.median(heat) + heat.max()) / 2
-                regions = find_regions(heat, floor=floor, width=width, height=height, limit=2)
+                regions = find_regions(heat, floor=half_peak(heat), width=width, height=height, limit=2)
         caption = Caption(
             moment.camera, moment.frame.time_s, moment.level, moment.risk, moment.sensors, self._note
         )

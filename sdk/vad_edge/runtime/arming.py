@@ -15,8 +15,8 @@ ArmedBy = Literal["schedule", "command", "maintenance"]
 class Asked:
     """What was asked of a camera, as it is kept over restarts.
 
-    armed was asked at `at`; None where nobody asked. Maintenance lasts until maintenance_until, and never
-    longer than maintenance_minutes.
+    armed was asked at `at`; None where nobody asked. Maintenance lasts until maintenance_until, and in one
+    run never longer than maintenance_minutes.
     """
 
     armed: bool | None = None
@@ -39,7 +39,8 @@ class Arming:
 
     `now` is wall time, which may jump; run_s is seconds of a clock that does not. What was asked holds until
     the schedule next arms or disarms, for good where there is none. Maintenance disarms for some minutes by
-    the clock that does not jump, then the camera is as its schedule and what was asked have it.
+    the clock that does not jump, then the camera is as its schedule and what was asked have it. After a
+    restart only wall time says how much of it is left: where that is behind, all of it.
     """
 
     def __init__(self, schedule: Schedule, asked: Asked, now: datetime, run_s: float) -> None:

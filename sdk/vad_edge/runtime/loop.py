@@ -189,7 +189,8 @@ class _Run:
         pipeline = self._parts.pipeline
         if pipeline is None:
             return [None] * len(picked)
-        for row, (_, gap) in enumerate(picked):
+        for row, (station, (_, gap)) in enumerate(zip(self._parts.stations, picked, strict=True)):
+            pipeline.lanes[row].validity.hold = station.eventful
             if gap:
                 pipeline.reset(row)
         scored = pipeline.step([frame for frame, _ in picked])

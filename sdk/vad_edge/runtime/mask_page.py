@@ -71,7 +71,10 @@ class _Page(BaseHTTPRequestHandler):
         """Say nothing: the page shows what went wrong."""
 
     def _add(self) -> None:
-        length = int(self.headers.get("Content-Length") or 0)
+        try:
+            length = int(self.headers.get("Content-Length") or 0)
+        except ValueError:
+            length = 0
         if not 0 < length <= MOST_BYTES:
             self._json(413, {"error": f"a place takes 1 to {MOST_BYTES} bytes"})
             return

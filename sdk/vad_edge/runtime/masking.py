@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +14,7 @@ from vad_edge.bundle.atomic import write_atomically
 from vad_edge.clock import LiveClock
 from vad_edge.config.edit import PlaceKind, with_place
 from vad_edge.config.load import load_site
+from vad_edge.config.polygons import in_pixels
 from vad_edge.config.site import CameraConfig, PlaceConfig, Polygon
 from vad_edge.errors import ConfigError, SourceError
 from vad_edge.events.evidence.privacy import PrivacyMasks
@@ -29,7 +31,8 @@ class MaskDesk:
     def __init__(self, config: Path, camera: str | None, source: str | None = None) -> None:
         """Raises ConfigError for a camera that is not there, SourceError for one that gives no picture."""
         self.path = config
-        self.camera = _camera(config, camera)
+        self._writing = threading.Lock()
+        self.camera = load_site(config).camera_named(camera, where=str(config))
         given = source if source is not None else self.camera.source
         if given is None:
             raise ConfigError("this camera has no source", where=str(config), fix="give --source")
@@ -42,16 +45,16 @@ class MaskDesk:
         return self.image.shape[1], self.image.shape[0]
 
     def add(self, kind: PlaceKind, name: str, polygon: Polygon) -> None:
-        """Write a place into the site file. Raises ConfigError where it may not be added."""
-        try:
-            text = with_place(
-                self.path.read_text(encoding="utf-8"), self.path, self.camera.name, kind, name, polygon
-            )
-            write_atomically(self.path, text.encode())
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise ConfigError(f"cannot be written: {reason}", where=str(self.path)) from error
-        self.camera = _camera(self.path, self.camera.name)
+        """Write a place into the site file, from any thread. Raises ConfigError where it may not be added."""
+        with self._writing:
+            try:
+                before = self.path.read_text(encoding="utf-8")
+                text = with_place(before, self.path, self.camera.name, kind, name, polygon)
+                write_atomically(self.path.resolve(), text.encode())
+            except OSError as error:
+                reason = error.strerror or str(error)
+                raise ConfigError(f"cannot be written: {reason}", where=str(self.path)) from error
+            self.camera = load_site(self.path).camera_named(self.camera.name, where=str(self.path))
 
     def picture(self) -> NDArray[np.uint8]:
         """The frame with its places: ignored ones red and hatched over, zones green, each with its name."""
@@ -61,18 +64,6 @@ class MaskDesk:
         for place in self.camera.zone:
             _draw(drawn, place, "zone")
         return drawn
-
-
-def _camera(config: Path, name: str | None) -> CameraConfig:
-    cameras = load_site(config).camera
-    if name is None and len(cameras) == 1:
-        return cameras[0]
-    found = [camera for camera in cameras if camera.name == name]
-    if found:
-        return found[0]
-    what = f"there are {len(cameras)} cameras" if name is None else f"there is no camera {name!r}"
-    names = ", ".join(camera.name for camera in cameras) or "none"
-    raise ConfigError(what, where=str(config), fix=f"give --camera, one of: {names}")
 
 
 def _frame(spec: str | int, camera: CameraConfig) -> NDArray[np.uint8]:
@@ -93,7 +84,7 @@ def _frame(spec: str | int, camera: CameraConfig) -> NDArray[np.uint8]:
 
 def _draw(image: NDArray[np.uint8], place: PlaceConfig, kind: PlaceKind) -> None:
     height, width = image.shape[:2]
-    corners = np.rint(np.array(place.polygon) * (width, height)).astype(np.int32)
+    corners = in_pixels(place.polygon, width, height)
     shade = image.copy()
     cv2.fillPoly(shade, [corners], _COLOURS[kind])
     cv2.addWeighted(shade, 0.35, image, 0.65, 0.0, dst=image)

@@ -91,6 +91,11 @@ class Station:
         return self.guard.armed
 
     @property
+    def eventful(self) -> bool:
+        """Whether an incident or a tamper is under way: nothing is learned from what is seen meanwhile."""
+        return self.machine.incident is not None or self.tamper.incident is not None
+
+    @property
     def ended(self) -> bool:
         """Whether a recording is over."""
         return self.reader is not None and self.reader.ended

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from vad_edge.config.polygons import in_pixels
 from vad_edge.config.site import Polygon
 
 _FINE: Final = 16
@@ -20,8 +21,7 @@ IGNORED: Final = 0.25
 def coverage(polygons: Sequence[Polygon], height: int, width: int) -> NDArray[np.float32]:
     """How much of each cell of a map of (height, width) lies in one polygon or more, 0..1."""
     fine = np.zeros((height * _FINE, width * _FINE), np.uint8)
-    scale = np.array([width * _FINE, height * _FINE], np.float64)
-    cv2.fillPoly(fine, [np.rint(np.array(polygon) * scale).astype(np.int32) for polygon in polygons], (255,))
+    cv2.fillPoly(fine, [in_pixels(polygon, width * _FINE, height * _FINE) for polygon in polygons], (255,))
     cells = cv2.resize(fine, (width, height), interpolation=cv2.INTER_AREA)
     return np.asarray(cells / 255.0, np.float32)
 

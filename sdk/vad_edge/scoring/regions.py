@@ -24,7 +24,7 @@ class Region:
     """A box in source pixels, (x, y) its top left corner; strength is the largest error inside.
 
     area is how many source pixels of it stand out, (peak_x, peak_y) where most. zones are the names of those
-    it lies in. number is the same while it is followed through an incident, 0 where nobody follows it.
+    it lies in. number is the same from event to event of an incident, 0 where nobody follows it.
     """
 
     x: int
@@ -40,10 +40,10 @@ class Region:
 
 
 class RegionTracker:
-    """Follows the regions of one camera from frame to frame.
+    """Follows the regions of one camera from event to event; its error map, from frame to frame.
 
-    What comes into the map is there at once and fades over `FADING_S`, a patch that is there leaves later
-    than it came, and one that overlaps with a region before is that region.
+    What comes into the map is there at once and fades over `FADING_S`. A patch that was there when `regions`
+    was asked for before leaves later than it came, and one that overlaps with a region of then is that one.
     """
 
     def __init__(self, zones: Zones | None = None) -> None:

@@ -43,7 +43,10 @@ LOOK_EVERY_S: Final = 0.15
 FORGETTING_S: Final = 600.0
 """What stays for so long becomes part of the scene."""
 ADOPTED_S: Final = 60.0
-"""A view that is not the known one, and stays as it is for so long, is the new one."""
+"""A view that is not the known one, and is seen to stay as it is for so long, is the new one."""
+
+STRANGER_LOOKS: Final = 5
+"""Looks at another view, after which one that differs from it is yet another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +66,15 @@ class ValidityCheck:
     """Looks at one camera's frames in order.
 
     It learns what the camera looks at in its first `LEARNING_S`, by colour and by infra-red, and goes on to
-    learn slowly while all is well. views are what a camera pack knows of it already.
+    learn slowly while all is well. views are what a camera pack knows of it already. Set hold while something
+    is under way: a view that is known is not learned on then.
     """
 
     def __init__(self, views: Mapping[Light, View] | None = None) -> None:
+        self.hold = False
         self._looker = Looker()
         self._views: dict[Light, View] = dict(views or {})
-        self._learned_s: dict[Light, float] = dict.fromkeys(self._views, LEARNING_S)
+        self._learned_s: dict[Light, float] = {}
         self._light: Light | None = None
         self._other_light = 0
         self._before: Glance | None = None
@@ -78,7 +83,7 @@ class ValidityCheck:
         self._unsettled_s: float | None = None
         self._looked_s = -np.inf
         self._stranger: View | None = None
-        self._stranger_s = 0.0
+        self._stranger_seen_s = 0.0
         self._start_anew = False
 
     @property
@@ -154,33 +159,44 @@ class ValidityCheck:
         assert self._light is not None  # noqa: S101 - decided before
         passed_s = min(max(time_s - self._looked_s, 0.0), 1.0)
         self._looked_s = time_s
+        self._looker.finish(glance)
         view = self._views.setdefault(self._light, View())
-        learned_s = self._learned_s.get(self._light, 0.0)
-        if learned_s < LEARNING_S or view.looks < LEARNING_LOOKS:
+        if not view.known:
             view.learn(glance, 1.0 / (view.looks + 1))
-            self._learned_s[self._light] = learned_s + passed_s
+            learned_s = self._learned_s[self._light] = self._learned_s.get(self._light, 0.0) + passed_s
+            view.known = learned_s >= LEARNING_S and view.looks >= LEARNING_LOOKS
             return VALID
-        sight, detail = view.judge(glance)
+        found = view.agreement(glance)
+        sight, detail = view.judge(glance, found)
         if sight == "same":
             self._stranger = None
-            view.learn(glance, passed_s / FORGETTING_S)
+            if not self.hold:
+                view.learn(glance, passed_s / FORGETTING_S, found.own)
             return VALID
-        if sight == "moved" and self._adopt(glance, time_s):
+        if sight == "moved" and self._adopt(glance, passed_s):
             return Validity(True, "new_view", f"it has looked like this for {ADOPTED_S:.0f} s", reset=True)
         if sight != "moved":
             self._stranger = None
         return Validity(False, sight, detail)
 
-    def _adopt(self, glance: Glance, time_s: float) -> bool:
+    def _adopt(self, glance: Glance, passed_s: float) -> bool:
         """Learn another view beside the known one; whether it has stayed long enough to take its place."""
         assert self._light is not None  # noqa: S101 - decided before
-        stranger = self._stranger
-        if stranger is None or (stranger.looks > 5 and stranger.judge(glance)[0] != "same"):
-            stranger = self._stranger = View()
-            self._stranger_s = time_s
-        stranger.learn(glance, max(1.0 / (stranger.looks + 1), LOOK_EVERY_S / LEARNING_S))
-        if time_s - self._stranger_s < ADOPTED_S:
+        stranger, own = self._stranger, None
+        if stranger is not None and stranger.looks > STRANGER_LOOKS:
+            found = stranger.agreement(glance)
+            own = found.own
+            if stranger.judge(glance, found)[0] != "same":
+                stranger = None
+        if stranger is None:
+            stranger, own = View(), None
+            self._stranger, self._stranger_seen_s = stranger, 0.0
+        else:
+            self._stranger_seen_s += passed_s
+        stranger.learn(glance, max(1.0 / (stranger.looks + 1), LOOK_EVERY_S / LEARNING_S), own)
+        if self._stranger_seen_s < ADOPTED_S:
             return False
+        stranger.known = True
         self._views[self._light] = stranger
         self._stranger = None
         return True

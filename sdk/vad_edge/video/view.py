@@ -7,7 +7,6 @@ from typing import Final, Literal
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from vad_edge.video.glance import HEIGHT, WIDTH, Glance, Gray, relative
 
@@ -54,7 +53,8 @@ class Agreement:
 class View:
     """The edges of a scene, their strength and sharpness, averaged over what was seen of it.
 
-    looks says how many frames are in it; consistent how well each agreed with those before.
+    looks says how many frames have been learned; consistent how well each agreed with those before. known
+    says that it is to be judged by: it has been looked at for long enough, here or for a camera pack.
     """
 
     def __init__(self) -> None:
@@ -63,16 +63,17 @@ class View:
         self.sharpness = 0.0
         self.looks = 0
         self.consistent = 0.0
+        self.known = False
         self._prepare()
 
     @classmethod
-    def known(cls, edges: Gray, light: float, sharpness: float) -> View:
+    def remembered(cls, edges: Gray, light: float, sharpness: float) -> View:
         """A view that was learned before. Raises ValueError for edges that are not (36, 64)."""
         if edges.shape != (HEIGHT, WIDTH):
             raise ValueError(f"edges of shape {edges.shape}, not {(HEIGHT, WIDTH)}")
         view = cls()
         view.edges, view.light, view.sharpness = edges.astype(np.float32), light, sharpness
-        view.looks, view.consistent = 1000, 1.0
+        view.known, view.consistent = True, 1.0
         view._prepare()
         return view
 
@@ -81,20 +82,29 @@ class View:
         """Whether there is enough in it that stays where it is."""
         return self.consistent >= CONSISTENT
 
-    def learn(self, glance: Glance, follow: float) -> None:
-        """Move towards what a frame shows: follow 0 not at all, 1 all the way."""
-        if self.looks > 0:
-            own = self.agreement(glance).own
-            self.consistent += max(follow, 0.1 if self.looks > 1 else 1.0) * (own - self.consistent)
-        follow = follow if self.looks > 0 else 1.0
+    def learn(self, glance: Glance, follow: float, own: float | None = None) -> None:
+        """Move towards what a frame shows: follow 0 not at all, 1 all the way.
+
+        own is how its edges agree with those learned, where that has been found already.
+        """
+        if self.looks == 0 and not self.known:
+            follow = 1.0
+        else:
+            if own is None:
+                own = float(np.vdot(_pattern(glance.edges), self._pattern))
+            least = 0.1 if self.known or self.looks > 1 else 1.0
+            self.consistent += max(follow, least) * (own - self.consistent)
         self.looks += 1
         self.edges += np.float32(follow) * (glance.edges - self.edges)
         self.light += follow * (glance.light - self.light)
         self.sharpness += follow * (glance.sharpness - self.sharpness)
         self._prepare()
 
-    def judge(self, glance: Glance) -> tuple[Sight, str]:
-        """Whether a frame shows this view, or what has become of it, with the figures that say so."""
+    def judge(self, glance: Glance, found: Agreement) -> tuple[Sight, str]:
+        """Whether a frame shows this view, or what has become of it, with the figures that say so.
+
+        found is how the frame agrees with it.
+        """
         textured = self._strength >= TEXTURED
         known = int(np.count_nonzero(textured))
         if not self.recognisable or known < LEAST_TEXTURED:
@@ -103,7 +113,6 @@ class View:
         gone = int(np.count_nonzero(textured & lost))
         if gone >= COVERED * known:
             return "covered", f"{gone} of {known} parts of the picture have lost their edges"
-        found = self.agreement(glance)
         if found.best - found.own >= ELSEWHERE:
             right, down = 100.0 * found.shift[0] / WIDTH, 100.0 * found.shift[1] / HEIGHT
             return "moved", f"the scene lies {right:+.0f} % across and {down:+.0f} % down from where it was"
@@ -122,14 +131,14 @@ class View:
 
     def agreement(self, glance: Glance) -> Agreement:
         """How a frame's edges agree with those learned, at every shift."""
-        both = cv2.mulSpectrums(_spectrum(glance.edges), self._spectrum, 0, conjB=True)
+        both = cv2.mulSpectrums(cv2.dft(_pattern(glance.edges)), cv2.dft(self._pattern), 0, conjB=True)
         surface = cv2.idft(both, flags=cv2.DFT_REAL_OUTPUT | cv2.DFT_SCALE)
         _, best, _, (x, y) = cv2.minMaxLoc(surface)
         shift = ((x + WIDTH // 2) % WIDTH - WIDTH // 2, (y + HEIGHT // 2) % HEIGHT - HEIGHT // 2)
         return Agreement(float(surface[0, 0]), float(best), shift)
 
     def _prepare(self) -> None:
-        self._spectrum = _spectrum(self.edges)
+        self._pattern = _pattern(self.edges)
         self._strength = _cells(relative(self.edges, self.light))
         self._mean = _cells(self.edges)
         self._variance = _cells(self.edges * self.edges) - self._mean * self._mean
@@ -140,11 +149,11 @@ def _cells(values: Gray) -> Gray:
     return np.asarray(cv2.resize(values, CELLS[::-1], interpolation=cv2.INTER_AREA), np.float32)
 
 
-def _spectrum(edges: Gray) -> NDArray[np.float32]:
-    """The spectrum of edges, each weighed by those around it, of length 1."""
+def _pattern(edges: Gray) -> Gray:
+    """Edges, each weighed by those around it, of length 1: the product of two is their correlation."""
     local = edges / (cv2.GaussianBlur(edges, (0, 0), _SPREAD) + np.float32(_FLOOR))
     local = (local - local.mean()) * _WINDOW
     length = float(np.linalg.norm(local))
     if length > 0.0:
         local /= np.float32(length)
-    return np.asarray(cv2.dft(local), np.float32)
+    return np.asarray(local, np.float32)

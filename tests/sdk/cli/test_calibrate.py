@@ -145,4 +145,4 @@ def test_a_camera_that_the_site_file_does_not_know_is_named(tmp_path: Path) -> N
     )
     assert code == 2
     assert "there is no camera 'yard'" in err
-    assert "the file has hall" in err
+    assert "give its name, one of: hall" in err

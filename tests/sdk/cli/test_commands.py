@@ -167,7 +167,7 @@ def test_recording_a_camera_of_a_site_file_leaves_nothing_under_its_masks(
     arguments = ["record", "--config", str(config), "--output", str(tmp_path / "data")]
     refused = CliRunner().invoke(main, arguments)
     assert refused.exit_code == 2
-    assert "no one camera with a source is meant; give --name, of: left, right" in refused.output
+    assert "there are 2 cameras; give its name, one of: left, right" in refused.output
     result = CliRunner().invoke(main, [*arguments, "--name", "left", *more, *([str(clip)] if more else [])])
     assert result.exit_code == 0, result.output
     (segment,) = (tmp_path / "data" / "training").glob("*.avi")

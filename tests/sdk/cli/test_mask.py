@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import contextlib
+import http.client
 import json
+import stat
 import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +83,36 @@ def test_what_may_not_be_added_is_one_line_and_leaves_the_file(config: Path) -> 
     assert config.read_text(encoding="utf-8") == before
 
 
+@pytest.mark.parametrize("picture", ["yard", "yard.xyz"])
+def test_a_picture_of_an_unknown_kind_is_refused_before_anything_is_written(
+    config: Path, tmp_path: Path, picture: str
+) -> None:
+    before = config.read_text(encoding="utf-8")
+    place = ["--polygon", "0,0 1,0 1,1", "--name", "tree"]
+    code, _, err = vad_edge("mask", "--config", config, *place, "--picture", tmp_path / picture)
+    assert (code, err.count("\n")) == (2, 1)
+    assert "let it end in .png" in err
+    assert config.read_text(encoding="utf-8") == before
+
+
+def test_a_picture_that_cannot_be_written_is_one_line(config: Path, tmp_path: Path) -> None:
+    code, _, err = vad_edge("mask", "--config", config, "--picture", tmp_path / "nowhere" / "yard.png")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "cannot be written" in err
+
+
+def test_a_port_that_is_taken_is_one_line(config: Path, server: MaskServer) -> None:
+    code, _, err = vad_edge("mask", "--config", config, "--port", server.server_address[1])
+    assert (code, err.count("\n")) == (2, 1)
+    assert "cannot be served" in err
+
+
+def test_a_zone_without_a_polygon_is_refused(config: Path) -> None:
+    code, _, err = vad_edge("mask", "--config", config, "--zone")
+    assert code == 2
+    assert "--zone belongs to --polygon" in err
+
+
 def test_the_page_shows_the_frame_and_adds_places(server: MaskServer, config: Path) -> None:
     assert ask(server.url)[1].startswith(b"<!doctype html>")
     frame = cv2.imdecode(np.frombuffer(ask(f"{server.url}frame.png")[1], np.uint8), cv2.IMREAD_COLOR)
@@ -110,6 +144,35 @@ def test_the_page_refuses_what_is_no_place(server: MaskServer, config: Path, con
     assert status in (400, 413)
     assert json.loads(answer)["error"]
     assert config.read_text(encoding="utf-8") == before
+
+
+@pytest.mark.parametrize("length", ["x", "-1", "1e3", ""])
+def test_a_length_that_is_no_number_is_refused(server: MaskServer, length: str) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", server.server_address[1], timeout=5)
+    with contextlib.closing(connection):
+        connection.putrequest("POST", f"/{server.secret}/places")
+        connection.putheader("Content-Length", length)
+        connection.endheaders()
+        assert connection.getresponse().status == 413
+
+
+def test_places_that_come_at_once_are_all_kept(server: MaskServer, config: Path) -> None:
+    places = [{"kind": "zone", "name": f"zone{number}", "polygon": LEFT} for number in range(12)]
+    with ThreadPoolExecutor(12) as pool:
+        answers = list(pool.map(lambda place: ask(f"{server.url}places", place)[0], places))
+    assert answers == [200] * 12
+    assert {zone.name for zone in load_site(config).camera[0].zone} == {place["name"] for place in places}
+
+
+def test_a_site_file_keeps_its_mode_and_stays_where_its_link_leads(config: Path, tmp_path: Path) -> None:
+    config.chmod(0o640)
+    link = tmp_path / "link.toml"
+    link.symlink_to(config)
+    code, _, err = vad_edge("mask", "--config", link, "--polygon", "0,0 1,0 1,1", "--name", "tree")
+    assert code == 0, err
+    assert link.is_symlink()
+    assert load_site(config).camera[0].ignore[0].name == "tree"
+    assert stat.S_IMODE(config.stat().st_mode) == 0o640
 
 
 def test_nobody_without_the_secret_sees_anything(server: MaskServer) -> None:

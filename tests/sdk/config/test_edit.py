@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from vad_edge.config.edit import with_place
 from vad_edge.config.load import parse_site
-from vad_edge.config.polygons import parse_polygon
+from vad_edge.config.polygons import in_pixels, parse_polygon
 from vad_edge.errors import ConfigError
 
 SITE = """# Our shop.
@@ -66,7 +66,10 @@ def test_a_name_that_is_there_is_refused() -> None:
 def test_a_camera_that_is_not_there_is_named_with_those_that_are() -> None:
     with pytest.raises(ConfigError) as caught:
         with_place(SITE, PATH, "roof", "zone", "tree", TREE)
-    assert (caught.value.what, caught.value.fix) == ("there is no camera 'roof'", "its cameras: door, yard")
+    assert (caught.value.what, caught.value.fix) == (
+        "there is no camera 'roof'",
+        "give its name, one of: door, yard",
+    )
 
 
 def test_a_file_that_is_written_otherwise_is_left_to_people() -> None:
@@ -99,3 +102,11 @@ def test_any_text_is_a_polygon_or_refused(text: str) -> None:
     except ConfigError:
         return
     assert all(0.0 <= value <= 1.0 for corner in polygon for value in corner)
+
+
+def test_the_corners_of_the_picture_are_those_of_its_pixels() -> None:
+    assert in_pixels(((0.0, 0.0), (1.0, 0.0), (0.5, 0.124)), 200, 100).tolist() == [
+        [0, 0],
+        [200, 0],
+        [100, 12],
+    ]

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from vad_edge.config.load import load_site
-from vad_edge.config.site import PolicyConfig, SiteConfig
+from vad_edge.config.site import CameraConfig, PolicyConfig, SiteConfig
 from vad_edge.errors import ConfigError
 
 WHOLE = """
@@ -194,3 +194,26 @@ def test_absurdly_deep_or_long_values_are_config_errors(load: Callable[[str], Si
     for text in ("x = " + "[" * 100_000, "x = " + "9" * 10_000, CAMERA + "fps = 1" + "0" * 400):
         with pytest.raises(ConfigError):
             load(text)
+
+
+def test_a_camera_is_found_by_its_name_or_as_the_only_one() -> None:
+    hall, yard = CameraConfig(name="hall"), CameraConfig(name="yard")
+    assert SiteConfig(camera=(hall, yard)).camera_named("yard") is yard
+    assert SiteConfig(camera=(hall,)).camera_named(None) is hall
+
+
+@pytest.mark.parametrize(
+    ("names", "name", "message"),
+    [
+        ((), None, "site.toml: there are 0 cameras; add a [[camera]] table"),
+        (("a", "b"), None, "site.toml: there are 2 cameras; give its name, one of: a, b"),
+        (("a",), "b", "site.toml: there is no camera 'b'; give its name, one of: a"),
+    ],
+)
+def test_a_camera_that_is_not_meant_clearly_is_refused(
+    names: tuple[str, ...], name: str | None, message: str
+) -> None:
+    site = SiteConfig(camera=tuple(CameraConfig(name=each) for each in names))
+    with pytest.raises(ConfigError) as caught:
+        site.camera_named(name, where="site.toml")
+    assert str(caught.value) == message

@@ -70,6 +70,14 @@ def test_a_restart_goes_on_where_it_was() -> None:
     assert Arming(NIGHTS, before.asked, NOON + hours(19), 0.0).look(NOON + hours(19), 0.0).by == "schedule"
 
 
+def test_a_restart_with_a_clock_that_is_behind_counts_the_whole_maintenance_again() -> None:
+    before = Arming(ALWAYS, Asked(), NOON, 0.0)
+    before.maintain(60, NOON, 0.0)
+    after = Arming(ALWAYS, before.asked, NOON - hours(24), 0.0)
+    assert after.look(NOON - hours(24), 3599.0).by == "maintenance"
+    assert after.look(NOON - hours(24), 3600.0).armed
+
+
 @given(st.floats(-1e6, 1e6), st.integers(1, 1440))
 def test_no_clock_makes_a_maintenance_longer_than_it_was_asked_for(jump_s: float, minutes: int) -> None:
     before = Arming(ALWAYS, Asked(), NOON, 0.0)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import pytest
 from tests.support.footage import write_video
 from tests.support.room import covered, live, room
 from tests.support.runs import Notes
@@ -14,6 +16,7 @@ from vad_edge.events.incidents import Incidents
 from vad_edge.events.store import EventStore
 from vad_edge.fusion.level import Level
 from vad_edge.runtime.settings import RunSummary
+from vad_edge.video.validity import Validity, ValidityCheck
 
 
 def test_a_camera_that_is_covered_raises_a_tamper_and_no_alarm(
@@ -41,6 +44,41 @@ def test_a_camera_that_is_covered_raises_a_tamper_and_no_alarm(
         assert began in store.events()
         kept = Incidents(store.database).get(began.incident)
     assert (kept.ending, kept.peak_level) == ("cleared", Level.ALARM)
+
+
+def test_nothing_is_learned_of_a_view_while_a_tamper_or_an_incident_is_under_way(
+    go: Callable[..., RunSummary], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[float] = []
+    check = ValidityCheck.check
+
+    def look(self: ValidityCheck, image: Any, time_s: float) -> Validity:
+        if self.hold:
+            held.append(time_s)
+        return check(self, image, time_s)
+
+    monkeypatch.setattr(ValidityCheck, "check", look)
+    images = [live(room(height=96, width=160), number) for number in range(300)]
+    for number in range(100, 230):
+        images[number] = live(covered(room(height=96, width=160)), number)
+    notes = Notes()
+
+    go(write_video(tmp_path / "clip.mkv", images), notes=notes)
+
+    spans: dict[str, list[float]] = {}
+    for event in notes.events:
+        spans.setdefault(event.incident, []).append(event.time_s)
+    tampered = {event.incident for event in notes.events if event.tamper}
+    assert tampered < set(spans)
+    times = [moment.frame.time_s for moment in notes.moments]
+    under_way = {
+        incident: {time_s for time_s in times if min(told) < time_s <= max(told)}
+        for incident, told in spans.items()
+    }
+    assert set(held) == set().union(*under_way.values())
+    assert set().union(*(under_way[incident] for incident in tampered)) - set().union(
+        *(found for incident, found in under_way.items() if incident not in tampered)
+    )
 
 
 def test_a_view_that_has_changed_for_good_is_a_condition_and_scored_again(

@@ -110,6 +110,22 @@ def test_another_scene_is_a_cut_and_then_not_scored_until_it_has_stayed(check: V
     assert reasons(verdicts[known + 1 :]) == {""}
 
 
+def test_a_known_view_is_not_learned_on_while_something_is_under_way(check: ValidityCheck) -> None:
+    before = check.views["colour"].edges.copy()
+    check.hold = True
+    assert reasons(watch(check, [with_person(room(), 20)] * 60, 60)) == {""}
+    assert np.array_equal(check.views["colour"].edges, before)
+    check.hold = False
+    watch(check, [room()] * 60, 120)
+    assert not np.array_equal(check.views["colour"].edges, before)
+
+
+def test_time_without_frames_makes_no_other_view_the_known_one(check: ValidityCheck) -> None:
+    assert reasons(watch(check, [room(7)] * 3, 60)) == {"moved"}
+    later = watch(check, [room(7)] * 20, round((6 + 2 * ADOPTED_S) * FPS))
+    assert reasons(later) == {"moved"}
+
+
 def test_a_cut_to_what_is_not_known_yet_makes_the_model_start_anew() -> None:
     check = ValidityCheck()
     left = np.where(np.arange(320)[None, :, None] < 160, 40, 220).astype(np.uint8).repeat(180, 0).repeat(3, 2)

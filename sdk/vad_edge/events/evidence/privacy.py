@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from vad_edge.config.polygons import in_pixels
 from vad_edge.config.site import Polygon
 
 Image = NDArray[np.uint8]
@@ -38,8 +39,7 @@ class PrivacyMasks:
         height, width = image.shape[:2]
         if self._shape != (height, width):
             self._shape = (height, width)
-            scale = np.array([width, height], np.float64)
-            self._corners = [np.rint(np.array(p) * scale).astype(np.int32) for p in self._polygons]
+            self._corners = [in_pixels(polygon, width, height) for polygon in self._polygons]
         covered = image.copy()
         cv2.fillPoly(covered, self._corners, (0, 0, 0))
         return covered
