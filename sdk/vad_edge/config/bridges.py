@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import Field, StringConstraints, field_validator
+
+from vad_edge.config.table import Table
 
 _BYTE = r"(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])"
 _IPV4 = rf"{_BYTE}(\.{_BYTE}){{3}}"
@@ -21,11 +23,7 @@ _Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_. -]{0,6
 _Priority = Annotated[int, Field(ge=0, le=255)]
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class BacnetConfig(_Table):
+class BacnetConfig(Table):
     """The BACnet/IP device that `vad-edge bridge bacnet` is.
 
     address is what it listens on, ``192.0.2.5/24`` with ``:port`` where it is not 47808; instance is the
@@ -65,7 +63,7 @@ class BacnetConfig(_Table):
         return bbmd
 
 
-class WebhookConfig(_Table):
+class WebhookConfig(Table):
     """Where `vad-edge bridge webhook` sends events.
 
     mode ``structured`` sends the whole CloudEvent as JSON, ``binary`` its data as the body and the rest as
@@ -98,7 +96,7 @@ class WebhookConfig(_Table):
         return url
 
 
-class SparkplugConfig(_Table):
+class SparkplugConfig(Table):
     """Who `vad-edge bridge sparkplug` is: an edge node of a group, the site's own name unless told."""
 
     group: _Id = "vad-edge"
