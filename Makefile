@@ -12,6 +12,7 @@ help:
 	@echo "make test             lint, types, import contracts and all tests"
 	@echo "make bench            speed and memory of a run; BUNDLE=... CLIP=... for your own"
 	@echo "make bench-models     what every model costs, beside each other"
+	@echo "make bench-gpu        what a step costs on a CUDA GPU, for 1 to 8 cameras in one call"
 	@echo "make bench-mqtt       a long outage drained to Mosquitto; what publishing costs a frame"
 	@echo "make bench-sensors    topic storms through Mosquitto; what a decision costs with 20 streams"
 	@echo "make bench-sensors_measure  what sensors find under an alarm budget, synthetic; HOURS=48"

@@ -58,7 +58,7 @@ def sweep(
         if left is not None and left <= 0:
             break
         if _train(recipe, run, data, folder, left, hardware, cache, report):
-            _measure(recipe, run, data, folder, hardware)
+            _measure(recipe, run, data, folder)
     report("sweep", len(recipe.runs), len(recipe.runs))
     results = {model: {recipe.dataset: result} for model, result in _results(recipe, output)}
     _write(output / RESULTS, results)
@@ -96,7 +96,7 @@ def _train(
     return trained.finished
 
 
-def _measure(recipe: Recipe, run: Run, data: Path, folder: Path, hardware: Hardware) -> None:
+def _measure(recipe: Recipe, run: Run, data: Path, folder: Path) -> None:
     bundle = folder / f"{run.model}.vadb"
     exported = export_bundle(folder / "best.ckpt", bundle, data=data)
     found = evaluate_bundle(bundle, data)
@@ -112,7 +112,7 @@ def _measure(recipe: Recipe, run: Run, data: Path, folder: Path, hardware: Hardw
         "fold": run.fold,
         "config": run.config,
         "fit": training["data"]["fit"],
-        "precision": hardware.precision,
+        "precision": training["hardware"]["precision"],
         "chosen": {"on": "held-out normal clips", "epoch": training["best"]["epoch"] + 1},
         "oracle": _oracle(folder, data) if recipe.oracle_every else None,
         "losses": [training["losses"][0]["val_loss"], training["best"]["val_loss"]],

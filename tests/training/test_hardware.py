@@ -5,7 +5,14 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from vad_edge_training.hardware import Hardware, attempt_step, largest_batch, out_of_memory
+from vad_edge_training.hardware import (
+    Hardware,
+    attempt_step,
+    largest_batch,
+    out_of_memory,
+    quickest_device,
+    quickest_precision,
+)
 
 
 @pytest.mark.parametrize(
@@ -19,6 +26,39 @@ from vad_edge_training.hardware import Hardware, attempt_step, largest_batch, ou
 )
 def test_several_devices_train_side_by_side_unless_told_otherwise(hardware: Hardware, strategy: str) -> None:
     assert hardware.lightning_strategy == strategy
+
+
+@pytest.mark.parametrize(("multiplies", "precision"), [(True, "bf16-mixed"), (False, "32-true")])
+def test_a_cpu_is_asked_whether_it_multiplies_bfloat16(
+    multiplies: bool, precision: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": multiplies}, raising=False)
+    assert quickest_precision() == precision
+    assert quickest_device().type == "cpu"
+
+
+def test_an_older_torch_that_cannot_tell_fits_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+    assert quickest_precision() == "32-true"
+
+
+@pytest.mark.parametrize("as_told", [True, False])
+def test_a_gpu_is_asked_too(as_told: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: as_told)
+    assert quickest_precision() == ("bf16-mixed" if as_told else "32-true")
+    assert quickest_device().type == "cuda"
+
+
+def test_precision_is_left_to_the_machine_only_where_it_does_not_matter(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("vad_edge_training.hardware.quickest_precision", lambda: "bf16-mixed")
+    assert Hardware().settled(mixes=True).precision == "bf16-mixed"
+    assert Hardware().settled(mixes=False).precision == "32-true"
+    assert Hardware(precision="16-mixed").settled(mixes=False).precision == "16-mixed"
 
 
 def memory_for(examples: int) -> Callable[[int], None]:

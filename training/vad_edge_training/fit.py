@@ -87,6 +87,7 @@ def train_model(
     Ctrl-C, after which ``last.ckpt`` holds the last whole epoch.
     """
     kind = model_type(model)
+    hardware = hardware.settled(mixes=kind.mixes_precision)
     _check_kind(kind, fold)
     fit = fit or kind.defaults
     config_of(model, config or {})

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Final
 
 import torch
 from torch import Tensor
 
 from vad_edge.errors import DeviceError
 
+AUTO: Final = "auto"
+FULL_PRECISION: Final = "32-true"
+
 
 @dataclass(frozen=True, slots=True)
 class Hardware:
     """Where a fit runs, in Lightning's own words; a CUDA GPU is used where there is one.
 
-    strategy "auto" means one process for one device and DistributedDataParallel for more.
+    strategy "auto" means one process for one device and DistributedDataParallel for more; precision "auto"
+    the quickest that is as good.
     """
 
     devices: int = 1
     nodes: int = 1
     strategy: str = "auto"
-    precision: str = "32-true"
+    precision: str = AUTO
 
     @property
     def lightning_strategy(self) -> str:
@@ -29,8 +34,32 @@ class Hardware:
         several = self.devices * self.nodes > 1
         return "ddp_find_unused_parameters_true" if several and self.strategy == "auto" else self.strategy
 
+    def settled(self, *, mixes: bool) -> Hardware:
+        """The same with a precision that Lightning knows; mixes says whether bfloat16 is as good."""
+        if self.precision != AUTO:
+            return self
+        return replace(self, precision=quickest_precision() if mixes else FULL_PRECISION)
+
 
 ONE_DEVICE = Hardware()
+
+
+def quickest_precision() -> str:
+    """Lightning's name of what a fit is quickest in here: bfloat16 beside float32 where a chip multiplies it.
+
+    A CPU needs AMX for it; one that has to convert it is slower than in float32.
+    """
+    if torch.cuda.is_available():
+        multiplies = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        told: Mapping[str, object] = getattr(torch.cpu, "get_capabilities", dict)()  # older ones cannot tell
+        multiplies = bool(told.get("amx_bf16"))
+    return "bf16-mixed" if multiplies else FULL_PRECISION
+
+
+def quickest_device() -> torch.device:
+    """The first CUDA GPU, the CPU where there is none."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def largest_batch(attempt: Callable[[int], None], below: int) -> int:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from vad_edge.errors import ConfigError
 from vad_edge_training.baselines import BackgroundDistance, ForegroundSpeed, Gray, median_background
 from vad_edge_training.checkpoint import load_model
+from vad_edge_training.hardware import quickest_device
 
 Frames = NDArray[np.uint8]
 Maps = NDArray[np.float32]
@@ -75,7 +76,8 @@ class _Fitted:
 
     def __init__(self, checkpoint: Path, fps: float) -> None:
         model = load_model(checkpoint)
-        self._step = model.step_module().eval()
+        self._device = quickest_device()
+        self._step = model.step_module().eval().to(self._device)
         spec = self._step.spec
         if spec.fps != fps:
             raise ConfigError(
@@ -91,12 +93,13 @@ class _Fitted:
     def maps(self, frames: Frames) -> Maps:
         spec = self._step.spec
         state = self._step.initial_state(1)
-        weight = torch.ones(1, spec.map_height, spec.map_width)
+        weight = torch.ones(1, spec.map_height, spec.map_width, device=self._device)
         found = []
         for frame in frames:
             resized = cv2.resize(frame, (spec.width, spec.height), interpolation=cv2.INTER_AREA)
-            _, error, state = self._step.advance(torch.from_numpy(resized)[None].float(), weight, *state)
-            found.append(error[0].clamp(min=_LEAST).log().numpy())
+            image = torch.from_numpy(resized)[None].to(self._device).float()
+            _, error, state = self._step.advance(image, weight, *state)
+            found.append(error[0].clamp(min=_LEAST).log().cpu().numpy())
         # A map that belongs to an earlier frame than the last is moved to it; the end has none.
         return np.stack(found[self._delay :] + found[-1:] * self._delay)
 

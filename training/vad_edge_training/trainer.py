@@ -68,7 +68,7 @@ def make_trainer(
     if progress_bar:
         every.append(RichProgressBar())
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    precision: Any = hardware.precision
+    precision: Any = hardware.settled(mixes=False).precision
     return lightning.Trainer(
         max_epochs=fit.epochs,
         accelerator="auto",

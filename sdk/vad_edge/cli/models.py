@@ -44,9 +44,10 @@ def show(as_json: bool) -> None:
 )
 @click.option(
     "--precision",
-    type=click.Choice(["32-true", "16-mixed", "bf16-mixed"]),
-    default="32-true",
+    type=click.Choice(["auto", "32-true", "16-mixed", "bf16-mixed"]),
+    default="auto",
     show_default=True,
+    help="Auto is bf16-mixed where GPU or CPU multiply bfloat16 and the model bears it.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def sweep(
@@ -57,7 +58,7 @@ def sweep(
     The same command goes on where it was interrupted; what is finished is not done again.
 
     \b
-    vad-edge models sweep training/recipes/ped2.toml --data ped2 --output out/sweep --precision bf16-mixed
+    vad-edge models sweep training/recipes/ped2.toml --data ped2 --output out/sweep
     """
     from vad_edge.cli.progress import progress_bars
 

@@ -35,10 +35,10 @@ from vad_edge.cli.types import FRAME_SIZE, SETTING
 @click.option("--strategy", default="auto", show_default=True, help="Lightning's strategy for several GPUs.")
 @click.option(
     "--precision",
-    type=click.Choice(["32-true", "16-mixed", "bf16-mixed"]),
-    default="32-true",
+    type=click.Choice(["auto", "32-true", "16-mixed", "bf16-mixed"]),
+    default="auto",
     show_default=True,
-    help="Mixed precision halves a GPU's memory and time.",
+    help="Auto is bf16-mixed where GPU or CPU multiply bfloat16 and the model bears it.",
 )
 @click.option(
     "--max-minutes",
@@ -71,7 +71,7 @@ def command(
     \b
     vad-edge train --data data --output out/train
     vad-edge train --data data --output out/train --epochs 20 --resume
-    vad-edge train --data ped2 --output out/mnad --model mnad --precision bf16-mixed
+    vad-edge train --data ped2 --output out/mnad --model mnad
     """
     import importlib
     import sys

@@ -47,9 +47,10 @@ class MixtureDensity(nn.Module):
 
         Raises ValueError for fewer samples than components.
         """
-        self.centre.copy_(samples.mean(dim=0).view_as(self.centre))
-        self.scale.copy_(samples.std(dim=0).clamp(min=1e-6).view_as(self.scale))
-        standard = (samples - self.centre.flatten()) / self.scale.flatten()
+        centre, scale = samples.mean(dim=0), samples.std(dim=0).clamp(min=1e-6)
+        self.centre.copy_(centre.view_as(self.centre))
+        self.scale.copy_(scale.view_as(self.scale))
+        standard = (samples - centre) / scale
         found = GaussianMixture(
             self.components, reg_covar=SPREAD_FLOOR, max_iter=60, random_state=seed, init_params="k-means++"
         ).fit(standard.cpu().numpy())

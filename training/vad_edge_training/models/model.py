@@ -77,6 +77,8 @@ class Model(nn.Module, ABC):
     """Whether input size and frame rate are the footage's unless they are given, not the configuration's."""
     chooses_cues: ClassVar[bool] = False
     """Whether those cues count that tell synthetic anomalies in held-out footage best, and not all."""
+    mixes_precision: ClassVar[bool] = True
+    """Whether a fit in bfloat16, where that is quicker, is as good: not for what is little and exact."""
     needs_teachers: ClassVar[bool] = False
     """Whether it is fitted by `distill`, to maps of other systems."""
 

@@ -89,10 +89,12 @@ class Student(Model, StepModel):
     config_type = StudentConfig
     follows_footage: ClassVar[bool] = True
     chooses_cues: ClassVar[bool] = True
+    mixes_precision: ClassVar[bool] = False
     defaults: ClassVar[FitConfig] = FitConfig(epochs=1, batch_size=8, stride=8, learning_rate=1e-4)
 
     initial_previous: Tensor
     initial_pictures: Tensor
+    rates: Tensor
     initial_moving: Tensor
     initial_maps: Tensor
     gray_weights: Tensor
@@ -114,6 +116,8 @@ class Student(Model, StepModel):
         }
         for name, shape in shapes.items():
             self.register_buffer(f"initial_{name}", torch.zeros(shape))
+        soon, late = self.follow(config.motion_persistence_s), self.follow(config.background_persistence_s)
+        self.register_buffer("rates", torch.tensor((soon, soon, late)).view(1, 3, 1, 1), persistent=False)
         gray = torch.tensor(GRAY_OF_BGR).view(1, 3, 1, 1)
         self.register_buffer("gray_weights", gray.expand(1, 3, HALF, HALF) / HALF**2, persistent=False)
         self.spec = StepSpec(
@@ -202,9 +206,7 @@ class Student(Model, StepModel):
         moving = moving + soon * (now - moving)
 
         large, small = (self._mean_speed(fast, surely, size) for size in (self.large, self.small))
-        late = self.follow(self.config.background_persistence_s)
-        rates = torch.tensor((soon, soon, late)).view(1, 3, 1, 1)
-        maps = maps + rates * (torch.cat((large, small, strange), dim=1) - maps)
+        maps = maps + self.rates * (torch.cat((large, small, strange), dim=1) - maps)
         return Seen(gray, moving, maps, apart)
 
     def _score(self, seen: Seen) -> Tensor:
