@@ -68,12 +68,12 @@ def test_the_main_job_on_the_synthetic_clip_as_another_client_sees_it(
     with (folder / "scores.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert list(rows[0]) == [
-        "frame", "time_s", "score_prediction", "score_motion", "score_background",
+        "frame", "time_s", "score_speed", "score_rarity", "score_background",
         "surprise", "risk", "level",
     ]  # fmt: skip
     assert len(rows) == frames_in(DEMO / "clip.mp4") == frames_in(folder / "annotated.mp4")
-    assert rows[0]["score_motion"] == ""
-    assert float(rows[-1]["score_motion"]) >= 0
+    assert rows[0]["score_rarity"] == ""
+    assert float(rows[-1]["score_rarity"]) >= 0
     assert (folder / "timeline.png").read_bytes().startswith(b"\x89PNG")
 
 

@@ -65,7 +65,7 @@ def test_a_bundle_is_shown_to_people_and_to_machines() -> None:
     facts = json.loads(
         CliRunner().invoke(main, ["bundle", "show", str(DEMO / "scene.vadb"), "--json"]).stdout
     )
-    assert facts["cues"] == ["prediction", "motion", "background"]
+    assert facts["cues"] == ["speed", "rarity", "background"]
     assert facts["graphs"][0]["calibration"]["seconds"] > 60
 
 

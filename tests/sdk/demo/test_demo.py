@@ -41,7 +41,9 @@ def test_the_demo_leaves_its_files_and_uses_its_sensors(tmp_path: Path) -> None:
     assert result.summary.problems == ()
     assert result.summary.frames == result.summary.scored == 600
     assert len(result.findings) == 4
-    assert "vehicle at 28.7 s: announced" in result.findings[1]
+    assert all(": announced" in finding for finding in result.findings[:3])
+    assert result.findings[3] == "incidents announced without cause: 0"
+    assert "vehicle at 28.7 s" in result.findings[1]
     assert "before it was seen" in result.findings[1]
 
 
