@@ -17,7 +17,7 @@ WIDTH: Final = 64
 HEIGHT: Final = 36
 """Size of the small copy: a passer-by is a few pixels, furniture and kerbs keep their places."""
 _SAMPLED: Final = (2 * HEIGHT, 2 * WIDTH)
-"""Rows and columns of the sample: of twice the size, it is brought down to the small copy almost for nothing."""
+"""Rows and columns of the sample: twice those of the small copy, which is then made almost for nothing."""
 _LIT: Final = 10.0
 """Grey levels added where edges are compared with the light they are seen in: the dark has noise."""
 _SPREAD: Final = 5.0
@@ -29,11 +29,11 @@ _WINDOW: Final = np.outer(np.hanning(HEIGHT), np.hanning(WIDTH)).astype(np.float
 class Glance:
     """One frame as `Looker` saw it. The arrays are the looker's own: its second look from now changes them.
 
-    sample is pixels of the frame at even distances, uint8 (72, 128, 3). grey is the small copy, uint8 (36, 64),
-    light its mean level, colour the mean distance of a pixel's largest and smallest channel.
+    sample is pixels of the frame at even distances, uint8 (72, 128, 3). grey is the small copy, uint8
+    (36, 64), light its mean level, colour the mean distance of a pixel's largest and smallest channel.
 
-    `Looker.finish` fills in the rest: edges, the strength of the small copy's, and their pattern, both float32
-    (36, 64), and sharpness, how much the finest detail makes of them.
+    `Looker.finish` fills in the rest: edges, the strength of the small copy's, and their pattern, both
+    float32 (36, 64), and sharpness, how much the finest detail makes of them.
     """
 
     sample: Image = field(default_factory=lambda: np.zeros((*_SAMPLED, 3), np.uint8))
@@ -57,9 +57,9 @@ class Looker:
         self._detail = np.zeros(_SAMPLED, np.int16)
 
     def look(self, image: Image) -> Glance:
-        """A look at a frame, uint8 (H, W, 3) BGR; it has no edges and no sharpness until it is finished."""
-        glance, self._next = self._next, self._glance
-        self._glance = glance
+        """A look at a frame, uint8 (H, W, 3) BGR; `finish` adds what is seldom asked for."""
+        self._glance, self._next = self._next, self._glance
+        glance = self._glance
         cv2.resize(image, _SAMPLED[::-1], dst=glance.sample, interpolation=cv2.INTER_LINEAR)
         cv2.resize(glance.sample, (WIDTH, HEIGHT), dst=self._small, interpolation=cv2.INTER_AREA)
         cv2.cvtColor(self._small, cv2.COLOR_BGR2GRAY, dst=glance.grey)
@@ -97,7 +97,7 @@ def lit(light: float) -> float:
 
 
 def pattern_into(edges: Gray, out: Gray) -> None:
-    """Edges, (36, 64), each weighed by those around it, of length 1: the product of two is their correlation."""
+    """Edges, (36, 64), each weighed by those around it; of length 1, so that two multiply to a correlation."""
     cv2.GaussianBlur(edges, (0, 0), _SPREAD, dst=out)
     np.add(out, np.float32(_FLOOR), out=out)
     np.divide(edges, out, out=out)

@@ -31,7 +31,6 @@ ELSEWHERE: Final = 0.3
 """How much better all edges must agree at another place than at their own in a view that has shifted."""
 CONSISTENT: Final = 0.5
 """Correlation with what was learned, below which a view has too little that stays to know it again."""
-
 LEAST_STEP: Final = 1.0 / 300.0
 """Smaller steps towards what a frame shows wait until they add up to this: each costs as much as a look."""
 

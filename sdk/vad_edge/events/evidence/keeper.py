@@ -47,9 +47,9 @@ class EvidenceKeeper:
     """Pictures, heat maps and clips of a run's incidents.
 
     One thread encodes frames, another writes files and takes old ones away, both at low priority. Where no
-    picture is kept there is nothing to encode, and no frame is held on to. What the threads cannot keep up with is dropped and counted (``evidence_frames_dropped``, ``evidence_lost``); what fails is
-    the condition ``evidence_failed``. now gives the run clock. chores are done once a minute by the second
-    thread.
+    picture is kept, frames are noted at once and not held on to. What the threads cannot keep up with is
+    dropped and counted (``evidence_frames_dropped``, ``evidence_lost``); what fails is the condition
+    ``evidence_failed``. now gives the run clock. chores are done once a minute by the second thread.
     """
 
     def __init__(
@@ -137,9 +137,7 @@ class EvidenceKeeper:
         self._finish(math.inf)
         self._jobs.put(None)
 
-    def _take(
-        self, evidence: CameraEvidence, frame: Frame, error_map: NDArray[np.float32] | None
-    ) -> None:
+    def _take(self, evidence: CameraEvidence, frame: Frame, error_map: NDArray[np.float32] | None) -> None:
         try:
             evidence.take(frame, error_map)
         except Exception as error:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -273,6 +274,15 @@ def test_offering_never_waits_and_counts_what_it_drops(run: Callable[..., Run]) 
     free.set()
     assert longest_s < 0.1
     assert one.health.snapshot().counters["evidence_frames_dropped"] == 200 - 16
+
+
+def test_where_no_picture_is_kept_no_frame_is_held_on_to(run: Callable[..., Run]) -> None:
+    one = run("heatmap")
+    frame = Frame(0, 0.0, np.zeros((48, 64, 3), np.uint8))
+    image = weakref.ref(frame.image)
+    one.keeper.offer("front", frame, HEAT)
+    del frame
+    assert image() is None
 
 
 def test_a_disk_that_refuses_evidence_is_a_condition_that_ends(
