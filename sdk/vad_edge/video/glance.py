@@ -97,7 +97,7 @@ def lit(light: float) -> float:
 
 
 def pattern_into(edges: Gray, out: Gray) -> None:
-    """Edges, (36, 64), each weighed by those around it; of length 1, so that two multiply to a correlation."""
+    """Edges, (36, 64), each weighed by those around it; of length 1: two multiply to a correlation."""
     cv2.GaussianBlur(edges, (0, 0), _SPREAD, dst=out)
     np.add(out, np.float32(_FLOOR), out=out)
     np.divide(edges, out, out=out)
