@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from vad_edge.scoring.places import Zones
 
 FADING_S: Final = 0.3
-SHOWS_S: Final = 6.0 * FADING_S
-"""After so long a quarter of a percent is left of what was there."""
+SHOWS_S: Final = 10.0 * FADING_S
+"""After so long nothing is left of what was there."""
 STAYS: Final = 0.7
 """A patch that was there before stays while it is above this share of what a new one must reach."""
 SAME: Final = 0.2

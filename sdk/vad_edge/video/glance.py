@@ -60,7 +60,10 @@ class Looker:
         """A look at a frame, uint8 (H, W, 3) BGR; `finish` adds what is seldom asked for."""
         self._glance, self._next = self._next, self._glance
         glance = self._glance
-        cv2.resize(image, _SAMPLED[::-1], dst=glance.sample, interpolation=cv2.INTER_LINEAR)
+        # In a frame that is hardly larger than the sample, pixels would count twice or not.
+        large = image.shape[0] >= 2 * _SAMPLED[0] and image.shape[1] >= 2 * _SAMPLED[1]
+        way = cv2.INTER_NEAREST if large else cv2.INTER_LINEAR
+        cv2.resize(image, _SAMPLED[::-1], dst=glance.sample, interpolation=way)
         cv2.resize(glance.sample, (WIDTH, HEIGHT), dst=self._small, interpolation=cv2.INTER_AREA)
         cv2.cvtColor(self._small, cv2.COLOR_BGR2GRAY, dst=glance.grey)
         glance.light = float(cv2.mean(glance.grey)[0])

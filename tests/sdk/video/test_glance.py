@@ -11,8 +11,7 @@ from vad_edge.video.glance import Looker
 @pytest.mark.parametrize("times", [1, 3, 5, 15])
 def test_the_sample_is_pixels_at_even_distances(times: int) -> None:
     image = np.random.default_rng(0).integers(0, 256, (72 * times, 128 * times, 3)).astype(np.uint8)
-    first = times // 2
-    assert np.array_equal(Looker().look(image).sample, image[first::times, first::times])
+    assert np.array_equal(Looker().look(image).sample, image[::times, ::times])
 
 
 @pytest.mark.parametrize(("height", "width"), [(240, 320), (181, 323), (50, 70), (1, 1)])

@@ -127,7 +127,7 @@ class EngineCache:
         return None
 
     def _prune(self) -> None:
-        """Delete engines, with what belongs to them, that are not among the last and are in nobody's hands."""
+        """Delete engines, with what belongs to them, that are not among the last and in nobody's hands."""
         try:
             loaded = sorted(
                 ((path.stat().st_mtime, path) for path in self.folder.glob("*.engine")), reverse=True
