@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -109,7 +110,7 @@ class VideoPipeline:
         """
         verdicts = [self._admit(row, frame) for row, frame in enumerate(frames)]
         outputs: StepOutputs | None = None
-        if self._engine.inputs.active.any():
+        if any(verdict is not None and verdict.ok for verdict in verdicts):
             started = time.perf_counter()
             outputs = self._run_engine()
             self.seconds["engine"] += time.perf_counter() - started
@@ -142,21 +143,24 @@ class VideoPipeline:
             lane.since_reset = 0
 
     def _admit(self, row: int, frame: Frame | None) -> Validity | None:
-        """Look at a frame and put it into its row of the batch if it may be scored."""
+        """Put a frame into its row of the batch, and look there whether it may be scored.
+
+        What the model sees is small and at hand; the frame itself is read once.
+        """
         inputs, lane = self._engine.inputs, self.lanes[row]
         inputs.active[row] = inputs.reset[row] = False
         if frame is None:
             return None
         started = time.perf_counter()
-        verdict = lane.validity.check(frame.image, frame.time_s)
-        checked = time.perf_counter()
-        self.seconds["validity"] += checked - started
+        resize_into(frame.image, inputs.frame[row])
+        resized = time.perf_counter()
+        verdict = lane.validity.check(inputs.frame[row], frame.time_s)
+        self.seconds["resize"] += resized - started
+        self.seconds["validity"] += time.perf_counter() - resized
         if not verdict.ok:
             return verdict
         if verdict.reset:
             lane.must_reset = True
-        resize_into(frame.image, inputs.frame[row])
-        self.seconds["resize"] += time.perf_counter() - checked
         inputs.active[row], inputs.reset[row] = True, lane.must_reset
         lane.since_reset = 0 if lane.must_reset else lane.since_reset + 1
         lane.must_reset = False
@@ -168,14 +172,15 @@ class VideoPipeline:
             self.counts["invalid"] += 1
             return ScoredFrame(frame, verdict, warm=False)
         score = outputs.score[row]
-        if not np.isfinite(score).all():
+        values = score.tolist()
+        if not all(map(math.isfinite, values)):
             self.counts["not_finite"] += 1
             lane.must_reset = True
             return ScoredFrame(frame, verdict, warm=False)
         self.counts["scored"] += 1
         warm = lane.since_reset >= self._manifest.clock.warmup_frames
         surprise = lane.scorer.surprise(frame.time_s, score) if warm and lane.scorer is not None else None
-        scores = dict(zip(self._manifest.cues, score.tolist(), strict=True))
+        scores = dict(zip(self._manifest.cues, values, strict=True))
         return ScoredFrame(frame, verdict, warm, scores, surprise, outputs.error_map[row].copy())
 
 

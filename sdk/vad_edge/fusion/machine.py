@@ -83,10 +83,9 @@ class WarningMachine:
         if now <= self._time_s:
             return None
         self._time_s = now
-        self._track(risk)
+        reached = self._track(risk)
         if self._incident is None:
-            return self._open(now)
-        reached = self._reached(now)
+            return self._open(reached, now)
         if reached > self._level and not self._cooling(reached, now):
             return self._change("raised", reached, self._incident)
         if not _lasted(self._changed_s, now, self._policy.dwell_s):
@@ -105,24 +104,28 @@ class WarningMachine:
         self._peak = 0.0 if self._incident is None else self._peak
         return None if self._incident is None else self._clear(self._incident)
 
-    def _track(self, risk: Risk) -> None:
-        """Note since when the risk has stood above each level's start, or below its end."""
+    def _track(self, risk: Risk) -> Level:
+        """Note since when the risk has stood above each level's start, or below its end.
+
+        The highest level it has stood at for the dwell time, or in N of its last M values.
+        """
         self._recent.append(risk)
+        reached = Level.NORMAL
         for level, start in self._starts.items():
             if risk.value >= start:
                 self._above.setdefault(level, risk.time_s)
             else:
                 self._above.pop(level, None)
-            if risk.value < start - self._policy.hysteresis and not self._persists(level, risk.time_s):
+            if self._persists(level, risk.time_s):
+                reached = level
+                self._below.pop(level, None)
+            elif risk.value < start - self._policy.hysteresis:
                 self._below.setdefault(level, risk.time_s)
             else:
                 self._below.pop(level, None)
         quiet = self._incident is None and Level.WATCH not in self._above
         self._peak = 0.0 if quiet else max(self._peak, risk.value)
-
-    def _reached(self, now: float) -> Level:
-        """The highest level the risk has stood at for the dwell time, or in N of its last M values."""
-        return max((level for level in self._starts if self._persists(level, now)), default=Level.NORMAL)
+        return reached
 
     def _persists(self, level: Level, now: float) -> bool:
         if self._policy.persistence is None:
@@ -141,8 +144,7 @@ class WarningMachine:
         held = (level for level in self._starts if level < self._level and level not in self._below)
         return max(held, default=Level.WATCH)
 
-    def _open(self, now: float) -> LevelChange | None:
-        reached = self._reached(now)
+    def _open(self, reached: Level, now: float) -> LevelChange | None:
         if reached is Level.NORMAL or self._cooling(reached, now):
             return None
         self._incident = self._new_incident()

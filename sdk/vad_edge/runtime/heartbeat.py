@@ -1,4 +1,4 @@
-"""When a run is ready, and whether it still lives: decided by what was really scored."""
+"""When a run is ready, and whether it still lives: decided by what was really dealt with."""
 
 from __future__ import annotations
 
@@ -22,16 +22,12 @@ class Heartbeat:
         cameras = [
             station.reader for station in self._stations if station.reader is not None and not station.shed
         ]
-        if not self._ready and (not cameras or gave_a_score(scored)):
+        worked = was_worked_on(scored)
+        if not self._ready and (not cameras or worked):
             self._ready = True
             self._manager.ready()
-        if was_worked_on(scored) or all(reader.error is not None for reader in cameras):
+        if worked or all(reader.error is not None for reader in cameras):
             self._manager.alive()
-
-
-def gave_a_score(scored: Sequence[ScoredFrame | None]) -> bool:
-    """Whether any camera has a valid, calibrated score: the model is warm and the whole chain works."""
-    return any(result is not None and result.surprise is not None for result in scored)
 
 
 def was_worked_on(scored: Sequence[ScoredFrame | None]) -> bool:

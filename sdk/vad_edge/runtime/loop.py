@@ -254,7 +254,7 @@ class _Run:
             Moment(
                 camera=station.name,
                 frame=frame,
-                scored=None if scored is None else replace(scored, frame=frame),
+                scored=_with(frame, scored),
                 risk=station.risk,
                 level=station.machine.level,
                 sensors=self._parts.hub.views(frame.time_s),
@@ -308,6 +308,11 @@ class _Run:
             seconds={"decode": sum(reader.decode_s for reader in readers), **spent, **self._seconds},
             problems=(*problems, *self._audience.lost),
         )
+
+
+def _with(frame: Frame, scored: ScoredFrame | None) -> ScoredFrame | None:
+    """What the model made of a frame, beside the frame as it may be seen."""
+    return scored if scored is None or scored.frame is frame else replace(scored, frame=frame)
 
 
 def _heat(scored: ScoredFrame | None) -> NDArray[np.float32] | None:

@@ -14,7 +14,7 @@ from vad_edge.events.evidence.privacy import blurred
 from vad_edge.fusion.level import Level
 from vad_edge.fusion.risk import Risk
 from vad_edge.report.drawing import Caption, annotate
-from vad_edge.scoring.regions import Region
+from vad_edge.scoring.regions import Region, span
 from vad_edge.video.frame import Frame
 
 MAX_WIDTH = 1280
@@ -38,15 +38,15 @@ def photograph(
     if keeping == "none":
         raise ValueError("nothing of this scene may be shown")
     image = shown.image
-    span = (0.0, 1.0)
+    shades = (0.0, 1.0)
     if keeping == "blurred":
         image = blurred(image)
     if keeping == "heatmap":
         image = np.zeros_like(image)
         if heat is not None:
-            span = (float(np.median(heat)), float(heat.max()))
+            shades = span(heat)
     caption = Caption(camera, shown.time_s, level, risk, ())
-    picture = annotate(image, heat if keeping == "heatmap" else None, span, regions, caption)
+    picture = annotate(image, heat if keeping == "heatmap" else None, shades, regions, caption)
     if picture.shape[1] > MAX_WIDTH:
         height = round(picture.shape[0] * MAX_WIDTH / picture.shape[1])
         picture = np.asarray(cv2.resize(picture, (MAX_WIDTH, height), interpolation=cv2.INTER_AREA), np.uint8)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -13,6 +15,8 @@ from numpy.typing import NDArray
 from vad_edge.scoring.places import Zones
 
 FADING_S: Final = 0.3
+SHOWS_S: Final = 10.0 * FADING_S
+"""After so long nothing is left of what was there."""
 STAYS: Final = 0.7
 """A patch that was there before stays while it is above this share of what a new one must reach."""
 SAME: Final = 0.2
@@ -48,28 +52,33 @@ class RegionTracker:
 
     def __init__(self, zones: Zones | None = None) -> None:
         self._zones = zones
-        self._map: NDArray[np.float32] | None = None
-        self._time_s = -math.inf
+        self._seen: deque[tuple[float, NDArray[np.float32]]] = deque()
         self._regions: list[Region] = []
         self._next = 1
 
     def see(self, time_s: float, error_map: NDArray[np.float32] | None) -> None:
-        """Take up a frame's map, (h, w); None, and a new size, begin anew."""
-        if error_map is None or self._map is None or self._map.shape != error_map.shape:
-            self._map = None if error_map is None else error_map.copy()
-        else:
-            follow = -math.expm1(-max(time_s - self._time_s, 0.0) / FADING_S)
-            self._map += np.float32(follow) * (error_map - self._map)
-            np.maximum(self._map, error_map, out=self._map)
-        self._time_s = time_s
+        """Take up a frame's map, (h, w), which must not change any more; None, and a new size, begin anew.
+
+        Events are rare: maps are kept as long as they show, and put together when they are asked for.
+        """
+        seen = self._seen
+        if error_map is None:
+            seen.clear()
+            return
+        if seen and (error_map.shape != seen[-1][1].shape or time_s < seen[-1][0]):
+            seen.clear()
+        seen.append((time_s, error_map))
+        while time_s - seen[0][0] > SHOWS_S:
+            seen.popleft()
 
     def regions(self, width: int, height: int, limit: int = 4) -> list[Region]:
         """The regions now, strongest first, in a picture of width x height; empty without a map."""
-        if self._map is None:
+        if not self._seen:
             return []
+        error_map = _faded(self._seen)
         found = find_regions(
-            self._map,
-            floor=half_peak(self._map),
+            error_map,
+            floor=half_peak(error_map),
             width=width,
             height=height,
             limit=limit,
@@ -93,6 +102,18 @@ class RegionTracker:
             number, self._next = self._next, self._next + 1
         taken.add(number)
         return replace(region, number=number)
+
+
+def _faded(seen: Iterable[tuple[float, NDArray[np.float32]]]) -> NDArray[np.float32]:
+    """Maps of (time, map) one over the other: what is strong comes at once and fades, newest last."""
+    (before_s, first), *later = seen
+    faded = first.copy()
+    for time_s, error_map in later:
+        follow = -math.expm1(-(time_s - before_s) / FADING_S)
+        faded += np.float32(follow) * (error_map - faded)
+        np.maximum(faded, error_map, out=faded)
+        before_s = time_s
+    return faded
 
 
 def find_regions(
@@ -157,5 +178,17 @@ def overlap(one: Region, other: Region) -> float:
 
 def half_peak(error_map: NDArray[np.float32]) -> float:
     """Half way from the map's median to its peak: what stands out, whatever the model's scale."""
-    middle = float(np.median(error_map))
-    return middle + 0.5 * (float(error_map.max()) - middle)
+    middle, peak = span(error_map)
+    return middle + 0.5 * (peak - middle)
+
+
+def span(error_map: NDArray[np.float32]) -> tuple[float, float]:
+    """The map's median and its peak.
+
+    Without `numpy.median`, which imports masked arrays when it is first called: a tenth of a second, in which
+    the first event of a run would wait.
+    """
+    middle = error_map.size // 2
+    ordered = np.partition(error_map, (middle - 1, middle), axis=None)
+    low, high = ordered[middle - 1 + error_map.size % 2], ordered[middle]
+    return 0.5 * (float(low) + float(high)), float(error_map.max())

@@ -9,7 +9,7 @@ from typing import Final, Literal
 import cv2
 import numpy as np
 
-from vad_edge.video.glance import Glance, Gray, Image, Looker
+from vad_edge.video.glance import Glance, Image, Looker, brightest
 from vad_edge.video.view import View
 
 Reason = Literal[
@@ -20,6 +20,8 @@ Light = Literal["colour", "grey"]
 
 BLACK_LEVEL: Final = 12.0
 """Grey level that 99 % of a black frame stay below."""
+DIM: Final = 0.99 * BLACK_LEVEL + 0.01 * 255.0
+"""Mean grey level that a black frame stays below, then."""
 FROZEN_FRAMES: Final = 25
 """Identical frames in a row that make a frozen stream: a sensor has noise, so a living one never repeats."""
 CUT_DIFFERENCE: Final = 24.0
@@ -105,7 +107,7 @@ class ValidityCheck:
         before, self._before = self._before, glance
         repeated = before is not None and _identical(before, glance)
         self._repeats = self._repeats + 1 if repeated else 0
-        if glance.brightest < BLACK_LEVEL:
+        if glance.light < DIM and brightest(glance) < BLACK_LEVEL:
             self._before = None
             return Validity(False, "black", f"99 % of the picture are darker than {BLACK_LEVEL:.0f}")
         if self._repeats >= FROZEN_FRAMES:
@@ -126,7 +128,7 @@ class ValidityCheck:
 
     def _change(self, before: Glance, glance: Glance, time_s: float) -> Validity:
         """What happened between two frames that differ."""
-        cut = cut_verdict(before.centred, glance.centred)
+        cut = cut_verdict(before, glance)
         if cut.reason:
             self._unsettled_s = None
             return cut
@@ -160,18 +162,19 @@ class ValidityCheck:
         passed_s = min(max(time_s - self._looked_s, 0.0), 1.0)
         self._looked_s = time_s
         self._looker.finish(glance)
-        view = self._views.setdefault(self._light, View())
+        view = self._views.get(self._light)
+        if view is None:
+            view = self._views[self._light] = View()
         if not view.known:
             view.learn(glance, 1.0 / (view.looks + 1))
             learned_s = self._learned_s[self._light] = self._learned_s.get(self._light, 0.0) + passed_s
             view.known = learned_s >= LEARNING_S and view.looks >= LEARNING_LOOKS
             return VALID
-        found = view.agreement(glance)
-        sight, detail = view.judge(glance, found)
+        sight, detail = view.judge(glance)
         if sight == "same":
             self._stranger = None
             if not self.hold:
-                view.learn(glance, passed_s / FORGETTING_S, found.own)
+                view.learn(glance, passed_s / FORGETTING_S)
             return VALID
         if sight == "moved" and self._adopt(glance, passed_s):
             return Validity(True, "new_view", f"it has looked like this for {ADOPTED_S:.0f} s", reset=True)
@@ -182,18 +185,15 @@ class ValidityCheck:
     def _adopt(self, glance: Glance, passed_s: float) -> bool:
         """Learn another view beside the known one; whether it has stayed long enough to take its place."""
         assert self._light is not None  # noqa: S101 - decided before
-        stranger, own = self._stranger, None
-        if stranger is not None and stranger.looks > STRANGER_LOOKS:
-            found = stranger.agreement(glance)
-            own = found.own
-            if stranger.judge(glance, found)[0] != "same":
-                stranger = None
+        stranger = self._stranger
+        if stranger is not None and stranger.looks > STRANGER_LOOKS and stranger.judge(glance)[0] != "same":
+            stranger = None
         if stranger is None:
-            stranger, own = View(), None
-            self._stranger, self._stranger_seen_s = stranger, 0.0
+            stranger = self._stranger = View()
+            self._stranger_seen_s = 0.0
         else:
             self._stranger_seen_s += passed_s
-        stranger.learn(glance, max(1.0 / (stranger.looks + 1), LOOK_EVERY_S / LEARNING_S), own)
+        stranger.learn(glance, max(1.0 / (stranger.looks + 1), LOOK_EVERY_S / LEARNING_S))
         if self._stranger_seen_s < ADOPTED_S:
             return False
         stranger.known = True
@@ -202,17 +202,20 @@ class ValidityCheck:
         return True
 
 
-def cut_verdict(before: Gray, now: Gray) -> Validity:
-    """Whether two small copies, each with its mean taken off, show different scenes."""
-    difference = cv2.norm(before, now, cv2.NORM_L1) / now.size
-    if difference < CUT_DIFFERENCE:
+def cut_verdict(before: Glance, now: Glance) -> Validity:
+    """Whether the small copies of two frames, each about its own mean, show different scenes."""
+    size = now.grey.size
+    if 2.0 * cv2.norm(before.grey, now.grey, cv2.NORM_L1) < CUT_DIFFERENCE * size:
+        return VALID  # taking the means off at most doubles what lies between them
+    earlier, later = (each.grey - np.float32(each.light) for each in (before, now))
+    if cv2.norm(earlier, later, cv2.NORM_L1) < CUT_DIFFERENCE * size:
         return VALID
-    scale = cv2.norm(before) * cv2.norm(now)
-    likeness = float(np.vdot(before, now)) / scale if scale > 0 else 0.0
+    scale = cv2.norm(earlier) * cv2.norm(later)
+    likeness = float(np.vdot(earlier, later)) / scale if scale > 0 else 0.0
     if likeness >= CUT_LIKENESS:
         return VALID
     return Validity(True, "cut", f"correlation {likeness:.2f} with the frame before", reset=True)
 
 
 def _identical(before: Glance, now: Glance) -> bool:
-    return before.sample.shape == now.sample.shape and not cv2.norm(before.sample, now.sample, cv2.NORM_INF)
+    return before.light == now.light and not cv2.norm(before.sample, now.sample, cv2.NORM_INF)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final, Literal
 
 import cv2
 import numpy as np
 
-from vad_edge.video.glance import HEIGHT, WIDTH, Glance, Gray, relative
+from vad_edge.video.glance import HEIGHT, WIDTH, Glance, Gray, lit, pattern_into
 
 Sight = Literal["same", "covered", "defocused", "moved"]
 
@@ -32,22 +31,8 @@ ELSEWHERE: Final = 0.3
 """How much better all edges must agree at another place than at their own in a view that has shifted."""
 CONSISTENT: Final = 0.5
 """Correlation with what was learned, below which a view has too little that stays to know it again."""
-
-_SPREAD: Final = 5.0
-_FLOOR: Final = 4.0
-_WINDOW: Final = np.outer(np.hanning(HEIGHT), np.hanning(WIDTH)).astype(np.float32)
-
-
-@dataclass(frozen=True, slots=True)
-class Agreement:
-    """How edges agree with those learned: at their own place and at the best one, and how far that is.
-
-    own and best are correlations; shift is in pixels of the small copy, across and down.
-    """
-
-    own: float
-    best: float
-    shift: tuple[int, int]
+LEAST_STEP: Final = 1.0 / 300.0
+"""Smaller steps towards what a frame shows wait until they add up to this: each costs as much as a look."""
 
 
 class View:
@@ -64,6 +49,8 @@ class View:
         self.looks = 0
         self.consistent = 0.0
         self.known = False
+        self._pattern: Gray = np.zeros((HEIGHT, WIDTH), np.float32)
+        self._owed = 0.0
         self._prepare()
 
     @classmethod
@@ -82,78 +69,78 @@ class View:
         """Whether there is enough in it that stays where it is."""
         return self.consistent >= CONSISTENT
 
-    def learn(self, glance: Glance, follow: float, own: float | None = None) -> None:
-        """Move towards what a frame shows: follow 0 not at all, 1 all the way.
-
-        own is how its edges agree with those learned, where that has been found already.
-        """
+    def learn(self, glance: Glance, follow: float) -> None:
+        """Move towards what a frame shows: follow 0 not at all, 1 all the way."""
         if self.looks == 0 and not self.known:
             follow = 1.0
         else:
-            if own is None:
-                own = float(np.vdot(_pattern(glance.edges), self._pattern))
             least = 0.1 if self.known or self.looks > 1 else 1.0
-            self.consistent += max(follow, least) * (own - self.consistent)
+            self.consistent += max(follow, least) * (self._correlation(glance) - self.consistent)
         self.looks += 1
-        self.edges += np.float32(follow) * (glance.edges - self.edges)
-        self.light += follow * (glance.light - self.light)
-        self.sharpness += follow * (glance.sharpness - self.sharpness)
-        self._prepare()
+        self._owed += follow
+        if self._owed >= LEAST_STEP:
+            self._step(glance, min(self._owed, 1.0))
 
-    def judge(self, glance: Glance, found: Agreement) -> tuple[Sight, str]:
-        """Whether a frame shows this view, or what has become of it, with the figures that say so.
-
-        found is how the frame agrees with it.
-        """
-        textured = self._strength >= TEXTURED
-        known = int(np.count_nonzero(textured))
-        if not self.recognisable or known < LEAST_TEXTURED:
+    def judge(self, glance: Glance) -> tuple[Sight, str]:
+        """Whether a frame shows this view, or what has become of it, with the figures that say so."""
+        if not self.recognisable or self._textured_parts < LEAST_TEXTURED:
             return "same", ""
-        lost = _cells(relative(glance.edges, glance.light)) < LOST * self._strength
-        gone = int(np.count_nonzero(textured & lost))
+        known, mean = self._textured_parts, _cells(glance.edges)
+        lost = mean < (LOST * lit(glance.light)) * self._strength
+        gone = int(np.count_nonzero(self._textured & lost))
         if gone >= COVERED * known:
             return "covered", f"{gone} of {known} parts of the picture have lost their edges"
-        if found.best - found.own >= ELSEWHERE:
-            right, down = 100.0 * found.shift[0] / WIDTH, 100.0 * found.shift[1] / HEIGHT
+        if (shift := self._shift(glance)) is not None:
+            right, down = 100.0 * shift[0] / WIDTH, 100.0 * shift[1] / HEIGHT
             return "moved", f"the scene lies {right:+.0f} % across and {down:+.0f} % down from where it was"
-        same = int(np.count_nonzero(textured & (self._likeness(glance.edges) >= ALIKE)))
+        same = int(np.count_nonzero(self._textured & (self._likeness(glance.edges, mean) >= ALIKE)))
         if same < REMAINING * known:
             return "moved", f"{same} of {known} parts of the picture show what they showed"
         if glance.sharpness < BLURRED * self.sharpness:
             return "defocused", f"{glance.sharpness / self.sharpness:.0%} of the sharpness that the scene had"
         return "same", ""
 
-    def _likeness(self, edges: Gray) -> Gray:
-        """The correlation of edges with those learned in each part, (4, 8)."""
-        both = _cells(edges * self.edges) - (mean := _cells(edges)) * self._mean
+    def _correlation(self, glance: Glance) -> float:
+        """How a frame's edges agree with those learned, at their own place."""
+        return float(np.vdot(glance.pattern, self._pattern))
+
+    def _shift(self, glance: Glance) -> tuple[int, int] | None:
+        """Where the scene has gone, in pixels of the small copy across and down; None if it is in its place.
+
+        Correlations end at 1: edges that agree well where they are agree much better nowhere.
+        """
+        own = self._correlation(glance)
+        if own > 1.0 - ELSEWHERE:
+            return None
+        both = cv2.mulSpectrums(cv2.dft(glance.pattern), cv2.dft(self._pattern), 0, conjB=True)
+        surface = cv2.idft(both, flags=cv2.DFT_REAL_OUTPUT | cv2.DFT_SCALE)
+        _, best, _, (x, y) = cv2.minMaxLoc(surface)
+        if best - own < ELSEWHERE:
+            return None
+        return (x + WIDTH // 2) % WIDTH - WIDTH // 2, (y + HEIGHT // 2) % HEIGHT - HEIGHT // 2
+
+    def _likeness(self, edges: Gray, mean: Gray) -> Gray:
+        """The correlation of edges with those learned in each part, (4, 8), where they have this mean."""
+        both = _cells(edges * self.edges) - mean * self._mean
         spread = (_cells(edges * edges) - mean * mean) * self._variance
         return np.asarray(both / np.sqrt(np.maximum(spread, 1e-6)), np.float32)
 
-    def agreement(self, glance: Glance) -> Agreement:
-        """How a frame's edges agree with those learned, at every shift."""
-        both = cv2.mulSpectrums(cv2.dft(_pattern(glance.edges)), cv2.dft(self._pattern), 0, conjB=True)
-        surface = cv2.idft(both, flags=cv2.DFT_REAL_OUTPUT | cv2.DFT_SCALE)
-        _, best, _, (x, y) = cv2.minMaxLoc(surface)
-        shift = ((x + WIDTH // 2) % WIDTH - WIDTH // 2, (y + HEIGHT // 2) % HEIGHT - HEIGHT // 2)
-        return Agreement(float(surface[0, 0]), float(best), shift)
+    def _step(self, glance: Glance, follow: float) -> None:
+        self._owed = 0.0
+        self.edges += np.float32(follow) * (glance.edges - self.edges)
+        self.light += follow * (glance.light - self.light)
+        self.sharpness += follow * (glance.sharpness - self.sharpness)
+        self._prepare()
 
     def _prepare(self) -> None:
-        self._pattern = _pattern(self.edges)
-        self._strength = _cells(relative(self.edges, self.light))
+        pattern_into(self.edges, self._pattern)
         self._mean = _cells(self.edges)
         self._variance = _cells(self.edges * self.edges) - self._mean * self._mean
+        self._strength = self._mean / np.float32(lit(self.light))
+        self._textured = self._strength >= TEXTURED
+        self._textured_parts = int(np.count_nonzero(self._textured))
 
 
 def _cells(values: Gray) -> Gray:
     """The mean in each part of the picture, (4, 8)."""
     return np.asarray(cv2.resize(values, CELLS[::-1], interpolation=cv2.INTER_AREA), np.float32)
-
-
-def _pattern(edges: Gray) -> Gray:
-    """Edges, each weighed by those around it, of length 1: the product of two is their correlation."""
-    local = edges / (cv2.GaussianBlur(edges, (0, 0), _SPREAD) + np.float32(_FLOOR))
-    local = (local - local.mean()) * _WINDOW
-    length = float(np.linalg.norm(local))
-    if length > 0.0:
-        local /= np.float32(length)
-    return np.asarray(local, np.float32)

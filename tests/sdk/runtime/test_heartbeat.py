@@ -49,8 +49,8 @@ SHED = cast("Station", SimpleNamespace(reader=SimpleNamespace(error=None), shed=
     ("cameras", "scored", "said"),
     [
         (stations(None), [GOOD], ["READY=1", "WATCHDOG=1"]),
-        (stations(None), [COLD], ["WATCHDOG=1"]),
-        (stations(None), [BLACK], ["WATCHDOG=1"]),
+        (stations(None), [COLD], ["READY=1", "WATCHDOG=1"]),
+        (stations(None), [BLACK], ["READY=1", "WATCHDOG=1"]),
         (stations(None), [NOT_FINITE], []),
         (stations(None), [None], []),
         (stations(None, None), [None, GOOD], ["READY=1", "WATCHDOG=1"]),
@@ -61,8 +61,8 @@ SHED = cast("Station", SimpleNamespace(reader=SimpleNamespace(error=None), shed=
     ],
     ids=[
         "a score is ready and alive",
-        "a model that is not warm is alive and not ready",
-        "a black picture is reported, so it is alive",
+        "a model that is not warm yet is ready",
+        "a dark room is ready: its picture is reported",
         "a model that gives nothing finite is neither",
         "a camera that is silent and not known as lost is neither",
         "one of two cameras is enough",
@@ -72,7 +72,7 @@ SHED = cast("Station", SimpleNamespace(reader=SimpleNamespace(error=None), shed=
         "a camera that is not watched owes no frame",
     ],
 )
-def test_ready_and_alive_are_what_was_really_scored(
+def test_ready_and_alive_are_what_was_really_dealt_with(
     notifications: Notifications,
     cameras: Sequence[Station],
     scored: Sequence[ScoredFrame | None],
@@ -117,7 +117,7 @@ def service(notifications: Notifications, tmp_path: Path) -> Iterator[Service]:
         process.wait()
 
 
-def test_a_run_says_ready_at_its_first_score_and_stopping_at_its_end(
+def test_a_run_says_ready_at_its_first_frame_and_stopping_at_its_end(
     notifications: Notifications, service: Service
 ) -> None:
     process = service("--source", DEMO / "clip.mp4", "--bundle", DEMO / "scene.vadb")

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from vad_edge.scoring.places import Zones
-from vad_edge.scoring.regions import Region, RegionTracker, find_regions, overlap
+from vad_edge.scoring.regions import Region, RegionTracker, find_regions, overlap, span
 
 
 def error_map() -> np.ndarray:
@@ -102,6 +106,28 @@ def test_the_regions_begin_anew_after_a_reset() -> None:
     assert tracker.regions(24, 16) == []
     tracker.see(0.03, patch(18))
     assert [region.x for region in tracker.regions(24, 16)] == [18]
+
+
+def test_the_regions_begin_anew_when_the_clock_steps_back() -> None:
+    tracker = RegionTracker()
+    tracker.see(5.0, patch(2))
+    tracker.see(4.9, patch(18))
+    assert [region.x for region in tracker.regions(24, 16)] == [18]
+
+
+@given(
+    arrays(np.float32, array_shapes(min_dims=2, max_dims=2, max_side=9), elements=st.floats(0, 9, width=32))
+)
+def test_a_map_spans_from_its_median_to_its_peak(error: np.ndarray) -> None:
+    assert span(error) == pytest.approx((np.median(error.astype(np.float64)), error.max()))
+
+
+def test_the_first_event_of_a_run_waits_for_no_import() -> None:
+    program = (
+        "import sys, numpy; from vad_edge.scoring.regions import half_peak;"
+        "half_peak(numpy.ones((4, 6), numpy.float32)); sys.exit('numpy.ma' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", program]).returncode == 0
 
 
 def test_regions_carry_the_names_of_the_zones_they_lie_in() -> None:

@@ -59,6 +59,11 @@ def test_a_dark_picture_with_a_lamp_is_not_black() -> None:
     assert ValidityCheck().check(image, 0.0).ok
 
 
+def test_a_dark_room_in_red_light_is_not_black() -> None:
+    image = np.full((240, 320, 3), (4, 4, 200), np.uint8)
+    assert ValidityCheck().check(image, 0.0).ok
+
+
 def test_a_picture_that_never_changes_is_frozen_until_it_does(check: ValidityCheck) -> None:
     still = live(room(), 0)
     verdicts = [check.check(still, 6 + n / FPS) for n in range(FROZEN_FRAMES + 2)]

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.support.room import live, room, with_person
+from tests.support.room import live, room, shifted
 
 from vad_edge.video.glance import Glance, Image, Looker
-from vad_edge.video.view import View
+from vad_edge.video.view import LEAST_STEP, View
 
 
 def glance(image: Image, noise: int) -> Glance:
@@ -22,14 +22,32 @@ def learned(looks: int) -> View:
     return view
 
 
-@pytest.mark.parametrize("image", [room(), room(2), with_person(room(), 20)])
-def test_learning_with_the_agreement_that_was_found_is_learning_without(image: Image) -> None:
-    seen = glance(image, 50)
-    one, other = learned(12), learned(12)
-    one.learn(seen, 0.1)
-    other.learn(seen, 0.1, other.agreement(seen).own)
-    assert one.consistent == pytest.approx(other.consistent, abs=1e-6)
-    assert np.allclose(one.edges, other.edges, rtol=1e-5, atol=1e-3)
+def test_small_steps_wait_until_they_add_up() -> None:
+    view, seen = learned(12), glance(room(2), 50)
+    view.known = True
+    before = view.edges.copy()
+    for _ in range(3):
+        view.learn(seen, 0.3 * LEAST_STEP)
+        assert np.array_equal(view.edges, before)
+    view.learn(seen, 0.3 * LEAST_STEP)
+    assert np.allclose(view.edges - before, 1.2 * LEAST_STEP * (seen.edges - before), atol=1e-3)
+
+
+def test_how_consistent_a_view_is_does_not_wait() -> None:
+    view = learned(12)
+    view.known = True
+    before = view.consistent
+    view.learn(glance(room(2), 50), 0.1 * LEAST_STEP)
+    assert view.consistent < before
+
+
+def test_a_scene_that_has_moved_is_told_where_it_has_gone() -> None:
+    view = learned(12)
+    assert view.judge(glance(room(), 50)) == ("same", "")
+    assert view.judge(glance(shifted(room(), 0.25), 50)) == (
+        "moved",
+        "the scene lies +25 % across and +0 % down from where it was",
+    )
 
 
 def test_a_view_from_a_pack_is_known_and_is_not_learned_anew() -> None:

@@ -108,7 +108,7 @@ class Plan:
 
 
 class CameraEvidence:
-    """Takes the frames of one camera in one thread, and answers the threads that deal with its events.
+    """Takes the frames of one camera, and answers the threads that deal with its events.
 
     clips says where clips come from: the stream's packets, the recording, the pictures (True), or nowhere.
     """
@@ -130,10 +130,17 @@ class CameraEvidence:
         self._changed = threading.Condition()
         self._plans: dict[str, Plan] = {}
 
+    @property
+    def encodes(self) -> bool:
+        """Whether pictures are kept, so that `take` needs a thread of its own; else it is done at once."""
+        return self._keeping in ("blurred", "full")
+
+    def admits(self, time_s: float) -> bool:
+        """Whether the next frame is one of the `RING_FPS` a second that are noted."""
+        return self._gate.admit(time_s).take
+
     def take(self, frame: Frame, error_map: NDArray[np.float32] | None) -> None:
-        """Note a frame whose masks are burned in."""
-        if not self._gate.admit(frame.time_s).take:
-            return
+        """Note a frame whose masks are burned in, if it was admitted."""
         height, width = frame.image.shape[:2]
         seen = _Seen(self._encoded(frame), error_map, width, height)
         with self._changed:

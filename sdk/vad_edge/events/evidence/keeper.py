@@ -40,16 +40,16 @@ _NICENESS = 10
 
 Job = tuple[str, Callable[[], None]]
 """Whose evidence it is, and what is to be done."""
-_Shown = tuple[str, Frame, NDArray[np.float32] | None]
+_Shown = tuple[CameraEvidence, Frame, NDArray[np.float32] | None]
 
 
 class EvidenceKeeper:
     """Pictures, heat maps and clips of a run's incidents.
 
-    One thread encodes frames, another writes files and takes old ones away, both at low priority. What they
-    cannot keep up with is dropped and counted (``evidence_frames_dropped``, ``evidence_lost``); what fails is
-    the condition ``evidence_failed``. now gives the run clock. chores are done once a minute by the second
-    thread.
+    One thread encodes frames, another writes files and takes old ones away, both at low priority. Where no
+    picture is kept, frames are noted at once and not held on to. What the threads cannot keep up with is
+    dropped and counted (``evidence_frames_dropped``, ``evidence_lost``); what fails is the condition
+    ``evidence_failed``. now gives the run clock. chores are done once a minute by the second thread.
     """
 
     def __init__(
@@ -77,10 +77,14 @@ class EvidenceKeeper:
 
     def offer(self, camera: str, frame: Frame, error_map: NDArray[np.float32] | None) -> None:
         """Show a frame whose masks are burned in; returns at once, dropped if there is no room."""
-        if camera not in self._cameras:
+        evidence = self._cameras.get(camera)
+        if evidence is None or not evidence.admits(frame.time_s):
+            return
+        if not evidence.encodes:
+            self._take(evidence, frame, error_map)
             return
         try:
-            self._frames.put_nowait((camera, frame, error_map))
+            self._frames.put_nowait((evidence, frame, error_map))
         except queue.Full:
             self._health.count("evidence_frames_dropped")
 
@@ -126,15 +130,18 @@ class EvidenceKeeper:
                 continue
             if shown is None:
                 break
-            name, frame, error_map = shown
-            try:
-                self._cameras[name].take(frame, error_map)
-            except Exception as error:
-                self._fail(name, error)
+            evidence, frame, error_map = shown
+            self._take(evidence, frame, error_map)
             # Not the clock's time: frames of a recording wait here while its clock runs ahead.
             self._finish(frame.time_s)
         self._finish(math.inf)
         self._jobs.put(None)
+
+    def _take(self, evidence: CameraEvidence, frame: Frame, error_map: NDArray[np.float32] | None) -> None:
+        try:
+            evidence.take(frame, error_map)
+        except Exception as error:
+            self._fail(evidence.name, error)
 
     def _finish(self, now_s: float) -> None:
         for camera in self._cameras.values():

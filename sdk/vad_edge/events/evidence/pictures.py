@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vad_edge.errors import StoreError
+from vad_edge.scoring.regions import span
 
 JPEG_QUALITY = 80
 HEAT_WIDTH = 480
@@ -22,7 +23,7 @@ def heat_map(error_map: NDArray[np.float32], width: int, height: int) -> bytes:
 
     Black is the map's own median, white its peak.
     """
-    floor, peak = float(np.median(error_map)), float(error_map.max())
+    floor, peak = span(error_map)
     share = np.clip((error_map - floor) / max(peak - floor, 1e-12), 0.0, 1.0).astype(np.float32)
     size = (HEAT_WIDTH, max(round(HEAT_WIDTH * height / width), 1))
     large = cv2.resize(share, size, interpolation=cv2.INTER_LINEAR)

@@ -6,7 +6,9 @@ import contextlib
 import fcntl
 import hashlib
 import logging
+import os
 import re
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +23,10 @@ from vad_edge.inference.tensorrt.key import EngineKey, engine_fits
 
 _log = logging.getLogger(__name__)
 _DIGEST_BYTES: Final = 32
+KEPT: Final = 8
+"""So many that were loaded last stay, however long ago: precisions, batches, the release before."""
+UNUSED_S: Final = 30 * 86400.0
+"""The others stay for so long after they were loaded last."""
 
 
 class EngineCache:
@@ -38,7 +44,8 @@ class EngineCache:
         """The engine of this key, from the cache or from `build`.
 
         While one process builds, others that want the same engine wait, and then find it. A damaged file
-        is thrown away. Raises what `build` raises, which leaves the cache as it was, and EngineError where
+        is thrown away; so are, after a build, engines that have long been of no use, as those of older graphs
+        and versions are. Raises what `build` raises, which leaves the cache as it was, and EngineError where
         the folder cannot be written to.
         """
         with self._locked(key):
@@ -46,6 +53,7 @@ class EngineCache:
             if engine is None:
                 engine = build()
                 write_engine(self.path(key), key, engine)
+                self._prune()
             return engine
 
     def set_aside(self, key: EngineKey, sha256: str) -> bool:
@@ -110,11 +118,25 @@ class EngineCache:
         else:
             verdict = engine_fits(stored.key, key)
             if verdict.ok:
+                with contextlib.suppress(OSError):  # a folder that may only be read is never pruned
+                    os.utime(path)
                 return stored.engine
             _log.warning("%s: %s; it is thrown away and compiled again", path, verdict.reason)
         with contextlib.suppress(OSError):  # the new one is written over it
             path.unlink()
         return None
+
+    def _prune(self) -> None:
+        """Delete engines, with what belongs to them, that are not among the last and in nobody's hands."""
+        try:
+            loaded = sorted(
+                ((path.stat().st_mtime, path) for path in self.folder.glob("*.engine")), reverse=True
+            )
+            for loaded_s, path in loaded[KEPT:]:
+                if time.time() - loaded_s >= UNUSED_S:
+                    _delete_unless_locked(path)
+        except OSError as error:
+            _log.warning("%s: old engines are left: %s", self.folder, error)
 
     @contextmanager
     def _locked(self, key: EngineKey) -> Iterator[None]:
@@ -132,6 +154,17 @@ class EngineCache:
                 _log.info("another process compiles this engine; waiting for it")
                 fcntl.flock(file, fcntl.LOCK_EX)
             yield
+
+
+def _delete_unless_locked(engine: Path) -> None:
+    with engine.with_suffix(".lock").open("ab") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return
+        for suffix in (".engine", ".kernels", ".refused"):
+            engine.with_suffix(suffix).unlink(missing_ok=True)
+    _log.info("%s has not been loaded for long; it is deleted", engine)
 
 
 def _read_sealed(path: Path, loss: str) -> bytes:

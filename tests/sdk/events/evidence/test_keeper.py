@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -266,13 +267,22 @@ def test_offering_never_waits_and_counts_what_it_drops(run: Callable[..., Run]) 
     one.keeper.offer("front", Frame(0, 0.0, image), None)
     assert stuck.wait(5)
     longest_s = 0.0
-    for number in range(200):
+    for number in range(1, 201):
         began_s = time.perf_counter()
         one.keeper.offer("front", Frame(number, number / 10, image), None)
         longest_s = max(longest_s, time.perf_counter() - began_s)
     free.set()
     assert longest_s < 0.1
     assert one.health.snapshot().counters["evidence_frames_dropped"] == 200 - 16
+
+
+def test_where_no_picture_is_kept_no_frame_is_held_on_to(run: Callable[..., Run]) -> None:
+    one = run("heatmap")
+    frame = Frame(0, 0.0, np.zeros((48, 64, 3), np.uint8))
+    image = weakref.ref(frame.image)
+    one.keeper.offer("front", frame, HEAT)
+    del frame
+    assert image() is None
 
 
 def test_a_disk_that_refuses_evidence_is_a_condition_that_ends(

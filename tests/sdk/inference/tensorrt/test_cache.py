@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import logging
+import os
 import subprocess
 import sys
 import time
@@ -14,7 +16,7 @@ import pytest
 
 from vad_edge.errors import EngineError
 from vad_edge.inference.tensorrt import engine_file
-from vad_edge.inference.tensorrt.cache import EngineCache
+from vad_edge.inference.tensorrt.cache import KEPT, EngineCache
 from vad_edge.inference.tensorrt.engine_file import read_engine, write_engine
 from vad_edge.inference.tensorrt.key import EngineKey
 
@@ -124,6 +126,41 @@ def test_a_build_that_fails_leaves_the_cache_as_it_was(cache: EngineCache, key: 
         cache.get_or_build(key, fails)
     assert [path.suffix for path in cache.folder.iterdir()] == [".lock"]
     assert cache.get_or_build(key, lambda: b"later") == b"later"
+
+
+def aged(cache: EngineCache, key: EngineKey, days: float) -> EngineKey:
+    """An engine that was loaded so many days ago for the last time."""
+    cache.folder.mkdir(exist_ok=True)
+    write_engine(cache.path(key), key, b"old")
+    loaded_s = time.time() - days * 86400.0
+    os.utime(cache.path(key), (loaded_s, loaded_s))
+    return key
+
+
+def test_engines_that_are_of_no_use_any_more_are_deleted_after_a_build(
+    cache: EngineCache, key: EngineKey
+) -> None:
+    old = [aged(cache, replace(key, driver=str(number)), 100.0 + number) for number in range(KEPT + 2)]
+    cache.keep_kernels(old[-1], b"kernels")
+    cache.get_or_build(key, lambda: b"new")
+    assert [other for other in old if not cache.path(other).exists()] == old[KEPT - 1 :]
+    assert cache.kernels(old[-1]) == b""
+
+
+def test_an_engine_that_is_loaded_or_young_stays(cache: EngineCache, key: EngineKey) -> None:
+    young = [aged(cache, replace(key, driver=str(number)), 29.0) for number in range(KEPT + 2)]
+    loaded = aged(cache, replace(key, batch=7), 300.0)
+    cache.get_or_build(loaded, never)
+    cache.get_or_build(key, lambda: b"new")
+    assert all(cache.path(other).exists() for other in (*young, loaded))
+
+
+def test_an_engine_that_another_process_has_in_its_hands_stays(cache: EngineCache, key: EngineKey) -> None:
+    old = [aged(cache, replace(key, driver=str(number)), 100.0 + number) for number in range(KEPT + 1)]
+    with cache.path(old[-1]).with_suffix(".lock").open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        cache.get_or_build(key, lambda: b"new")
+    assert [other for other in old if not cache.path(other).exists()] == [old[-2]]
 
 
 def test_a_full_disk_is_said(cache: EngineCache, key: EngineKey, monkeypatch: pytest.MonkeyPatch) -> None:
