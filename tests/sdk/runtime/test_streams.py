@@ -77,6 +77,8 @@ def test_each_rate_has_the_streams_and_levels_of_its_own_pack(
     assert station.gatherer is not None
     assert [(each.stream, weight) for each, weight in station.counted([said], 1.0)] == [("door", 0.7)]
     assert station.config.policy.alarm == 8.0
+    assert station.counted([SensorSurprise("door", 0.9, 1.5)], 1.5) == []
+    assert station.config.policy.alarm == 8.0
     assert station.counted([], 2.0) == []
     assert station.config.policy.alarm == 6.0
 
