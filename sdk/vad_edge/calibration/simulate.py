@@ -11,12 +11,13 @@ import numpy as np
 
 from vad_edge.budget import AlarmBudget
 from vad_edge.calibration.blocks import FloatArray, correlation_time
-from vad_edge.calibration.calibrate import default_policy
+from vad_edge.calibration.calibrate import course_of, default_policy, gathering_of
 from vad_edge.calibration.course import risk_of
 from vad_edge.calibration.footage import Stretch
 from vad_edge.calibration.incidents import Course, incidents_at
 from vad_edge.calibration.levels import REACH, fit_levels, keep_budget
 from vad_edge.calibration.life import RecordedLife
+from vad_edge.calibration.listening import believed
 from vad_edge.calibration.tails import fit_tails
 from vad_edge.errors import DataError
 from vad_edge.fusion.policy import policy_of
@@ -30,7 +31,7 @@ _BATCH_HOURS: Final = 250.0
 
 @dataclass(frozen=True, slots=True)
 class Simulation:
-    """What came of it: alarms in so many hours, how many the budget allows, and what the levels rest on.
+    """What came of it: alarms in so many hours at the level alarm, what the budget allows, what it rests on.
 
     upper_per_budget is the upper confidence bound of the rate, in budgets; below 2 the promise holds within a
     factor of two.
@@ -42,8 +43,10 @@ class Simulation:
     false_alarms: int
     watches: int
     warnings: int
+    alarm: float
     calibrated_hours: float
     real_hours: float
+    streams: tuple[str, ...]
     about: str
 
     @property
@@ -68,8 +71,10 @@ class Simulation:
             "upper_per_budget": round(upper / self.expected, 4),
             "warnings": self.warnings,
             "watches": self.watches,
+            "alarm": self.alarm,
             "calibrated_hours": self.calibrated_hours,
             "real_hours": round(self.real_hours, 2),
+            "sensors": list(self.streams),
             "about": self.about,
         }
 
@@ -85,9 +90,11 @@ def simulate(
     """Calibrate on resampled life, then count the alarms in `hours` of other resampled life.
 
     Every second ten minutes of the recording teach, the others are counted on, so no level was fitted to
-    what it is judged by. Risks come from the run's own scorer and fuser. Pieces are drawn with replacement,
-    and each one's risk is scaled by a random factor of a kernel's width: otherwise no peak could ever be
-    higher than the recording's highest. The calibration gets twice the resampled life that its budget takes.
+    what it is judged by. Risks come from the run's own scorer, fuser and gatherer, of the video and of what
+    sensors said in the very same moments: what belongs together is drawn together. Pieces are drawn with
+    replacement, and each one's risk is scaled by a random factor of a kernel's width: otherwise no peak could
+    ever be higher than the recording's highest. The calibration gets twice the resampled life that its budget
+    takes.
     Raises DataError for a recording that is too short. Needs scipy.
     """
     random = np.random.default_rng(seed)
@@ -95,12 +102,16 @@ def simulate(
     pieces = _pieces(life)
     if len(pieces) < 2 * 12:
         raise DataError(f"{len(pieces)} pieces of {CHUNK_S:.0f} s are too few to resample, 24 are needed")
-    taught = [piece.scores for piece in pieces[::2]]
+    learning = pieces[::2]
+    taught = [piece.scores for piece in learning]
     block_s = max(
         correlation_time([part[:, column] for part in taught], life.fps) for column in range(len(life.cues))
     )
     calibration = fit_tails(taught, life.cues, fps=life.fps, block_s=block_s)
-    risks = [risk_of(piece, calibration, life.cues, policy) for piece in pieces]
+    gathering = None
+    if believed(learning, life.streams):
+        gathering = gathering_of(course_of(learning, calibration, life.cues, policy, life.fps), life.fps)
+    risks = [risk_of(piece, calibration, life.cues, policy, gathering) for piece in pieces]
     width = _kernel_width(risks)
 
     taught_hours = max(LEAST_HOURS, 2.0 * budget.interval_s / 3600.0 / REACH)
@@ -125,8 +136,10 @@ def simulate(
         false_alarms=int(counts[0]),
         warnings=int(counts[1]),
         watches=int(counts[2]),
+        alarm=levels.alarm,
         calibrated_hours=taught_hours,
         real_hours=len(pieces) * CHUNK_S / 3600.0,
+        streams=life.streams,
         about=life.about,
     )
 
@@ -135,7 +148,7 @@ def _pieces(life: RecordedLife) -> list[Stretch]:
     """Pieces of `CHUNK_S`, in order; what is left over at the end of a stretch is left out."""
     length = round(CHUNK_S * life.fps)
     return [
-        Stretch(stretch.clip, stretch.time_s[begin : begin + length], stretch.scores[begin : begin + length])
+        stretch.part(slice(begin, begin + length))
         for stretch in life.stretches
         for begin in range(0, len(stretch.time_s) - length + 1, length)
     ]

@@ -1,0 +1,60 @@
+"""An alarm budget on the risk of camera and sensors together, over simulated hours: `make bench-simulated`.
+
+Resamples some hours of the synthetic building, in which sensors and camera speak in the same moments. Nothing
+here is real. HOURS=12 is quick.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from datetime import date
+
+from rich.console import Console
+from rich.table import Table
+from tests.support.building import CUES, FPS, SENSORS, live
+
+from vad_edge.budget import AlarmBudget
+from vad_edge.calibration.life import RecordedLife
+from vad_edge.calibration.listening import Listener
+from vad_edge.calibration.simulate import simulate
+
+HOURS = float(os.environ.get("HOURS", "48"))
+SIMULATED_HOURS = 10_000.0
+BUDGETS = ("1/hour", "1/day", "1/week")
+
+
+def joint_life(hours: float, seed: int) -> RecordedLife:
+    """So many hours of the building, as `vad-edge calibrate --life` would write them."""
+    listener = Listener(SENSORS, "camera")
+    stretches = tuple(listener.hear(live(hours, seed).clip()))
+    return RecordedLife(CUES, FPS, stretches, f"a synthetic building, {hours:g} h", listener.streams)
+
+
+def main() -> None:
+    life = joint_life(HOURS, seed=1)
+    deaf = replace(life, stretches=tuple(replace(part, heard=None) for part in life.stretches), streams=())
+    console = Console(width=110)
+    console.print(
+        f"{date.today()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}: {life.about},"
+        f" {SIMULATED_HOURS:g} h simulated of it"
+    )
+    table = Table(
+        "budget", "risk of", "alarm at", "false alarms", "allowed", "upper bound, budgets", box=None
+    )
+    for budget in map(AlarmBudget.parse, BUDGETS):
+        for what, each in (("camera and sensors", life), ("video alone", deaf)):
+            found = simulate(each, SIMULATED_HOURS, budget, seed=1)
+            table.add_row(
+                str(budget),
+                what,
+                f"{found.alarm:.2f}",
+                str(found.false_alarms),
+                f"{found.expected:.1f}",
+                f"{found.to_json()['upper_per_budget']:.2f}",
+            )
+    console.print(table)
+
+
+if __name__ == "__main__":
+    main()
