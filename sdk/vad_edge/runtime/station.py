@@ -70,7 +70,7 @@ class Station:
     risk: Risk | None = None
     last_frame_s: float = 0.0
     last_update_s: float = 0.0
-    since: datetime | None = None
+    since_s: float | None = None
     counts: Counter[str] = field(default_factory=Counter)
     regions: RegionTracker = field(default_factory=RegionTracker)
     masks: PrivacyMasks = field(init=False)
@@ -213,7 +213,7 @@ class Station:
         wall: Callable[[float], datetime],
     ) -> Event:
         self.rolled_up = self.governor is not None and self.governor.rolls_up(change)
-        self.since = None if change.kind == "cleared" else wall(change.since_s)
+        self.since_s = None if change.kind == "cleared" else change.since_s
         return event_from_change(
             change,
             risk,
@@ -251,7 +251,7 @@ class Station:
                 self.machine.level,
                 risk=0.0 if self.risk is None else self.risk.value,
                 time=wall(self.last_update_s),
-                since=self.since,
+                since=None if self.since_s is None else wall(self.since_s),
                 incident=self.machine.incident,
                 armed=self.armed,
                 tamper=self.tamper.reason or None,

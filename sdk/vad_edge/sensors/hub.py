@@ -98,6 +98,11 @@ class SensorHub:
                 if (surprise := stream.heard(time_s)) is not None
             ]
 
+    def streams_for(self, camera: str) -> list[str]:
+        """The streams that are evidence for `camera`."""
+        with self._lock:
+            return [stream.name for stream in self._evidence_for(camera)]
+
     def gated(self, camera: str, time_s: float) -> bool:
         """Whether a gate keeps the camera disarmed at `time_s`; one that cannot be believed does not."""
         if not self._gates:
