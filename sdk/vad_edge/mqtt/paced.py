@@ -22,7 +22,7 @@ class PacedClient(paho.Client):
     paho alone takes three system calls for each message, and builds a table of MQTT 5's properties. Here
     everything is read at once: what comes without acknowledgement goes to `on_plain` with topic, payload and
     whether it had been kept, all else to paho, packet by packet, through the one method by which paho reads
-    its socket. What we send waits for the rest to be over, so this is for a client that listens.
+    its socket. What is sent from elsewhere waits for the rest to be over: this is for a client that listens.
     """
 
     def __init__(
@@ -48,7 +48,8 @@ class PacedClient(paho.Client):
         told = False
         for _ in range(_MOST_READS):
             if not self._read_ahead():
-                time.sleep(self._pace_s)
+                # A broker sends no more than some messages before they are acknowledged.
+                time.sleep(0.0 if self.want_write() else self._pace_s)
                 break
             result = self._deal(told=told)
             if result != MQTTErrorCode.MQTT_ERR_SUCCESS:

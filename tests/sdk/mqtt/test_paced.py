@@ -149,6 +149,23 @@ def test_a_burst_arrives_whole_and_in_order(
     assert heard == sent
 
 
+def test_a_broker_that_waits_for_acknowledgements_does_not_wait_for_the_rest_to_be_over(
+    mosquitto: Mosquitto, connect: Callable[..., Any], eventually: Eventually
+) -> None:
+    """Mosquitto sends twenty messages ahead: at twenty a rest these would take more than a minute."""
+    heard: list[bytes] = []
+    client = connect(
+        mosquitto.broker, "paced", start=False, on_message=lambda _, said: heard.append(said), pace_s=2.0
+    )
+    client.subscribe("storm", qos=1)
+    client.start()
+    assert client.wait_subscribed(10)
+    sender = connect(mosquitto.broker, "sender")
+    for handle in [sender.publish("storm", b"%d" % number, qos=1) for number in range(800)]:
+        handle.wait(20)
+    eventually(lambda: len(heard) == 800, "all of them", timeout_s=20)
+
+
 def test_ten_megabytes_never_reach_us(
     mosquitto: Mosquitto, connect: Callable[..., Any], eventually: Eventually
 ) -> None:
