@@ -92,8 +92,8 @@ def simulate(
     Every second ten minutes of the recording teach, the others are counted on, so no level was fitted to
     what it is judged by. Risks come from the run's own scorer, fuser and gatherer, of the video and of what
     sensors said in the very same moments: what belongs together is drawn together. Pieces are drawn with
-    replacement, and each one's risk is scaled by a random factor of a kernel's width: otherwise no peak could
-    ever be higher than the recording's highest. The calibration gets twice the resampled life that its budget
+    replacement, and the evidence of each is scaled by a random factor of a kernel's width: otherwise no peak
+    could ever be higher than the recording's highest. The calibration gets twice the resampled life that its budget
     takes.
     Raises DataError for a recording that is too short. Needs scipy.
     """
@@ -112,16 +112,17 @@ def simulate(
     if believed(learning, life.streams):
         gathering = gathering_of(course_of(learning, calibration, life.cues, policy, life.fps), life.fps)
     risks = [risk_of(piece, calibration, life.cues, policy, gathering) for piece in pieces]
-    width = _kernel_width(risks)
+    usual = 0.0 if gathering is None else gathering.usual
+    width = _kernel_width(risks, usual)
 
     taught_hours = max(LEAST_HOURS, 2.0 * budget.interval_s / 3600.0 / REACH)
-    fit = fit_levels(_resampled(risks[::2], taught_hours, life.fps, width, random), policy, seed=seed)
+    fit = fit_levels(_resampled(risks[::2], taught_hours, life.fps, width, usual, random), policy, seed=seed)
     levels = policy_of(keep_budget(fit, policy, budget, cameras=1))
     counts = np.zeros(3, np.int64)
     left = hours
     while left > 1e-9:
         batch = min(left, _BATCH_HOURS)
-        course = _resampled(risks[1::2], batch, life.fps, width, random)
+        course = _resampled(risks[1::2], batch, life.fps, width, usual, random)
         held = course.persistent(levels)
         counts += [
             len(incidents_at(course, held, level, levels).begins)
@@ -154,19 +155,35 @@ def _pieces(life: RecordedLife) -> list[Stretch]:
     ]
 
 
-def _kernel_width(risks: Sequence[FloatArray]) -> float:
-    """The normal-reference width of a kernel over the logarithms of the pieces' highest risks."""
-    peaks = np.log(np.maximum([float(risk.max()) for risk in risks], 1e-3))
+def _kernel_width(risks: Sequence[FloatArray], usual: float) -> float:
+    """The normal-reference width of a kernel over the logarithms of the pieces' highest risks.
+
+    From a gathered risk what is usual was taken off, down to 0: it counts with that.
+    """
+    peaks = np.log(np.maximum([float(risk.max()) + usual for risk in risks], 1e-3))
     spread = min(float(peaks.std()), float(np.subtract(*np.quantile(peaks, [0.75, 0.25]))) / 1.34)
     return float(0.9 * spread * len(peaks) ** -0.2)
 
 
 def _resampled(
-    risks: Sequence[FloatArray], hours: float, fps: float, width: float, random: np.random.Generator
+    risks: Sequence[FloatArray],
+    hours: float,
+    fps: float,
+    width: float,
+    usual: float,
+    random: np.random.Generator,
 ) -> Course:
     count = math.ceil(hours * 3600.0 / CHUNK_S)
     chosen = random.integers(0, len(risks), count)
     factors = np.exp(width * random.standard_normal(count))
-    joined = np.concatenate([risks[place] * factor for place, factor in zip(chosen, factors, strict=True)])
+    joined = np.concatenate(
+        [_scaled(risks[place], factor, usual) for place, factor in zip(chosen, factors, strict=True)]
+    )
     joined = joined[: round(hours * 3600.0 * fps)]
     return Course(np.arange(len(joined)) / fps, joined, len(joined) / fps)
+
+
+def _scaled(risk: FloatArray, factor: float, usual: float) -> FloatArray:
+    """A risk whose evidence is so many times as strong, before what is usual is taken off."""
+    stronger = np.maximum(factor * (risk + usual) - usual, 0.0)
+    return np.asarray(np.where(risk > 0.0, stronger, 0.0))
