@@ -93,8 +93,8 @@ def simulate(
     what it is judged by. Risks come from the run's own scorer, fuser and gatherer, of the video and of what
     sensors said in the very same moments: what belongs together is drawn together. Pieces are drawn with
     replacement, and the evidence of each is scaled by a random factor of a kernel's width: otherwise no peak
-    could ever be higher than the recording's highest. The calibration gets twice the resampled life that its budget
-    takes.
+    could ever be higher than the recording's highest. The calibration gets twice the resampled life that its
+    budget takes.
     Raises DataError for a recording that is too short. Needs scipy.
     """
     random = np.random.default_rng(seed)
