@@ -3,8 +3,27 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
-from typing import Protocol
+from typing import Final, Protocol
+
+SET_S: Final = 0.5
+"""A wall clock that is off by more was set: where a service slews it, monotonic time goes along."""
+
+_QUICK_S: Final = 0.05
+_KEPT_SETTINGS: Final = 16
+_LATE_S: Final = 60.0
+"""A frame may be that much older than the moment it is decided on."""
+
+
+def utc_now() -> datetime:
+    """The wall time, in UTC."""
+    return datetime.now(timezone.utc)
+
+
+def age_s(stamp: datetime) -> float:
+    """Seconds since a wall time by the machine's clock as it stands, negative for the future."""
+    return (utc_now() - stamp).total_seconds()
 
 
 class RunClock(Protocol):
@@ -23,23 +42,63 @@ class RunClock(Protocol):
         """The UTC wall time of `time_s`, for stamps only: no decision is made on it."""
         ...
 
+    def age_s(self, stamp: datetime) -> float:
+        """Seconds since a wall time that `wall` gave."""
+        ...
+
 
 class LiveClock:
-    """Monotonic time since construction."""
+    """Monotonic time since construction; its wall times are those of a clock that somebody may set meanwhile.
+
+    monotonic and wall are the machine's, in seconds and in UTC.
+    """
 
     is_media = False
 
-    def __init__(self) -> None:
-        self._start_s = time.monotonic()
-        self._start_wall = datetime.now(timezone.utc)
+    def __init__(
+        self,
+        monotonic: Callable[[], float] = time.monotonic,
+        wall: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self._monotonic, self._machine_wall = monotonic, wall
+        self._start_s = monotonic()
+        # Since when, and which wall time run time 0 had by the clock as it stood from then on; newest last.
+        self._settings: tuple[tuple[float, datetime], ...] = ((0.0, wall()),)
 
     def now(self) -> float:
         """Seconds since the run began; never goes back, whatever happens to the wall clock."""
-        return time.monotonic() - self._start_s
+        return self._monotonic() - self._start_s
 
     def wall(self, time_s: float) -> datetime:
-        """The UTC wall time of `time_s`."""
-        return self._start_wall + timedelta(seconds=time_s)
+        """The UTC wall time of `time_s`, by the clock as it stood at the last `follow`."""
+        return self._settings[-1][1] + timedelta(seconds=time_s)
+
+    def follow(self) -> float:
+        """Take up the machine's wall clock if it was set; by how many seconds it was, 0 if it was not.
+
+        Called now and then by one thread. Less than `SET_S` is left, and so is a look that took long.
+        """
+        before_s = self.now()
+        wall = self._machine_wall()
+        now_s = self.now()
+        set_s = (wall - self.wall(now_s)).total_seconds()
+        if abs(set_s) < SET_S or now_s - before_s > _QUICK_S:
+            return 0.0
+        self._settings = (*self._settings, (now_s, wall - timedelta(seconds=now_s)))[-_KEPT_SETTINGS:]
+        return set_s
+
+    def age_s(self, stamp: datetime) -> float:
+        """Seconds since a wall time that this clock gave, however the wall clock was set since.
+
+        Of others, as those of an earlier run, by the clock as it stands now; negative for the future.
+        """
+        now_s = ends_s = self.now()
+        for since_s, zero in reversed(self._settings):
+            time_s = (stamp - zero).total_seconds()
+            if since_s - _LATE_S <= time_s <= ends_s + _LATE_S:
+                return now_s - time_s
+            ends_s = since_s
+        return (self.wall(now_s) - stamp).total_seconds()
 
 
 class MediaClock:
@@ -66,10 +125,9 @@ class MediaClock:
         """The UTC wall time of `time_s`."""
         return self._start_wall + timedelta(seconds=time_s)
 
-
-def utc_now() -> datetime:
-    """The wall time, in UTC."""
-    return datetime.now(timezone.utc)
+    def age_s(self, stamp: datetime) -> float:
+        """Seconds from a wall time to that of the newest frame."""
+        return (self.wall(self._now_s) - stamp).total_seconds()
 
 
 def utc_stamp(time: datetime) -> str:

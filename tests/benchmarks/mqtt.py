@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from tests.support.mosquitto import Mosquitto
 
-from vad_edge.clock import utc_now
+from vad_edge.clock import age_s, utc_now
 from vad_edge.config.site import BrokerConfig
 from vad_edge.events.rehearsal import made_up_incident
 from vad_edge.events.store import EventStore
@@ -49,7 +49,7 @@ def drain(broker: BrokerConfig, store: EventStore, rate: float) -> tuple[float, 
     """
     client = MqttClient(broker, client_id="bench")
     topics = CameraTopics("home", "bench")
-    outbox = Outbox(client, topics, store, now=utc_now, fresh_s=300.0, replay_per_s=rate)
+    outbox = Outbox(client, topics, store, age_s=age_s, fresh_s=300.0, replay_per_s=rate)
     client.start()
     assert client.wait_connected(10)
     process = psutil.Process()

@@ -22,7 +22,8 @@ from vad_edge.calibration.exemplars import with_exemplars
 from vad_edge.calibration.footage import Footage, Progress, Stretch, score_footage
 from vad_edge.calibration.incidents import Course
 from vad_edge.calibration.levels import LevelFit, fit_levels, keep_budget
-from vad_edge.calibration.listening import Listener
+from vad_edge.calibration.life import RecordedLife
+from vad_edge.calibration.listening import Listener, believed
 from vad_edge.calibration.suspects import Suspect, find_suspects
 from vad_edge.calibration.tails import fit_tails
 from vad_edge.config.site import PolicyConfig, Polygon, SensorConfig
@@ -39,15 +40,18 @@ PERSISTENCE_S: Final = 0.3
 class Learned:
     """What footage taught: the tails, the levels, how often each comes, what was left out.
 
-    partial holds the levels for when a stream cannot be believed, by its name, and under `VIDEO_ALONE` those
-    for when more than one cannot. gathering is None without sensors. exemplars are the risks of false alarms
-    that count as normal life beside the footage.
+    stretches are what of the footage was learned from. streams are those that count, the ones that could be
+    believed. partial holds the levels for when one of them cannot be, by its name, and under `VIDEO_ALONE`
+    those for when more than one cannot. gathering is None without sensors. exemplars are the risks of false
+    alarms that count as normal life beside the footage.
     """
 
     calibration: Calibration
     levels: AlarmLevels
     fit: LevelFit
     suspects: tuple[Suspect, ...]
+    stretches: tuple[Stretch, ...]
+    streams: tuple[str, ...] = ()
     partial: Mapping[str, AlarmLevels] = field(default_factory=dict)
     gathering: Gathering | None = None
     exemplars: tuple[float, ...] = ()
@@ -55,10 +59,11 @@ class Learned:
 
 @dataclass(frozen=True, slots=True)
 class CalibrationReport:
-    """A pack, and what people should know about it."""
+    """A pack, the life it was made of, and what people should know about it."""
 
     pack: CameraPack
     learned: Learned
+    life: RecordedLife
     notes: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
@@ -187,11 +192,16 @@ def calibrate_on(
         levels=learned.levels,
         partial_levels=dict(learned.partial),
         gathering=learned.gathering,
-        sensors={name: PackedStream(**stream) for name, stream in listener.streams_heard().items()},
+        sensors={name: PackedStream(**kept) for name, kept in listener.kept(learned.streams).items()},
         views=stored_views(footage.views),
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
     )
-    return CalibrationReport(pack, learned, (*footage.notes, *listener.notes(), *_notes(learned)))
+    about = ", ".join(
+        [f"camera {camera} ({manifest.name}), calibrated {pack.created[:10]}", *learned.streams]
+    )
+    life = RecordedLife(manifest.cues, manifest.clock.fps, learned.stretches, about, listener.streams)
+    notes = (*footage.notes, *listener.notes(learned.streams), *_notes(learned))
+    return CalibrationReport(pack, learned, life, notes)
 
 
 def learn(
@@ -213,6 +223,7 @@ def learn(
     Needs scipy.
     """
     policy = default_policy(fps, sum(len(stretch.time_s) for stretch in stretches) / fps)
+    counting = believed(stretches, streams)
     suspects: list[tuple[int, slice, Suspect]] = []
     if not all_normal:
         on_progress("looking for what is abnormal", 0, 1)
@@ -223,12 +234,12 @@ def learn(
     rows = [stretch.scores for stretch in stretches]
     block_s = max(correlation_time([part[:, column] for part in rows], fps) for column in range(len(cues)))
     calibration = fit_tails(rows, cues, fps=fps, block_s=block_s, footage=footage, joining=joining)
-    columns = {name: [place] for place, name in enumerate(streams) if _spoke(stretches, place)}
+    columns = {name: [place] for place, name in enumerate(streams) if name in counting}
     course = course_of(stretches, calibration, cues, policy, fps)
     gathering = None
     if columns:
         columns[VIDEO_ALONE] = [place for places in columns.values() for place in places]
-        gathering = _gathering(course, fps)
+        gathering = gathering_of(course, fps)
         course = course_of(stretches, calibration, cues, policy, fps, gathering)
     fit = fit_levels(with_exemplars(course, exemplars, policy, fps), policy)
     levels = keep_budget(fit, policy, budget, cameras)
@@ -242,8 +253,17 @@ def learn(
         course = course_of(others, calibration, cues, policy, fps, gathering)
         course = with_exemplars(course, exemplars, policy, fps)
         partial[name] = keep_budget(fit_levels(course, policy), policy, budget, cameras)
-    named = tuple(suspect for _, _, suspect in suspects)
-    return Learned(calibration, levels, fit, named, partial, gathering, tuple(exemplars))
+    return Learned(
+        calibration,
+        levels,
+        fit,
+        suspects=tuple(suspect for _, _, suspect in suspects),
+        stretches=tuple(stretches),
+        streams=counting,
+        partial=partial,
+        gathering=gathering,
+        exemplars=tuple(exemplars),
+    )
 
 
 def _weight(masks: Sequence[Polygon], manifest: Manifest) -> NDArray[np.float32] | None:
@@ -255,16 +275,11 @@ def _weight(masks: Sequence[Polygon], manifest: Manifest) -> NDArray[np.float32]
     return weight
 
 
-def _gathering(course: Course, fps: float) -> Gathering:
+def gathering_of(course: Course, fps: float) -> Gathering:
     """Blocks of the fused risk's own correlation time; usual is one deviation above their mean maximum."""
     block_s = correlation_time([course.risk], fps)
     maxima = block_maxima(course.risk, fps, block_s)
     return Gathering(block_s=block_s, usual=float(maxima.mean() + maxima.std()))
-
-
-def _spoke(stretches: Sequence[Stretch], column: int) -> bool:
-    """Whether a stream could be believed at any time."""
-    return any(part.heard is not None and np.isfinite(part.heard[:, column]).any() for part in stretches)
 
 
 def _deafened(stretch: Stretch, columns: list[int]) -> Stretch:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -25,6 +25,7 @@ _JOINED_S: Final = 5.0
 """Clips so near are one recording: stamps are whole seconds, and a container keeps its own time."""
 
 _STAMP: Final = "%Y%m%d-%H%M%S"
+_NOT_RECORDED: Final = "is in no recording beside the footage"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,27 +90,25 @@ class Listener:
         """What the streams have learned so far."""
         return {} if self._hub is None else self._hub.learned()
 
-    def streams_heard(self) -> dict[str, dict[str, Any]]:
-        """Weight and what was learned, by name, of every stream that has said anything."""
+    def kept(self, names: Collection[str]) -> dict[str, dict[str, Any]]:
+        """Weight and what was learned, by name, of some streams: what a run goes on from."""
         learned = self.learned()
         return {
             name: {"weight": self._weights[name], "learned": learned[name]}
             for name in self.streams
-            if name not in self._silent()
+            if name in names
         }
 
-    def notes(self) -> list[str]:
-        """What people should know: streams that will not count."""
+    def notes(self, counting: Collection[str]) -> list[str]:
+        """What people should know: streams that are not among those that count, and why."""
+        views = [] if self._hub is None else self._hub.views(self._next_s)
+        spoke = {view.name for view in views if view.value is not None}
+        why = {True: "could not be believed at any time of the footage", False: _NOT_RECORDED}
         return [
-            f"sensor {name} is in no recording beside the footage, so it adds nothing to the risk"
-            for name in self._silent()
+            f"sensor {name} {why[name in spoke]}, so it adds nothing to the risk"
+            for name in self.streams
+            if name not in counting
         ]
-
-    def _silent(self) -> list[str]:
-        if self._hub is None:
-            return list(self.streams)
-        spoke = {view.name for view in self._hub.views(self._next_s) if view.value is not None}
-        return [name for name in self.streams if name not in spoke]
 
     def _begin(self, began: datetime | None) -> tuple[SensorHub, float]:
         """The hub, and when the next clip begins on its clock."""
@@ -134,6 +133,19 @@ class Listener:
                 part = self._weights[said.stream] * excess(said.surprise)
                 table[row, self._columns[said.stream]] = part
         return table
+
+
+def believed(stretches: Sequence[Stretch], streams: Sequence[str]) -> tuple[str, ...]:
+    """The streams that could be believed at some time of the footage: no other has a part in its levels.
+
+    streams are the columns of what was heard.
+    """
+    heard = [part.heard for part in stretches if part.heard is not None]
+    return tuple(
+        name
+        for column, name in enumerate(streams)
+        if any(np.isfinite(table[:, column]).any() for table in heard)
+    )
 
 
 def recording_beside(clip: Path) -> Path | None:

@@ -11,12 +11,13 @@ import numpy as np
 
 from vad_edge.budget import AlarmBudget
 from vad_edge.calibration.blocks import FloatArray, correlation_time
-from vad_edge.calibration.calibrate import default_policy
+from vad_edge.calibration.calibrate import course_of, default_policy, gathering_of
 from vad_edge.calibration.course import risk_of
 from vad_edge.calibration.footage import Stretch
 from vad_edge.calibration.incidents import Course, incidents_at
 from vad_edge.calibration.levels import REACH, fit_levels, keep_budget
 from vad_edge.calibration.life import RecordedLife
+from vad_edge.calibration.listening import believed
 from vad_edge.calibration.tails import fit_tails
 from vad_edge.errors import DataError
 from vad_edge.fusion.policy import policy_of
@@ -30,7 +31,7 @@ _BATCH_HOURS: Final = 250.0
 
 @dataclass(frozen=True, slots=True)
 class Simulation:
-    """What came of it: alarms in so many hours, how many the budget allows, and what the levels rest on.
+    """What came of it: alarms in so many hours at the level alarm, what the budget allows, what it rests on.
 
     upper_per_budget is the upper confidence bound of the rate, in budgets; below 2 the promise holds within a
     factor of two.
@@ -42,8 +43,10 @@ class Simulation:
     false_alarms: int
     watches: int
     warnings: int
+    alarm: float
     calibrated_hours: float
     real_hours: float
+    streams: tuple[str, ...]
     about: str
 
     @property
@@ -68,8 +71,10 @@ class Simulation:
             "upper_per_budget": round(upper / self.expected, 4),
             "warnings": self.warnings,
             "watches": self.watches,
+            "alarm": self.alarm,
             "calibrated_hours": self.calibrated_hours,
             "real_hours": round(self.real_hours, 2),
+            "sensors": list(self.streams),
             "about": self.about,
         }
 
@@ -85,9 +90,11 @@ def simulate(
     """Calibrate on resampled life, then count the alarms in `hours` of other resampled life.
 
     Every second ten minutes of the recording teach, the others are counted on, so no level was fitted to
-    what it is judged by. Risks come from the run's own scorer and fuser. Pieces are drawn with replacement,
-    and each one's risk is scaled by a random factor of a kernel's width: otherwise no peak could ever be
-    higher than the recording's highest. The calibration gets twice the resampled life that its budget takes.
+    what it is judged by. Risks come from the run's own scorer, fuser and gatherer, of the video and of what
+    sensors said in the very same moments: what belongs together is drawn together. Pieces are drawn with
+    replacement, and the evidence of each is scaled by a random factor of a kernel's width: otherwise no peak
+    could ever be higher than the recording's highest. The calibration gets twice the resampled life that its
+    budget takes.
     Raises DataError for a recording that is too short. Needs scipy.
     """
     random = np.random.default_rng(seed)
@@ -95,22 +102,27 @@ def simulate(
     pieces = _pieces(life)
     if len(pieces) < 2 * 12:
         raise DataError(f"{len(pieces)} pieces of {CHUNK_S:.0f} s are too few to resample, 24 are needed")
-    taught = [piece.scores for piece in pieces[::2]]
+    learning = pieces[::2]
+    taught = [piece.scores for piece in learning]
     block_s = max(
         correlation_time([part[:, column] for part in taught], life.fps) for column in range(len(life.cues))
     )
     calibration = fit_tails(taught, life.cues, fps=life.fps, block_s=block_s)
-    risks = [risk_of(piece, calibration, life.cues, policy) for piece in pieces]
-    width = _kernel_width(risks)
+    gathering = None
+    if believed(learning, life.streams):
+        gathering = gathering_of(course_of(learning, calibration, life.cues, policy, life.fps), life.fps)
+    risks = [risk_of(piece, calibration, life.cues, policy, gathering) for piece in pieces]
+    usual = 0.0 if gathering is None else gathering.usual
+    width = _kernel_width(risks, usual)
 
     taught_hours = max(LEAST_HOURS, 2.0 * budget.interval_s / 3600.0 / REACH)
-    fit = fit_levels(_resampled(risks[::2], taught_hours, life.fps, width, random), policy, seed=seed)
+    fit = fit_levels(_resampled(risks[::2], taught_hours, life.fps, width, usual, random), policy, seed=seed)
     levels = policy_of(keep_budget(fit, policy, budget, cameras=1))
     counts = np.zeros(3, np.int64)
     left = hours
     while left > 1e-9:
         batch = min(left, _BATCH_HOURS)
-        course = _resampled(risks[1::2], batch, life.fps, width, random)
+        course = _resampled(risks[1::2], batch, life.fps, width, usual, random)
         held = course.persistent(levels)
         counts += [
             len(incidents_at(course, held, level, levels).begins)
@@ -125,8 +137,10 @@ def simulate(
         false_alarms=int(counts[0]),
         warnings=int(counts[1]),
         watches=int(counts[2]),
+        alarm=levels.alarm,
         calibrated_hours=taught_hours,
         real_hours=len(pieces) * CHUNK_S / 3600.0,
+        streams=life.streams,
         about=life.about,
     )
 
@@ -135,25 +149,41 @@ def _pieces(life: RecordedLife) -> list[Stretch]:
     """Pieces of `CHUNK_S`, in order; what is left over at the end of a stretch is left out."""
     length = round(CHUNK_S * life.fps)
     return [
-        Stretch(stretch.clip, stretch.time_s[begin : begin + length], stretch.scores[begin : begin + length])
+        stretch.part(slice(begin, begin + length))
         for stretch in life.stretches
         for begin in range(0, len(stretch.time_s) - length + 1, length)
     ]
 
 
-def _kernel_width(risks: Sequence[FloatArray]) -> float:
-    """The normal-reference width of a kernel over the logarithms of the pieces' highest risks."""
-    peaks = np.log(np.maximum([float(risk.max()) for risk in risks], 1e-3))
+def _kernel_width(risks: Sequence[FloatArray], usual: float) -> float:
+    """The normal-reference width of a kernel over the logarithms of the pieces' highest risks.
+
+    From a gathered risk what is usual was taken off, down to 0: it counts with that.
+    """
+    peaks = np.log(np.maximum([float(risk.max()) + usual for risk in risks], 1e-3))
     spread = min(float(peaks.std()), float(np.subtract(*np.quantile(peaks, [0.75, 0.25]))) / 1.34)
     return float(0.9 * spread * len(peaks) ** -0.2)
 
 
 def _resampled(
-    risks: Sequence[FloatArray], hours: float, fps: float, width: float, random: np.random.Generator
+    risks: Sequence[FloatArray],
+    hours: float,
+    fps: float,
+    width: float,
+    usual: float,
+    random: np.random.Generator,
 ) -> Course:
     count = math.ceil(hours * 3600.0 / CHUNK_S)
     chosen = random.integers(0, len(risks), count)
     factors = np.exp(width * random.standard_normal(count))
-    joined = np.concatenate([risks[place] * factor for place, factor in zip(chosen, factors, strict=True)])
+    joined = np.concatenate(
+        [_scaled(risks[place], factor, usual) for place, factor in zip(chosen, factors, strict=True)]
+    )
     joined = joined[: round(hours * 3600.0 * fps)]
     return Course(np.arange(len(joined)) / fps, joined, len(joined) / fps)
+
+
+def _scaled(risk: FloatArray, factor: float, usual: float) -> FloatArray:
+    """A risk whose evidence is so many times as strong, before what is usual is taken off."""
+    stronger = np.maximum(factor * (risk + usual) - usual, 0.0)
+    return np.asarray(np.where(risk > 0.0, stronger, 0.0))

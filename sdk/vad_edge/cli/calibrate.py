@@ -73,6 +73,11 @@ if TYPE_CHECKING:
 @click.option("--engine", default="auto", show_default=True, help="Inference backend.")
 @click.option("--precision", type=PRECISION, help="The fastest the bundle has by default.")
 @click.option("--plot", type=click.Path(path_type=Path), help="Also draw the fit: a PNG, SVG or PDF.")
+@click.option(
+    "--life",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Also write the scores and sensors that were learned from, for `simulate --life`: an .npz file.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def command(
     sources: tuple[str, ...],
@@ -93,6 +98,7 @@ def command(
     engine: str,
     precision: Precision | None,
     plot: Path | None,
+    life: Path | None,
     as_json: bool,
 ) -> None:
     """Learn one camera's normal life and the levels that keep an alarm budget.
@@ -175,6 +181,10 @@ def command(
         from vad_edge.calibration.plot import plot_levels
 
         plot_levels(found.learned.fit, found.learned.levels, plot)
+    if life is not None:
+        from vad_edge.calibration.life import write_life
+
+        write_life(life, found.life)
     values = {"pack": str(output), **found.to_json()}
     if as_json:
         click.echo(json.dumps(values))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -24,25 +25,33 @@ if TYPE_CHECKING:
 @click.option(
     "--alarm-budget", type=ALARM_BUDGET, default="1/day", show_default=True, help="1/week, 2/day, 1/hour."
 )
+@click.option(
+    "--life",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Instead of the shipped room: what `calibrate --life` wrote of a camera and its sensors.",
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="The same seed gives the same life.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
-def command(hours: float, alarm_budget: AlarmBudget, seed: int, as_json: bool) -> None:
+def command(hours: float, alarm_budget: AlarmBudget, life: Path | None, seed: int, as_json: bool) -> None:
     """Check an alarm budget against more normal life than anyone can record.
 
     Real scores of one room, by day and by night, are resampled in pieces of ten minutes: half of them teach
     the levels, the other half are counted on. This shows that the statistics keep their word on life like
-    that which they learned from; it does not show that your camera's life stays the same.
+    that which they learned from; it does not show that your camera's life stays the same. With --life it is
+    the life of a camera of yours, four hours or more, together with what its sensors said meanwhile.
 
     \b
     vad-edge simulate --hours 10000 --alarm-budget 1/week --seed 1
+    vad-edge simulate --hours 10000 --alarm-budget 1/week --life door-life.npz
     """
-    from vad_edge.calibration.life import shipped_life
+    from vad_edge.calibration.life import read_life, shipped_life
     from vad_edge.calibration.simulate import simulate
     from vad_edge.cli.progress import progress_bars
 
     with progress_bars() as report:
         found = simulate(
-            shipped_life(),
+            shipped_life() if life is None else read_life(life),
             hours,
             alarm_budget,
             seed,

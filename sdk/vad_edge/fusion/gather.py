@@ -21,6 +21,9 @@ class _Part:
     shares: dict[str, float]
 
 
+_NOTHING: Final = _Part(0.0, {})
+
+
 class Gatherer:
     """A CUSUM over the joint risk, fed one maximum for each block of a correlation time, that fades.
 
@@ -33,20 +36,23 @@ class Gatherer:
         self._gathering = gathering
         self._keep = math.exp(-1.0 / FADES_OVER)
         self._block: int | None = None
-        self._past = self._top = _Part(0.0, {})
+        self._past = self._top = self._gathered = _NOTHING
 
     def update(self, risk: Risk) -> Risk:
         """What is gathered with the risk of this frame."""
         block = math.floor(risk.time_s / self._gathering.block_s)
+        begins = block != self._block
         if self._block is None or block < self._block:
-            self._block, self._past, self._top = block, _Part(0.0, {}), _Part(0.0, {})
-        elif block > self._block:
-            self._past = _scaled(self._sum(), self._keep ** min(block - self._block, 1000))
-            self._block, self._top = block, _Part(0.0, {})
-        if risk.value >= self._top.value:
+            self._past = self._top = _NOTHING
+        elif begins:
+            self._past = _scaled(self._gathered, self._keep ** min(block - self._block, 1000))
+            self._top = _NOTHING
+        self._block = block
+        if begins or risk.value >= self._top.value:
             self._top = _Part(risk.value, dict(risk.shares))
-        found = self._sum()
-        return Risk(time_s=risk.time_s, value=math.fsum(found.shares.values()), shares=found.shares)
+            self._gathered = self._sum()
+        shares = self._gathered.shares
+        return Risk(time_s=risk.time_s, value=math.fsum(shares.values()), shares=shares)
 
     def _sum(self) -> _Part:
         """Past and present, less what is usual, taken from each part alike."""

@@ -13,7 +13,7 @@ from vad_edge.errors import StoreError
 from vad_edge.events.event import Event, to_cloudevent
 from vad_edge.events.store import EventStore
 from vad_edge.mqtt.client import MqttClient
-from vad_edge.mqtt.freshness import age_s, fast_lane, is_fresh
+from vad_edge.mqtt.freshness import fast_lane, is_fresh
 from vad_edge.mqtt.handle import PublishHandle
 from vad_edge.mqtt.label import Label
 from vad_edge.mqtt.topics import CameraTopics
@@ -34,8 +34,8 @@ class Outbox:
     """The pending events of one camera, in turns that a thread of the publisher makes.
 
     What is younger than fresh_s goes to the topic of events, everything else to that of late ones, which is
-    fed no faster than replay_per_s. now is the wall time of the run's clock, the one that events are stamped
-    with, so that a step of the wall clock makes no event old.
+    fed no faster than replay_per_s. age_s is the age of a time stamp by the run's clock, the one that events
+    are stamped with, so that a step of the wall clock makes no event old.
     """
 
     def __init__(
@@ -44,14 +44,14 @@ class Outbox:
         topics: CameraTopics,
         store: EventStore,
         *,
-        now: Callable[[], datetime],
+        age_s: Callable[[datetime], float],
         fresh_s: float,
         replay_per_s: float,
     ) -> None:
         self._client = client
         self._topics = topics
         self._store = store
-        self._now = now
+        self._age_s = age_s
         self._fresh_s = fresh_s
         self._replay_per_s = replay_per_s
         self._batch = min(_BATCH, max(1, math.floor(replay_per_s * _BURST_S)))
@@ -83,7 +83,7 @@ class Outbox:
     def _next_batch(self, now_s: float) -> Sequence[Event]:
         newest = self._store.newest_pending(self._topics.camera, _LANE)
         complete = len(newest) < _LANE
-        lane = fast_lane(newest, self._now(), self._fresh_s, complete=complete)
+        lane = fast_lane(newest, self._age_s, self._fresh_s, complete=complete)
         if lane or not newest:
             return lane
         if now_s < self._replay_due_s:
@@ -93,11 +93,11 @@ class Outbox:
         return batch
 
     def _send(self, event: Event) -> tuple[str, PublishHandle]:
-        now = self._now()
-        fresh = is_fresh(event, now, self._fresh_s)
+        age_s = self._age_s(event.time)
+        fresh = is_fresh(age_s, self._fresh_s)
         topic = self._topics.event if fresh else self._topics.event_replay
         payload = json.dumps(to_cloudevent(event), ensure_ascii=False, allow_nan=False).encode()
-        label = event_label(event, self._fresh_s - max(age_s(event, now), 0.0)) if fresh else _LATE
+        label = event_label(event, self._fresh_s - max(age_s, 0.0)) if fresh else _LATE
         return topic, self._client.publish(topic, payload, qos=1, label=label)
 
     def _settle(self, sent: Sequence[tuple[Event, str, PublishHandle]], deadline_s: float) -> bool:

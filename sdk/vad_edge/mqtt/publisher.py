@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from vad_edge.clock import utc_now, utc_stamp
+from vad_edge.clock import age_s, utc_now, utc_stamp
 from vad_edge.config.site import BrokerConfig
 from vad_edge.events.event import Event
 from vad_edge.events.store import EventStore
@@ -204,13 +204,12 @@ def camera_publisher(
     site: str,
     camera: str,
     store: EventStore,
-    now: Callable[[], datetime] = utc_now,
+    age_s: Callable[[datetime], float] = age_s,
     model: str = "",
 ) -> CameraPublisher:
     """The publisher of a camera with a connection whose will says ``offline``.
 
-    now is the wall time of the clock that stamps its events. Raises ConfigError if the broker's table cannot
-    be used.
+    age_s is by the clock that stamps its events. Raises ConfigError if the broker's table cannot be used.
     """
     topics = CameraTopics(site, camera)
     shown = Shown(broker.commands, broker.snapshots, model)
@@ -224,7 +223,7 @@ def camera_publisher(
         topics,
         store,
         role=camera,
-        now=now,
+        age_s=age_s,
         commands=broker.commands,
         greeting=greeting,
         model=model,
@@ -237,7 +236,7 @@ def bare_publisher(
     store: EventStore,
     *,
     role: str,
-    now: Callable[[], datetime] = utc_now,
+    age_s: Callable[[datetime], float] = age_s,
     commands: bool = False,
     greeting: Greeting | None = None,
     model: str = "",
@@ -249,7 +248,9 @@ def bare_publisher(
     client = MqttClient(
         broker, client_id=client_id(broker, topics.site, role), will=Will(topics.availability, OFFLINE)
     )
-    outbox = Outbox(client, topics, store, now=now, fresh_s=broker.fresh_s, replay_per_s=broker.replay_per_s)
+    outbox = Outbox(
+        client, topics, store, age_s=age_s, fresh_s=broker.fresh_s, replay_per_s=broker.replay_per_s
+    )
     return CameraPublisher(client, topics, outbox, commands=commands, greeting=greeting, model=model)
 
 

@@ -40,7 +40,7 @@ from vad_edge.runtime.learner import Learner, learned_camera
 from vad_edge.runtime.pace import full_pace, slow_pace
 from vad_edge.runtime.settings import RunSettings
 from vad_edge.runtime.station import Station
-from vad_edge.runtime.streams import say_uncalibrated, with_streams
+from vad_edge.runtime.streams import with_streams
 from vad_edge.scoring.places import Zones
 from vad_edge.scoring.regions import RegionTracker
 from vad_edge.scoring.scorer import Scorer
@@ -218,7 +218,6 @@ def _pipeline(
         # What the streams had learned by the full rate's footage is what they go on from.
         station.slow = None if slow is None else with_streams(slow, hub)
         station.full = with_streams(full_pace(camera, bundle, engine.graph), hub)
-        say_uncalibrated(station.full, station.config, settings.site.sensor, health)
         station.run_at(station.full)
         zones = {zone.name: zone.polygon for zone in station.config.zone}
         if zones:
@@ -259,7 +258,6 @@ def _pipeline(
         settings.learned,
         settings.site.learning,
         health,
-        sensors=settings.site.sensor,
     )
     stack.callback(learner.close)
     return pipeline, learner
@@ -308,7 +306,7 @@ def _connect(
             site=site.site,
             camera=station.name,
             store=store,
-            now=lambda: clock.wall(clock.now()),
+            age_s=clock.age_s,
             model=model,
         )
     client = MqttClient(broker, client_id=client_id(broker, site.site, "sensors"), pace_s=PACE_S)

@@ -21,13 +21,12 @@ from vad_edge.budget import AlarmBudget
 from vad_edge.bundle.archive import Bundle
 from vad_edge.bundle.manifest import Graph
 from vad_edge.bundle.pack import masks_fit, pack_fits, read_pack
-from vad_edge.config.site import CameraConfig, LearningConfig, SensorConfig
+from vad_edge.config.site import CameraConfig, LearningConfig
 from vad_edge.errors import VadEdgeError
 from vad_edge.health.board import HealthBoard
 from vad_edge.pipeline import ScoredFrame, VideoPipeline
 from vad_edge.runtime.pace import full_pace
 from vad_edge.runtime.station import Station
-from vad_edge.runtime.streams import say_uncalibrated
 from vad_edge.scoring.kept import ScoreHead, ScoreKeeper
 
 _log = logging.getLogger(__name__)
@@ -82,7 +81,7 @@ class Learner:
     """Keeps the scores of every camera that has no pack, and takes up what they were calibrated to.
 
     command is how vad-edge is called, in a process of its own: the fit takes minutes and much memory. What is
-    learned is of video alone: sensors, the site's, add nothing to the risk of a camera that keeps it.
+    learned is of video alone: sensors add nothing to the risk of a camera that keeps it.
     """
 
     def __init__(
@@ -95,13 +94,12 @@ class Learner:
         asked: LearningConfig,
         health: HealthBoard,
         *,
-        sensors: Sequence[SensorConfig] = (),
         command: Sequence[str] = (sys.executable, "-m", "vad_edge"),
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._pipeline, self._bundle, self._graph = pipeline, bundle, graph
         self._folder, self._asked, self._health = folder, asked, health
-        self._command, self._monotonic, self._sensors = command, monotonic, sensors
+        self._command, self._monotonic = command, monotonic
         self._cameras, self._due_s = len(stations), 0.0
         self._pupils: dict[str, _Pupil] = {}
         clock = bundle.manifest.clock
@@ -214,7 +212,6 @@ class Learner:
             return
         station.config = station.config.model_copy(update={"calibration": pack})
         station.full = full_pace(station.config, self._bundle, self._graph)
-        say_uncalibrated(station.full, station.config, self._sensors, self._health)
         if station.slow is None or station.fps != station.slow.fps:
             station.run_at(station.full)
             self._pipeline.recalibrate(pupil.row, station.full.scorer, station.full.weight)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -11,7 +11,7 @@ from vad_edge.config.site import CameraConfig
 from vad_edge.events.announce import event_from_change, event_from_tamper
 from vad_edge.events.event import Event
 from vad_edge.events.evidence.privacy import PrivacyMasks
-from vad_edge.fusion.fuse import Fuser, excess
+from vad_edge.fusion.fuse import STREAM_FLOOR, Fuser, excess
 from vad_edge.fusion.gather import Gatherer
 from vad_edge.fusion.governor import FloodGovernor
 from vad_edge.fusion.machine import LevelChange, WarningMachine
@@ -70,7 +70,7 @@ class Station:
     risk: Risk | None = None
     last_frame_s: float = 0.0
     last_update_s: float = 0.0
-    since: datetime | None = None
+    since_s: float | None = None
     counts: Counter[str] = field(default_factory=Counter)
     regions: RegionTracker = field(default_factory=RegionTracker)
     masks: PrivacyMasks = field(init=False)
@@ -141,14 +141,18 @@ class Station:
     def counted(self, said: Sequence[SensorSurprise], time_s: float) -> list[tuple[SensorSurprise, float]]:
         """What the streams that can be believed add under an alarm budget; the levels follow who they are."""
         weights = self.weights or {}
-        found = [stream for stream in said if stream.stream in weights]
-        if self.standing is None:
-            return [(_exceeding(stream), weights[stream.stream]) for stream in found]
-        policy, counting = self.standing.update([stream.stream for stream in found], time_s)
-        if policy != self.config.policy:
-            self.config = self.config.model_copy(update={"policy": policy})
-            self.machine.follow(policy)
-        return [(_exceeding(stream), weights[stream.stream]) for stream in found if stream.stream in counting]
+        counting: Collection[str] = weights.keys()
+        if self.standing is not None:
+            believed = [stream.stream for stream in said if stream.stream in weights]
+            policy, counting = self.standing.update(believed, time_s)
+            if policy is not self.config.policy and policy != self.config.policy:
+                self.config = self.config.model_copy(update={"policy": policy})
+                self.machine.follow(policy)
+        return [
+            (SensorSurprise(stream.stream, excess(stream.surprise), stream.time_s), weights[stream.stream])
+            for stream in said
+            if stream.surprise > STREAM_FLOOR and stream.stream in counting
+        ]
 
     def decide(
         self,
@@ -209,7 +213,7 @@ class Station:
         wall: Callable[[float], datetime],
     ) -> Event:
         self.rolled_up = self.governor is not None and self.governor.rolls_up(change)
-        self.since = None if change.kind == "cleared" else wall(change.since_s)
+        self.since_s = None if change.kind == "cleared" else change.since_s
         return event_from_change(
             change,
             risk,
@@ -247,14 +251,10 @@ class Station:
                 self.machine.level,
                 risk=0.0 if self.risk is None else self.risk.value,
                 time=wall(self.last_update_s),
-                since=self.since,
+                since=None if self.since_s is None else wall(self.since_s),
                 incident=self.machine.incident,
                 armed=self.armed,
                 tamper=self.tamper.reason or None,
                 armed_by=self.guard.by,
                 maintenance_until=self.guard.until,
             )
-
-
-def _exceeding(said: SensorSurprise) -> SensorSurprise:
-    return replace(said, surprise=excess(said.surprise))

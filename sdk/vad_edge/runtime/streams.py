@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from vad_edge.config.site import CameraConfig, SensorConfig
-from vad_edge.health.board import HealthBoard
 from vad_edge.runtime.pace import Pace
 from vad_edge.sensors.hub import SensorHub
 
@@ -19,21 +17,18 @@ def with_streams(pace: Pace, hub: SensorHub) -> Pace:
     return replace(pace, weights={name: pace.streams[name].weight for name in taken})
 
 
-def say_uncalibrated(
-    pace: Pace, camera: CameraConfig, sensors: Sequence[SensorConfig], health: HealthBoard
-) -> None:
-    """Raise the condition for sensors of the camera that its budget leaves out."""
-    if pace.weights is None:
-        return
-    left = [
-        sensor.name
-        for sensor in sensors
-        if sensor.role == "evidence" and sensor.is_for(camera.name) and sensor.name not in pace.weights
-    ]
-    if left:
-        health.raise_condition(
-            "sensors_uncalibrated",
-            camera.name,
-            f"{', '.join(left)} add nothing to the risk: the alarm budget was calibrated without"
-            " them, or they were declared otherwise; record them with the camera and calibrate it again",
-        )
+def left_out(weights: Mapping[str, float] | None, streams: Sequence[str], fps: float) -> str:
+    """Which of a camera's streams its budget at this rate leaves out and why; "" where it leaves out none.
+
+    weights are those of the streams that count, None where no budget says which may.
+    """
+    if weights is None:
+        return ""
+    missing = [name for name in streams if name not in weights]
+    if not missing:
+        return ""
+    return (
+        f"{', '.join(missing)} add nothing to the risk: the alarm budget at {fps:g} frames a second was"
+        " calibrated without them, or they were declared otherwise; record them with the camera and"
+        " calibrate it again"
+    )

@@ -6,10 +6,13 @@ import math
 import time
 from collections.abc import Sequence
 
+from vad_edge.clock import LiveClock
 from vad_edge.health.board import HealthEvent
 from vad_edge.pipeline import ScoredFrame
 from vad_edge.runtime.assemble import Assembly
+from vad_edge.runtime.frame_keeper import SUBJECT
 from vad_edge.runtime.station import Station
+from vad_edge.runtime.streams import left_out
 from vad_edge.video.validity import Reason, Validity
 
 LOOK_EVERY_S = 0.5
@@ -17,6 +20,8 @@ TELL_EVERY_S = 30.0
 """Without anything new, health says so often how the machine is."""
 PASSING_S = 1.0
 """A picture that is not well for less than this is no condition: somebody stood before the camera."""
+CLOCK_TOLD_S = 600.0
+"""So long it is said that the wall clock was set."""
 SLOW_SHARE = 0.9
 """A source that gives less than this share of the model's frame rate makes motion look faster than it is."""
 
@@ -28,6 +33,7 @@ class HealthWatch:
         self._parts = parts
         self._health = parts.health
         self._last_s = self._told_s = -math.inf
+        self._clock_set_s = -math.inf
         self._sensor_faults: set[tuple[str, str]] = set()
         self._invalid: dict[str, tuple[Reason, float]] = {}
 
@@ -51,7 +57,11 @@ class HealthWatch:
                 self._look_at_budget(station, time_s)
                 drift = station.drift.found if station.drift is not None else None
                 self._set("calibration_drifted", station.name, drift is not None, str(drift))
+                streams = self._parts.hub.streams_for(station.name)
+                silent = left_out(station.weights, streams, station.fps)
+                self._set("sensors_uncalibrated", station.name, bool(silent), silent)
             self._look_at_sensors(time_s)
+            self._look_at_clock(time_s)
             vitals = self._parts.vitals.latest
             if vitals is not None:
                 self._health.describe(vitals.to_dict())
@@ -104,6 +114,20 @@ class HealthWatch:
         for code, stream in self._sensor_faults - found.keys():
             self._health.clear_condition(code, stream)
         self._sensor_faults = set(found)
+
+    def _look_at_clock(self, time_s: float) -> None:
+        """Follow the wall clock where somebody sets it, and say so for a while."""
+        clock = self._parts.clock
+        set_s = clock.follow() if isinstance(clock, LiveClock) else 0.0
+        if set_s:
+            self._clock_set_s = time_s
+            way = "forward" if set_s > 0 else "back"
+            text = (
+                f"the clock was set {way} by {abs(set_s):,.1f} s: time stamps from before are off by as much"
+            )
+            self._health.raise_condition("clock_set", SUBJECT, text)
+        elif time_s - self._clock_set_s >= CLOCK_TOLD_S:
+            self._health.clear_condition("clock_set", SUBJECT)
 
     def _look_at_picture(self, station: Station, validity: Validity, time_s: float) -> None:
         """Raise what stays wrong with a picture; what passes, as jumps of exposure do, is counted alone."""

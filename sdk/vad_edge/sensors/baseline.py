@@ -270,6 +270,7 @@ class PulseBaseline:
         self._credit_s = max(credit_s, block_s)
         self._last_s: float | None = None
         self._recent: deque[tuple[float, float]] = deque()
+        self._within = 0.0
         self._rates = _Rates()
         self.experience = Experience(block_s)
 
@@ -298,6 +299,7 @@ class PulseBaseline:
         self._last_s = begin_s
         self.experience.cut(begin_s)
         self._recent.clear()
+        self._within = 0.0
 
     def state(self) -> dict[str, Any]:
         """What was learned."""
@@ -317,13 +319,16 @@ class PulseBaseline:
         """Pulses within the last block; those of one hundredth of a block are kept together."""
         recent = self._recent
         while recent and not 0.0 <= time_s - recent[0][0] < self._block_s:
-            recent.popleft()
+            self._within -= recent.popleft()[1]
+        if not recent:
+            self._within = 0.0  # what is left are errors of rounding
+        self._within += pulses
         if recent and 0.0 <= time_s - recent[-1][0] < self._block_s / 100:
             began_s, count = recent.pop()
             recent.append((began_s, count + pulses))
         else:
             recent.append((time_s, pulses))
-        return math.fsum(count for _, count in recent)
+        return self._within
 
 
 def new_baseline(config: SensorConfig) -> Baseline:

@@ -42,11 +42,8 @@ class Experience:
         self._highest = 0.0
         self._recent = 0.0
         self._tail = self._tails()
-
-    @property
-    def unlike(self) -> bool:
+        self.unlike = False
         """Whether what was rare has come in a large part of the last `recent_s`: the stream is not itself."""
-        return self._recent > _UNLIKE and self._blocks >= _KNOWN_BLOCKS
 
     @property
     def recent_s(self) -> float:
@@ -94,6 +91,7 @@ class Experience:
             raise ValueError("this is no stream's experience")
         self._blocks, self._counts = float(state[0]), np.array(state[1:], np.float64)
         self._tail = self._tails()
+        self._judge()
 
     def _close(self, blocks: int) -> None:
         """The present block is over, and so are calm ones after it."""
@@ -103,12 +101,17 @@ class Experience:
             self._blocks *= kept
         rare = self.surprise(self._highest) >= _RARE
         self._recent = (self._recent + (rare - self._recent) / _RECENT_BLOCKS) * _FADED ** (blocks - 1)
+        self._judge()
         believed = self.trust
         self._blocks += believed * blocks
         if self._highest > 0.0:
             self._counts[min(int(self._highest * _STEPS), _BINS - 1)] += believed
         self._highest = 0.0
         self._tail = self._tails()
+        self._judge()
+
+    def _judge(self) -> None:
+        self.unlike = self._recent > _UNLIKE and self._blocks >= _KNOWN_BLOCKS
 
     def _tails(self) -> list[float]:
         """How many blocks deviated at least so far, by bin."""

@@ -93,10 +93,15 @@ class SensorHub:
         with self._lock:
             self._catch_up(time_s)
             return [
-                SensorSurprise(stream.config.name, stream.surprise(time_s), time_s)
+                SensorSurprise(stream.name, surprise, time_s)
                 for stream in self._evidence_for(camera)
-                if stream.status(time_s) == "ok"
+                if (surprise := stream.heard(time_s)) is not None
             ]
+
+    def streams_for(self, camera: str) -> list[str]:
+        """The streams that are evidence for `camera`."""
+        with self._lock:
+            return [stream.name for stream in self._evidence_for(camera)]
 
     def gated(self, camera: str, time_s: float) -> bool:
         """Whether a gate keeps the camera disarmed at `time_s`; one that cannot be believed does not."""
@@ -165,25 +170,34 @@ class SensorHub:
     def _take(self, stream: Stream, payload: bytes, recorded_s: float | None) -> None:
         self._received += 1
         time_s = self._clock.now() if recorded_s is None else recorded_s
-        value, fault, skew = None, "", ""
-        try:
-            if len(payload) > LARGEST_PAYLOAD_BYTES:
-                raise too_large(stream.config, payload)
-            unwrapped = unwrap(stream.config, payload)
-            if self._clock.is_media and unwrapped.media_time_s is not None:
-                time_s = unwrapped.media_time_s
-            if stream.config.time_field is not None:
-                sent_s = sender_time_s(stream.config.time_field, unwrapped.content)
-                skew = skew_fault(sent_s, self._clock.wall(time_s).timestamp())
-            value = read_value(stream.config, unwrapped.content)
-        except SensorError as error:
-            fault = str(error)
+        value = stream.bare.read(payload) if len(payload) <= LARGEST_PAYLOAD_BYTES else None
+        fault = skew = ""
+        if value is None:
+            time_s, value, fault, skew = self._parsed(stream.config, payload, time_s)
         time_s -= stream.config.latency_s
         if self._clock.is_media:
             number = next(self._numbers)
             heapq.heappush(self._waiting, _Arrival(time_s, stream.config.name, number, value, fault, skew))
         else:
             self._apply(stream, time_s, value, fault, skew)
+
+    def _parsed(
+        self, config: SensorConfig, payload: bytes, time_s: float
+    ) -> tuple[float, float | None, str, str]:
+        """A payload that is not bare: its time, its value or what is wrong with it, and with its clock."""
+        skew = ""
+        try:
+            if len(payload) > LARGEST_PAYLOAD_BYTES:
+                raise too_large(config, payload)
+            unwrapped = unwrap(config, payload)
+            if self._clock.is_media and unwrapped.media_time_s is not None:
+                time_s = unwrapped.media_time_s
+            if config.time_field is not None:
+                sent_s = sender_time_s(config.time_field, unwrapped.content)
+                skew = skew_fault(sent_s, self._clock.wall(time_s).timestamp())
+            return time_s, read_value(config, unwrapped.content), "", skew
+        except SensorError as error:
+            return time_s, None, str(error), skew
 
     def _catch_up(self, time_s: float) -> None:
         while self._waiting and self._waiting[0].time_s <= time_s:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from vad_edge.config.site import SensorConfig
+from vad_edge.sensors.bare import BareReader
 from vad_edge.sensors.baseline import AnalogBaseline, BinaryBaseline, decayed, new_baseline
 from vad_edge.sensors.faults import FlapCheck, StuckCheck
-from vad_edge.sensors.reading import Reading
 from vad_edge.sensors.staleness import Status, stale_after_s, stream_status
 
 _LEARNED_PER_HOLD = 10.0
@@ -34,7 +34,9 @@ class Stream:
 
     def __init__(self, config: SensorConfig) -> None:
         self.config = config
-        self.reading: Reading | None = None
+        self.name = config.name
+        self.bare = BareReader(config)
+        self.value: float | None = None
         self.fault = ""
         self.skew = ""
         self.rejected = 0
@@ -43,6 +45,8 @@ class Stream:
         self._flaps = FlapCheck(config.most_changes_per_min) if config.kind == "binary" else None
         self._limit_s = stale_after_s(config)
         self._is_stuck = False
+        self._last_s = -math.inf
+        self._hold_s = config.hold_s
         self._pace_s = config.hold_s / _LEARNED_PER_HOLD
         self._learned_s = self._looked_s = self._farthest = -math.inf
         self._peak = 0.0
@@ -65,9 +69,9 @@ class Stream:
         One that is older than the newest, as when its clock was set back, is not learned from.
         """
         self.fault = ""
-        known = self.reading
-        self.reading = Reading(self.config.name, value, time_s)
-        if known is not None and time_s < known.time_s:
+        self.value = value
+        last_s, self._last_s = self._last_s, time_s
+        if time_s < last_s:
             self._peak_s = min(self._peak_s, time_s)
             return
         if self._stuck is not None and not 0.0 <= time_s - self._looked_s < self._pace_s:
@@ -85,9 +89,7 @@ class Stream:
     def cut(self, ended_s: float, begin_s: float, slot: str) -> None:
         """Nobody listened from `ended_s` on; time goes on at `begin_s`, which may be earlier."""
         self.baseline.cut(ended_s, begin_s, slot, calm=self.status(ended_s) in ("ok", "unlike"))
-        if self.reading is not None:
-            earliest_s = begin_s - self.config.latency_s
-            self.reading = replace(self.reading, time_s=min(self.reading.time_s, earliest_s))
+        self._last_s = min(self._last_s, begin_s - self.config.latency_s)
         if self._flaps is not None:
             self._flaps = FlapCheck(self.config.most_changes_per_min)
         self._learned_s = self._looked_s = -math.inf
@@ -119,33 +121,39 @@ class Stream:
 
     def surprise(self, time_s: float) -> float:
         """What is left at `time_s` of the stream's newest surprise."""
-        return decayed(self._peak, time_s - self._peak_s, self.config.hold_s)
+        return decayed(self._peak, time_s - self._peak_s, self._hold_s) if self._peak else 0.0
+
+    def heard(self, time_s: float) -> float | None:
+        """What is left of its surprise at `time_s`; None where it cannot be believed."""
+        if self.status(time_s) != "ok":
+            return None
+        return decayed(self._peak, time_s - self._peak_s, self._hold_s) if self._peak else 0.0
 
     def status(self, time_s: float) -> Status:
         """Whether the stream can be believed at `time_s`."""
-        last_s = None if self.reading is None else self.reading.time_s
+        last_s = None if self.value is None else self._last_s
         status = stream_status(self._limit_s, last_s, bool(self.fault), time_s)
-        if status == "ok" and self._is_stuck:
+        if status != "ok":
+            return status
+        if self._is_stuck:
             return "stuck"
-        if status == "ok" and self._flaps is not None and self._flaps.fault(time_s):
+        if self._flaps is not None and self._flaps.fault(time_s):
             return "flapping"
-        if status == "ok" and self.baseline.experience.unlike:
-            return "unlike"
-        return status
+        return "unlike" if self.baseline.experience.unlike else "ok"
 
     def state_at(self, time_s: float) -> bool | None:
         """Whether a context or gate is on; None where that cannot be known."""
-        if self.reading is None or self.status(time_s) != "ok":
+        if self.value is None or self.status(time_s) != "ok":
             return None
-        return self.reading.value > 0.5
+        return self.value > 0.5
 
     def conditions(self, time_s: float) -> list[tuple[str, str]]:
         """What is wrong with it at `time_s`: (code, message)."""
         name, status, found = self.config.name, self.status(time_s), []
         if status == "broken":
             found.append(("sensor_broken", self.fault))
-        elif status == "stale" and self.reading is not None:
-            silent_s, limit_s = time_s - self.reading.time_s, self._limit_s or 0.0
+        elif status == "stale":
+            silent_s, limit_s = time_s - self._last_s, self._limit_s or 0.0
             text = f"sensor {name} has been silent for {silent_s:.0f} s, {limit_s:g} s are allowed"
             found.append(("sensor_stale", text))
         elif status == "stuck" and self._stuck is not None:
@@ -168,7 +176,7 @@ class Stream:
             name=self.config.name,
             kind=self.config.kind,
             unit=self.config.unit,
-            value=self.reading.value if self.reading else None,
+            value=self.value,
             status=status,
             surprise=self.surprise(time_s) if counts else 0.0,
         )

@@ -13,7 +13,7 @@ from vad_edge.calibration.calibrate import Learned, course_of, default_policy, l
 from vad_edge.calibration.course import without
 from vad_edge.calibration.footage import Stretch
 from vad_edge.calibration.incidents import incidents_at
-from vad_edge.calibration.listening import HeardClip, Listener, began_at, recording_beside
+from vad_edge.calibration.listening import HeardClip, Listener, began_at, believed, recording_beside
 from vad_edge.config.site import SensorConfig
 from vad_edge.sensors.recording import RecordedMessage, write_recording
 
@@ -83,9 +83,10 @@ def test_clips_out_of_order_stand_at_their_hour() -> None:
 
 def test_a_stream_that_nobody_recorded_is_named_and_does_not_count() -> None:
     listener = Listener([DOOR, DOOR.model_copy(update={"name": "gone", "topic": "gone"})], "camera")
-    listener.hear(clip(30.0, (0.0, b"closed")))
-    assert list(listener.streams_heard()) == ["door"]
-    (note,) = listener.notes()
+    heard = listener.hear(clip(30.0, (0.0, b"closed")))
+    assert believed(heard, listener.streams) == ("door",)
+    assert list(listener.kept(["door"])) == ["door"]
+    (note,) = listener.notes(["door"])
     assert note.startswith("sensor gone is in no recording beside the footage")
 
 
@@ -131,9 +132,9 @@ def test_alarms_of_the_fused_risk_keep_the_budget_and_a_lying_sensor_adds_none(
 
 
 def test_levels_are_there_for_when_a_stream_is_missing(taught: tuple[Listener, Learned]) -> None:
-    listener, found = taught
+    _, found = taught
     assert set(found.partial) == {"door", "sound", "vibration", "counter", ""}
-    assert set(found.partial) == {*listener.streams_heard(), ""}
+    assert set(found.partial) == {*found.streams, ""}
     assert found.partial[""].alarm < found.levels.alarm
     assert found.gathering is not None
     assert 1.0 < found.gathering.block_s < 60.0
@@ -146,8 +147,27 @@ def test_one_stream_missing_is_video_alone_and_a_silent_one_has_no_levels() -> N
     found = learn(
         stretches, CUES, FPS, AlarmBudget.parse("1/hour"), streams=listener.streams, all_normal=True
     )
-    assert set(found.partial) == {*listener.streams_heard(), ""} == {"door", ""}
+    assert set(found.partial) == {*found.streams, ""} == {"door", ""}
     assert found.partial["door"] == found.partial[""]
+
+
+def test_a_stream_that_never_could_be_believed_is_in_no_pack_and_is_named() -> None:
+    """It would be missing in every run, and the levels for that would be those of video alone."""
+    broken = DOOR.model_copy(update={"name": "broken", "topic": "b/sound"})
+    listener = Listener([broken, SENSORS[0]], "camera")
+    said = live(1.0, seed=1)
+    words = [RecordedMessage(0.0, "b/sound", b"open"), RecordedMessage(0.0, "b/sound", b"ajar")]
+    stretches = listener.hear(said.clip([*words, *said.messages]))
+    found = learn(
+        stretches, CUES, FPS, AlarmBudget.parse("1/hour"), streams=listener.streams, all_normal=True
+    )
+    assert found.streams == ("door",)
+    assert set(found.partial) == {"door", ""}
+    assert list(listener.kept(found.streams)) == ["door"]
+    (note,) = listener.notes(found.streams)
+    assert note == (
+        "sensor broken could not be believed at any time of the footage, so it adds nothing to the risk"
+    )
 
 
 def test_what_is_left_out_is_not_heard_either() -> None:

@@ -1,14 +1,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.support.building import CUES as BUILDING_CUES
+from tests.support.building import FPS as BUILDING_FPS
+from tests.support.building import SENSORS, live
 from tests.support.life import CUES, life
 
 from vad_edge.budget import AlarmBudget
 from vad_edge.calibration.life import RecordedLife, read_life, shipped_life, write_life
+from vad_edge.calibration.listening import Listener
 from vad_edge.calibration.simulate import simulate
 from vad_edge.errors import DataError
 
@@ -20,12 +25,25 @@ def recorded() -> RecordedLife:
 
 def test_scores_survive_being_stored_within_a_few_per_cent(recorded: RecordedLife, tmp_path: Path) -> None:
     recorded.stretches[0].scores[:9] = np.nan
-    write_life(tmp_path / "life.npz", recorded)
+    write_life(tmp_path / "life.npz", recorded, small=True)
     back = read_life(tmp_path / "life.npz")
     assert (back.cues, back.fps, back.about) == (CUES, 5.0, "synthetic")
     for stretch, original in zip(back.stretches, recorded.stretches, strict=True):
         assert stretch.clip == original.clip
         np.testing.assert_allclose(stretch.scores, original.scores, rtol=0.05, atol=0.005)
+
+
+def test_what_sensors_said_is_stored_with_the_scores(recorded: RecordedLife, tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    parts = [random.random((len(part.time_s), 2)) for part in recorded.stretches]
+    parts[0][:9, 1] = np.nan
+    stretches = [replace(part, heard=heard) for part, heard in zip(recorded.stretches, parts, strict=True)]
+    write_life(tmp_path / "life.npz", RecordedLife(CUES, 5.0, tuple(stretches), "a", ("door", "sound")))
+    back = read_life(tmp_path / "life.npz")
+    assert back.streams == ("door", "sound")
+    for stretch, original, heard in zip(back.stretches, recorded.stretches, parts, strict=True):
+        np.testing.assert_allclose(stretch.scores, original.scores, rtol=1e-6)
+        np.testing.assert_allclose(stretch.heard, heard, rtol=1e-6)
 
 
 def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
@@ -48,6 +66,30 @@ def test_simulated_alarms_keep_the_budget(recorded: RecordedLife) -> None:
     assert 0.3 < found.false_alarms / found.expected < 2.0
     assert values["interval"][0] <= found.false_alarms <= values["interval"][1]
     assert found.watches >= found.warnings >= found.false_alarms
+
+
+@pytest.fixture(scope="module")
+def with_sensors() -> RecordedLife:
+    """Four hours of a made-up building and of what its sensors added."""
+    listener = Listener(SENSORS, "camera")
+    stretches = listener.hear(live(4.1, seed=1).clip())
+    return RecordedLife(BUILDING_CUES, BUILDING_FPS, tuple(stretches), "synthetic", listener.streams)
+
+
+def test_simulated_alarms_of_camera_and_sensors_together_keep_the_budget(with_sensors: RecordedLife) -> None:
+    found = simulate(with_sensors, 100.0, AlarmBudget.parse("1/hour"), seed=1)
+    assert 0.2 < found.false_alarms / found.expected < 2.0
+    assert found.to_json()["sensors"] == ["door", "sound", "vibration", "counter"]
+
+
+def test_what_is_seen_and_heard_in_one_moment_is_drawn_together(with_sensors: RecordedLife) -> None:
+    """Sensors that speak with the camera make higher risks than the same that speak at other times."""
+    budget, (life,) = AlarmBudget.parse("2/hour"), with_sensors.stretches
+    assert life.heard is not None
+    at_other_times = replace(life, heard=np.roll(life.heard, len(life.heard) // 3, axis=0))
+    apart = replace(with_sensors, stretches=(at_other_times,))
+    levels = [simulate(each, 1.0, budget, seed=1).alarm for each in (with_sensors, apart)]
+    assert levels[0] > levels[1]
 
 
 def test_the_same_seed_gives_the_same_life(recorded: RecordedLife) -> None:

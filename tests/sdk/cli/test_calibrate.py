@@ -9,6 +9,7 @@ from tests.support.footage import quiet_frames, with_block, write_video
 
 from vad_edge.bundle.archive import Bundle
 from vad_edge.bundle.pack import pack_fits, read_pack
+from vad_edge.calibration.life import read_life
 from vad_edge.cli import main
 
 
@@ -113,11 +114,16 @@ def test_sensors_recorded_beside_the_footage_join_the_calibration_and_the_evalua
 
     code, out, err = vad_edge(
         "calibrate", "--source", normal, "--bundle", calibrated_bundle.path, "--output", pack, "--json",
-        "--config", site, "--camera", "hall", "--alarm-budget", "60/hour",
+        "--config", site, "--camera", "hall", "--alarm-budget", "60/hour", "--life", tmp_path / "life.npz",
     )  # fmt: skip
     assert code == 0, err
     values = json.loads(out)
     assert values["sensors"] == ["sound"]
+    life = read_life(tmp_path / "life.npz")
+    assert life.streams == ("sound", "gone")
+    assert life.about.startswith("camera hall (")
+    code, _, err = vad_edge("simulate", "--life", tmp_path / "life.npz")
+    assert "too few to resample" in err
     assert any(note.startswith("sensor gone is in no recording") for note in values["notes"])
     made = read_pack(pack)
     assert set(made.partial_levels) == {"sound", ""}

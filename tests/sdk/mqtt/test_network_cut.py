@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from tests.support.netns import Network, network
 from tests.support.proxy import Proxy
 
-from vad_edge.clock import utc_now
+from vad_edge.clock import age_s
 from vad_edge.config.site import BrokerConfig
 from vad_edge.events.event import Event
 from vad_edge.events.store import EventStore
@@ -75,7 +75,7 @@ def all_events_arrive(
         reconnect_s=(0.05, 0.1),
         keepalive_s=KEEPALIVE_S,
     )
-    outbox = Outbox(client, TOPICS, store, now=utc_now, fresh_s=300.0, replay_per_s=5000.0)
+    outbox = Outbox(client, TOPICS, store, age_s=age_s, fresh_s=300.0, replay_per_s=5000.0)
     publisher = CameraPublisher(client, TOPICS, outbox)
     publisher.start()
     assert client.wait_connected(10)

@@ -10,7 +10,7 @@ import pytest
 from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
-from vad_edge.clock import utc_now
+from vad_edge.clock import age_s
 from vad_edge.config.site import BrokerConfig
 from vad_edge.events.event import Event
 from vad_edge.events.store import EventStore
@@ -31,7 +31,7 @@ def start(store: EventStore) -> Iterator[Callable[..., CameraPublisher]]:
 
     def new(broker: BrokerConfig, *, fresh_s: float = 300.0, rate: float = 5000.0) -> CameraPublisher:
         client = MqttClient(broker, client_id="walkway", reconnect_s=(0.05, 0.1), keepalive_s=2)
-        outbox = Outbox(client, TOPICS, store, now=utc_now, fresh_s=fresh_s, replay_per_s=rate)
+        outbox = Outbox(client, TOPICS, store, age_s=age_s, fresh_s=fresh_s, replay_per_s=rate)
         made.append(CameraPublisher(client, TOPICS, outbox))
         made[-1].start()
         return made[-1]

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from vad_edge.clock import utc_now
+from vad_edge.clock import age_s
 from vad_edge.config.site import BrokerConfig
 from vad_edge.events.event import Event, from_cloudevent
 from vad_edge.events.store import EventStore
@@ -35,7 +35,7 @@ def start(store: EventStore) -> Iterator[Callable[[BrokerConfig], CameraPublishe
     def new(broker: BrokerConfig) -> CameraPublisher:
         will = Will(TOPICS.availability, b"offline")
         client = MqttClient(broker, client_id="walkway", will=will, reconnect_s=(0.05, 0.1))
-        outbox = Outbox(client, TOPICS, store, now=utc_now, fresh_s=300.0, replay_per_s=2500.0)
+        outbox = Outbox(client, TOPICS, store, age_s=age_s, fresh_s=300.0, replay_per_s=2500.0)
         made.append(CameraPublisher(client, TOPICS, outbox, risk_interval_s=0.2))
         made[-1].start()
         return made[-1]

@@ -14,10 +14,9 @@ from vad_edge.clock import MediaClock
 from vad_edge.config.site import CameraConfig, SensorConfig
 from vad_edge.fusion.fuse import Fuser
 from vad_edge.fusion.machine import WarningMachine
-from vad_edge.health.board import HealthBoard
 from vad_edge.runtime.pace import full_pace, slow_pace
 from vad_edge.runtime.station import Station
-from vad_edge.runtime.streams import say_uncalibrated, with_streams
+from vad_edge.runtime.streams import left_out, with_streams
 from vad_edge.sensors.hub import SensorHub
 from vad_edge.sensors.reading import SensorSurprise
 
@@ -77,6 +76,8 @@ def test_each_rate_has_the_streams_and_levels_of_its_own_pack(
     assert station.gatherer is not None
     assert [(each.stream, weight) for each, weight in station.counted([said], 1.0)] == [("door", 0.7)]
     assert station.config.policy.alarm == 8.0
+    assert station.counted([SensorSurprise("door", 0.9, 1.5)], 1.5) == []
+    assert station.config.policy.alarm == 8.0
     assert station.counted([], 2.0) == []
     assert station.config.policy.alarm == 6.0
 
@@ -95,10 +96,8 @@ def test_a_stream_that_is_declared_otherwise_adds_nothing_and_is_named(
 ) -> None:
     changed = SensorConfig(name="door", topic="door", kind="analog")
     full = full_pace(camera, calibrated_bundle, calibrated_bundle.graph())
-    pace, health = with_streams(full, SensorHub([changed], MediaClock())), HealthBoard()
-    say_uncalibrated(pace, camera, [changed], health)
-    (condition,) = health.snapshot().conditions
-    assert (condition.code, condition.subject) == ("sensors_uncalibrated", "hall")
+    pace = with_streams(full, SensorHub([changed], MediaClock()))
+    assert left_out(pace.weights, ["door"], pace.fps).startswith("door add nothing to the risk")
     station = Station(camera, Fuser(0.0), WarningMachine(camera.policy))
     station.run_at(pace)
     assert station.counted([SensorSurprise("door", 5.0, 0.0)], 1.0) == []

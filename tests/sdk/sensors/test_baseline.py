@@ -158,6 +158,16 @@ def test_a_baseline_goes_on_where_it_was_before_a_restart(kind: type) -> None:
         assert one.update(value, time_s, "a") == pytest.approx(other.update(value, time_s, "a"), abs=0.05)
 
 
+def test_pulses_count_for_one_block_and_leave_nothing_behind() -> None:
+    stormy, calm = PulseBaseline(10.0), PulseBaseline(10.0)
+    for number in range(5000):
+        stormy.update(0.1, number * 0.01)
+    calm.restore(stormy.state())
+    surprise = calm.update(7.3, 200.0)
+    assert surprise > 1.0
+    assert stormy.update(7.3, 200.0) == pytest.approx(surprise, abs=0.05)
+
+
 def test_pulses_of_before_a_cut_are_no_part_of_a_burst_after_it() -> None:
     quiet, burst = PulseBaseline(10.0), PulseBaseline(10.0)
     for baseline in (quiet, burst):
