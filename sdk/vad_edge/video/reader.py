@@ -71,7 +71,8 @@ class Reader:
             if not self._frames:
                 return None
             frame = self._frames.popleft()
-            self._changed.notify_all()
+            if len(self._frames) <= self._limit // 2:  # woken for each, it is in the way
+                self._changed.notify_all()
             return frame
 
     def rest(self, resting: bool) -> None:
