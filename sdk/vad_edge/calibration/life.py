@@ -10,6 +10,7 @@ from typing import IO, Final
 
 import numpy as np
 
+from vad_edge.bundle.calibration import SUM_OF_ALL, Joining
 from vad_edge.calibration.footage import Stretch
 from vad_edge.errors import DataError
 
@@ -19,12 +20,16 @@ _SMALLEST: Final = 1e-3
 
 @dataclass(frozen=True, slots=True)
 class RecordedLife:
-    """Raw scores of one camera's normal life, at `fps`; about says where they come from."""
+    """Raw scores of one camera's normal life, at `fps`; about says where they come from.
+
+    joining is how the graph that scored it joins its cues.
+    """
 
     cues: tuple[str, ...]
     fps: float
     stretches: tuple[Stretch, ...]
     about: str
+    joining: Joining = SUM_OF_ALL
 
 
 def write_life(path: Path, life: RecordedLife) -> None:
@@ -41,6 +46,7 @@ def write_life(path: Path, life: RecordedLife) -> None:
         cues=np.array(life.cues),
         fps=np.array(life.fps),
         about=np.array(life.about),
+        joining=np.array(life.joining.model_dump_json()),
     )
 
 
@@ -52,6 +58,10 @@ def read_life(source: Path | IO[bytes]) -> RecordedLife:
             lowest, highest = stored["range"]
             cues: Sequence[str] = stored["cues"].tolist()
             fps, about = float(stored["fps"]), str(stored["about"])
+            # What was stored before it was kept sums up all cues.
+            joining = (
+                Joining.model_validate_json(str(stored["joining"])) if "joining" in stored else SUM_OF_ALL
+            )
     except (OSError, ValueError, KeyError, EOFError) as error:
         raise DataError(f"it holds no recorded scores ({error})", where=str(source)) from error
     rows = np.exp(lowest + (codes - 1.0) / _STEPS * (highest - lowest)) - _SMALLEST
@@ -60,7 +70,7 @@ def read_life(source: Path | IO[bytes]) -> RecordedLife:
     stretches = [
         Stretch(clip, np.arange(len(part)) / fps, part) for clip, part in zip(clips, parts, strict=True)
     ]
-    return RecordedLife(tuple(cues), fps, tuple(stretches), about)
+    return RecordedLife(tuple(cues), fps, tuple(stretches), about, joining)
 
 
 def shipped_life() -> RecordedLife:

@@ -99,7 +99,7 @@ def simulate(
     block_s = max(
         correlation_time([part[:, column] for part in taught], life.fps) for column in range(len(life.cues))
     )
-    calibration = fit_tails(taught, life.cues, fps=life.fps, block_s=block_s)
+    calibration = fit_tails(taught, life.cues, fps=life.fps, block_s=block_s, joining=life.joining)
     risks = [risk_of(piece, calibration, life.cues, policy) for piece in pieces]
     width = _kernel_width(risks)
 
