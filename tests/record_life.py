@@ -1,4 +1,4 @@
-"""Makes the life that `vad-edge simulate` draws: `python -m tests.record_life OUT.npz BUNDLE ABOUT CLIP...`."""
+"""Makes the life of `vad-edge simulate`: `python -m tests.record_life OUT.npz BUNDLE ABOUT CLIP...`."""
 
 from __future__ import annotations
 
