@@ -199,7 +199,10 @@ def calibrate_on(
     about = ", ".join(
         [f"camera {camera} ({manifest.name}), calibrated {pack.created[:10]}", *learned.streams]
     )
-    life = RecordedLife(manifest.cues, manifest.clock.fps, learned.stretches, about, listener.streams)
+    joining = learned.calibration.joining
+    life = RecordedLife(
+        manifest.cues, manifest.clock.fps, learned.stretches, about, listener.streams, joining
+    )
     notes = (*footage.notes, *listener.notes(learned.streams), *_notes(learned))
     return CalibrationReport(pack, learned, life, notes)
 

@@ -19,7 +19,7 @@ from vad_edge.fusion.policy import WARNING_TIMES, WATCH_TIMES, rising
 REACH: Final = 2.0
 """How many times the length of the footage the fitted tail is trusted for."""
 COUNTED: Final = 3.0
-"""Incidents a budget must allow within the footage where no tail fits: a count needs something to count."""
+"""Incidents a budget must allow within the footage for a count to say anything about it."""
 CONFIDENCE: Final = 0.9
 
 _REPLICATES: Final = 200
@@ -170,21 +170,24 @@ def _levels_for(
     tail: Pareto | None,
     hours: float,
 ) -> FloatArray:
-    """The level of each rate: counted where the footage has enough, by the tail above the threshold."""
+    """The level of each rate: counted where the footage has enough, by the tail above the threshold.
+
+    A tail that fits on the whole can still lie below what was counted: where `COUNTED` incidents or more
+    were, the level is not lower than theirs.
+    """
     totals = np.maximum.accumulate((weights @ counted.by_chunk)[::-1])[::-1]
     there = totals > 0
     if not there.any():
         return np.full(len(rates), counted.levels[0])
     per_hour = totals[there] / hours
     levels = np.interp(np.log(rates), np.log(per_hour[::-1]), counted.levels[there][::-1])
-    if tail is None:
-        return levels
     above = len(peaks) / hours
     rare = rates < above
-    levels[rare] = np.maximum(
-        threshold + tail.excess(rates[rare] / above), levels[~rare].max(initial=-np.inf)
-    )
-    return levels
+    if tail is None or not rare.any():
+        return levels
+    seen = np.where(rates * hours >= COUNTED, levels, -np.inf)
+    levels[rare] = np.maximum(threshold + tail.excess(rates[rare] / above), seen[rare])
+    return np.maximum.accumulate(levels)
 
 
 def keep_budget(fit: LevelFit, policy: PolicyConfig, budget: AlarmBudget, cameras: int) -> AlarmLevels:

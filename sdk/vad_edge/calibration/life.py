@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vad_edge.bundle.atomic import write_atomically
+from vad_edge.bundle.calibration import SUM_OF_ALL, Joining
 from vad_edge.calibration.blocks import FloatArray
 from vad_edge.calibration.footage import Stretch
 from vad_edge.errors import DataError
@@ -26,7 +27,8 @@ _SMALLEST: Final = 1e-3
 class RecordedLife:
     """Raw scores of one camera's normal life, at `fps`; about says where they come from.
 
-    streams are the sensors that were heard with it, the columns of the stretches' `heard`.
+    streams are the sensors that were heard with it, the columns of the stretches' `heard`; joining is how
+    the graph that scored it joins its cues.
     """
 
     cues: tuple[str, ...]
@@ -34,6 +36,7 @@ class RecordedLife:
     stretches: tuple[Stretch, ...]
     about: str
     streams: tuple[str, ...] = ()
+    joining: Joining = SUM_OF_ALL
 
 
 def write_life(path: Path, life: RecordedLife, *, small: bool = False) -> None:
@@ -55,6 +58,7 @@ def write_life(path: Path, life: RecordedLife, *, small: bool = False) -> None:
         cues=np.array(life.cues),
         fps=np.array(life.fps),
         about=np.array(life.about),
+        joining=np.array(life.joining.model_dump_json()),
     )
     try:
         write_atomically(path, stored.getvalue())
@@ -73,6 +77,10 @@ def read_life(source: Path | IO[bytes]) -> RecordedLife:
             scale = stored["range"]
             cues: Sequence[str] = stored["cues"].tolist()
             fps, about = float(stored["fps"]), str(stored["about"])
+            # What was stored before it was kept sums up all cues.
+            joining = (
+                Joining.model_validate_json(str(stored["joining"])) if "joining" in stored else SUM_OF_ALL
+            )
             # What was stored before there were sensors in it has neither.
             streams: Sequence[str] = stored["streams"].tolist() if "streams" in stored else ()
             heard = stored["heard"].astype(np.float64) if streams else None
@@ -84,7 +92,7 @@ def read_life(source: Path | IO[bytes]) -> RecordedLife:
             ]
     except (OSError, ValueError, KeyError, EOFError, IndexError, BadZipFile) as error:
         raise DataError(f"it holds no recorded scores ({error})", where=str(source)) from error
-    return RecordedLife(tuple(cues), fps, tuple(stretches), about, tuple(streams))
+    return RecordedLife(tuple(cues), fps, tuple(stretches), about, tuple(streams), joining)
 
 
 def _coded(rows: FloatArray) -> tuple[NDArray[np.uint8], FloatArray]:

@@ -107,7 +107,7 @@ def simulate(
     block_s = max(
         correlation_time([part[:, column] for part in taught], life.fps) for column in range(len(life.cues))
     )
-    calibration = fit_tails(taught, life.cues, fps=life.fps, block_s=block_s)
+    calibration = fit_tails(taught, life.cues, fps=life.fps, block_s=block_s, joining=life.joining)
     gathering = None
     if believed(learning, life.streams):
         gathering = gathering_of(course_of(learning, calibration, life.cues, policy, life.fps), life.fps)

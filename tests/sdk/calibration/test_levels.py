@@ -47,6 +47,19 @@ def test_the_level_used_is_an_upper_bound_of_the_fitted_one(day: Course) -> None
     assert np.all(np.diff(fit.rates_per_hour) < 0)
 
 
+def test_no_level_comes_more_often_in_the_footage_itself_than_it_may() -> None:
+    # Small incidents and a few large ones: one tail is found to fit them all, and lies below the large ones.
+    life = bursts(12, per_hour=5, seed=1, scale=0.15)
+    random = np.random.default_rng(1)
+    risk = life.risk.copy()
+    for begin in random.integers(0, len(risk) - 20, 12):
+        risk[begin : begin + 10] += 1.3 + random.random()
+    kinked = Course(life.time_s, risk, life.armed_s)
+    fit = fit_levels(kinked, POLICY)
+    for per_hour in (2.0, 1.0, 0.5):
+        assert rate(kinked, fit.level(per_hour)) <= per_hour + 1 / 12
+
+
 def test_the_same_footage_gives_the_same_levels(day: Course) -> None:
     assert np.array_equal(fit_levels(day, POLICY).upper, fit_levels(day, POLICY).upper)
 

@@ -12,6 +12,7 @@ from tests.support.building import SENSORS, live
 from tests.support.life import CUES, life
 
 from vad_edge.budget import AlarmBudget
+from vad_edge.bundle.calibration import SUM_OF_ALL, Joining
 from vad_edge.calibration.life import RecordedLife, read_life, shipped_life, write_life
 from vad_edge.calibration.listening import Listener
 from vad_edge.calibration.simulate import simulate
@@ -20,14 +21,15 @@ from vad_edge.errors import DataError
 
 @pytest.fixture
 def recorded() -> RecordedLife:
-    return RecordedLife(CUES, 5.0, tuple(life(3600, clips=5, seed=7)), "synthetic")
+    joining = Joining(counted=CUES, norm="root")
+    return RecordedLife(CUES, 5.0, tuple(life(3600, clips=5, seed=7)), "synthetic", joining)
 
 
 def test_scores_survive_being_stored_within_a_few_per_cent(recorded: RecordedLife, tmp_path: Path) -> None:
     recorded.stretches[0].scores[:9] = np.nan
     write_life(tmp_path / "life.npz", recorded, small=True)
     back = read_life(tmp_path / "life.npz")
-    assert (back.cues, back.fps, back.about) == (CUES, 5.0, "synthetic")
+    assert replace(back, stretches=()) == replace(recorded, stretches=())
     for stretch, original in zip(back.stretches, recorded.stretches, strict=True):
         assert stretch.clip == original.clip
         np.testing.assert_allclose(stretch.scores, original.scores, rtol=0.05, atol=0.005)
@@ -46,6 +48,14 @@ def test_what_sensors_said_is_stored_with_the_scores(recorded: RecordedLife, tmp
         np.testing.assert_allclose(stretch.heard, heard, rtol=1e-6)
 
 
+def test_what_was_stored_without_a_joining_sums_up_all_cues(recorded: RecordedLife, tmp_path: Path) -> None:
+    write_life(tmp_path / "life.npz", recorded)
+    with np.load(tmp_path / "life.npz") as stored:
+        before = {name: stored[name] for name in stored.files if name != "joining"}
+    np.savez_compressed(tmp_path / "before.npz", **before)
+    assert read_life(tmp_path / "before.npz").joining == SUM_OF_ALL
+
+
 def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.npz").write_bytes(b"no scores")
     with pytest.raises(DataError, match="it holds no recorded scores"):
@@ -55,7 +65,8 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
 def test_the_shipped_life_is_small_and_says_what_it_is() -> None:
     life = shipped_life()
     assert sum(len(stretch.time_s) for stretch in life.stretches) / life.fps > 10 * 3600
-    assert "UPCAM" in life.about or "upcam" in life.about
+    assert "UPCAM" in life.about
+    assert life.joining.norm == "root"
 
 
 def test_simulated_alarms_keep_the_budget(recorded: RecordedLife) -> None:
