@@ -81,9 +81,9 @@ def test_simulated_alarms_keep_the_budget(recorded: RecordedLife) -> None:
 
 @pytest.fixture(scope="module")
 def with_sensors() -> RecordedLife:
-    """Four hours of a made-up building and of what its sensors added."""
+    """Five hours of a made-up building and of what its sensors added."""
     listener = Listener(SENSORS, "camera")
-    stretches = listener.hear(live(4.1, seed=1).clip())
+    stretches = listener.hear(live(5.0, seed=1).clip())
     return RecordedLife(BUILDING_CUES, BUILDING_FPS, tuple(stretches), "synthetic", listener.streams)
 
 
