@@ -22,7 +22,7 @@ from vad_edge.errors import DataError
 @pytest.fixture
 def recorded() -> RecordedLife:
     joining = Joining(counted=CUES, norm="root")
-    return RecordedLife(CUES, 5.0, tuple(life(3600, clips=5, seed=7)), "synthetic", joining)
+    return RecordedLife(CUES, 5.0, tuple(life(3600, clips=5, seed=7)), "synthetic", joining=joining)
 
 
 def test_scores_survive_being_stored_within_a_few_per_cent(recorded: RecordedLife, tmp_path: Path) -> None:
