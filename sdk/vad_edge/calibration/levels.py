@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from vad_edge.budget import AlarmBudget
 from vad_edge.bundle.levels import AlarmLevels
 from vad_edge.calibration.incidents import Course, FloatArray, incidents_at, peaks_above
-from vad_edge.calibration.pareto import MIN_PEAKS, Pareto, fit_pareto, goodness_of_fit
+from vad_edge.calibration.pareto import MIN_PEAKS, Pareto, fit_exponential, goodness_of_fit
 from vad_edge.config.site import PolicyConfig
 from vad_edge.errors import DataError
 from vad_edge.fusion.policy import WARNING_TIMES, WATCH_TIMES, rising
@@ -80,7 +80,7 @@ def fit_levels(course: Course, policy: PolicyConfig, *, seed: int = 0) -> LevelF
     for number in range(_REPLICATES):
         weights = np.bincount(random.integers(0, counted.chunks, counted.chunks), minlength=counted.chunks)
         sample = np.repeat(peaks.peaks, weights[chunk])
-        refitted = fit_pareto(_excesses(sample, threshold)) if tail and len(sample) else tail
+        refitted = fit_exponential(_excesses(sample, threshold)) if tail and len(sample) else tail
         drawn[number] = _levels_for(rates, counted, weights, sample, threshold, refitted, hours)
     upper = np.maximum.accumulate(np.maximum(np.quantile(drawn, CONFIDENCE, axis=0), likely))
     return LevelFit(
@@ -139,7 +139,11 @@ def _count(course: Course, held: FloatArray, policy: PolicyConfig) -> _Counted:
 def _tail(
     course: Course, held: FloatArray, policy: PolicyConfig, counted: _Counted, random: np.random.Generator
 ) -> tuple[float, Pareto | None, float | None]:
-    """The lowest threshold above which the peaks follow a generalised Pareto distribution."""
+    """The lowest threshold above which the peaks follow an exponential distribution.
+
+    A risk is made of surprises, logarithms of how rare something is, so an exponential tail is what is to be
+    expected; a shape that is estimated from some dozens of peaks is noise that each step outwards multiplies.
+    """
     totals = counted.by_chunk.sum(axis=0)
     best: tuple[float, Pareto | None, float | None] = (float(counted.levels[-1]), None, None)
     for wanted in _TAIL_PEAKS:
@@ -148,8 +152,8 @@ def _tail(
             continue
         threshold = float(counted.levels[fitting[-1]])
         excesses = _excesses(peaks_above(course, held, threshold, policy).peaks, threshold)
-        fitted = fit_pareto(excesses)
-        chance = goodness_of_fit(excesses, fitted, random)
+        fitted = fit_exponential(excesses)
+        chance = goodness_of_fit(excesses, fitted, random, fit=fit_exponential)
         if best[2] is None or chance > best[2]:
             best = (threshold, fitted, chance)
         if chance >= _BELIEVED:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -43,6 +44,11 @@ class Pareto:
         return np.asarray(self.scale * np.expm1(self.shape * rarity) / self.shape)
 
 
+def fit_exponential(excesses: ArrayLike) -> Pareto:
+    """The most likely distribution of shape 0 of `excesses`, (N,), positive, N >= 1."""
+    return Pareto(0.0, max(float(np.asarray(excesses, np.float64).mean()), _SMALLEST_SCALE))
+
+
 def fit_pareto(excesses: ArrayLike) -> Pareto:
     """The most likely distribution of `excesses`, (N,), positive, N >= 1. Needs scipy."""
     from scipy.optimize import minimize_scalar
@@ -81,19 +87,25 @@ def _scale_at(scaled: NDArray[np.float64], shape: float) -> float:
 
 
 def goodness_of_fit(
-    excesses: ArrayLike, fitted: Pareto, random: np.random.Generator, *, draws: int = 200
+    excesses: ArrayLike,
+    fitted: Pareto,
+    random: np.random.Generator,
+    *,
+    fit: Callable[[ArrayLike], Pareto] = fit_pareto,
+    draws: int = 200,
 ) -> float:
     """The chance that samples of `fitted` fit their own best distribution as badly as `excesses` do.
 
-    The distance is Anderson and Darling's, which looks at the tail; its distribution is drawn, because the
-    parameters were fitted to the same values. A small one (below 0.05, say) means a fit not to be believed.
+    fit is what it was fitted by. The distance is Anderson and Darling's, which looks at the tail; its
+    distribution is drawn, because the parameters were fitted to the same values. A small one (below 0.05,
+    say) means a fit not to be believed.
     """
     values = np.asarray(excesses, np.float64)
     observed = _distance(values, fitted)
     drawn = np.empty(draws)
     for number in range(draws):
         sample = fitted.excess(1.0 - random.random(len(values)))
-        drawn[number] = _distance(sample, fit_pareto(sample))
+        drawn[number] = _distance(sample, fit(sample))
     return float((1 + np.count_nonzero(drawn >= observed)) / (draws + 1))
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import genpareto
 
-from vad_edge.calibration.pareto import MAX_SHAPE, Pareto, fit_pareto, goodness_of_fit
+from vad_edge.calibration.pareto import MAX_SHAPE, Pareto, fit_exponential, fit_pareto, goodness_of_fit
 
 
 @pytest.mark.parametrize("shape", [0.1, 0.3, 0.8])
@@ -44,3 +44,14 @@ def test_samples_of_the_distribution_fit_and_others_do_not() -> None:
     assert goodness_of_fit(own, fit_pareto(own), random, draws=60) > 0.05
     other = np.concatenate([np.full(200, 1.0), np.full(100, 3.0)]) + 0.01 * random.random(300)
     assert goodness_of_fit(other, fit_pareto(other), random, draws=60) < 0.05
+
+
+def test_an_exponential_tail_is_known_by_its_mean_and_a_heavy_one_is_not_taken_for_one() -> None:
+    random = np.random.default_rng(0)
+    own, heavy = (Pareto(shape, 2.0).excess(1.0 - random.random(100)) for shape in (0.0, 0.8))
+    assert fit_exponential(own) == Pareto(0.0, pytest.approx(own.mean()))
+    believed, refused = (
+        goodness_of_fit(values, fit_exponential(values), random, fit=fit_exponential, draws=60)
+        for values in (own, heavy)
+    )
+    assert believed > 0.05 > refused
