@@ -182,9 +182,9 @@ def _e_detector(blocks: FloatArray, block_s: float, summed: Fusion) -> Fusion:
 
 
 def policies_at(risk: FloatArray) -> dict[str, PolicyConfig]:
-    """The policies whose levels keep each budget on this risk, as `calibrate` derives them."""
+    """The policies whose levels keep each budget on this risk, by `calibrate`'s rule for what is gathered."""
     base = default_policy(FPS, len(risk) / FPS)
-    fit = fit_levels(course(risk), base)
+    fit = fit_levels(course(risk), base, gathered=True)
     found = {}
     for name, per_hour in BUDGETS.items():
         wanted = (fit.level(times * per_hour) for times in (WATCH_TIMES, WARNING_TIMES, 1.0))

@@ -244,7 +244,8 @@ def learn(
         columns[VIDEO_ALONE] = [place for places in columns.values() for place in places]
         gathering = gathering_of(course, fps)
         course = course_of(stretches, calibration, cues, policy, fps, gathering)
-    fit = fit_levels(with_exemplars(course, exemplars, policy, fps), policy)
+    gathered = gathering is not None
+    fit = fit_levels(with_exemplars(course, exemplars, policy, fps), policy, gathered=gathered)
     levels = keep_budget(fit, policy, budget, cameras)
     partial: dict[str, AlarmLevels] = {}
     for done, (name, deaf) in enumerate(columns.items()):
@@ -255,7 +256,8 @@ def learn(
         others = [_deafened(part, deaf) for part in stretches]
         course = course_of(others, calibration, cues, policy, fps, gathering)
         course = with_exemplars(course, exemplars, policy, fps)
-        partial[name] = keep_budget(fit_levels(course, policy), policy, budget, cameras)
+        fewer = fit_levels(course, policy, gathered=gathered)
+        partial[name] = keep_budget(fewer, policy, budget, cameras)
     return Learned(
         calibration,
         levels,

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from vad_edge.budget import AlarmBudget
 from vad_edge.bundle.levels import AlarmLevels
 from vad_edge.calibration.incidents import Course, FloatArray, incidents_at, peaks_above
-from vad_edge.calibration.pareto import MIN_PEAKS, Pareto, fit_exponential, goodness_of_fit
+from vad_edge.calibration.pareto import MIN_PEAKS, Pareto, fit_exponential, fit_pareto, goodness_of_fit
 from vad_edge.config.site import PolicyConfig
 from vad_edge.errors import DataError
 from vad_edge.fusion.policy import WARNING_TIMES, WATCH_TIMES, rising
@@ -59,17 +60,21 @@ class LevelFit:
         return float(np.interp(np.log(per_hour), rates, self.upper[::-1]))
 
 
-def fit_levels(course: Course, policy: PolicyConfig, *, seed: int = 0) -> LevelFit:
+def fit_levels(course: Course, policy: PolicyConfig, *, gathered: bool = False, seed: int = 0) -> LevelFit:
     """Learn from the risk of normal life how often each level would have been announced. Needs scipy.
 
-    Raises DataError for a risk that never moves, or that never makes an incident.
+    The tail is exponential: a risk is made of surprises, logarithms of how rare something is, and a shape
+    that is estimated from some dozens of peaks is noise that each step outwards multiplies. With gathered,
+    evidence that was added up over blocks of time, it is a Pareto tail of any shape. Raises DataError for a
+    risk that never moves, or that never makes an incident.
     """
     random = np.random.default_rng(seed)
+    fit = fit_pareto if gathered else fit_exponential
     held = course.persistent(policy)
     counted = _count(course, held, policy)
     hours = course.armed_s / 3600.0
     totals = counted.by_chunk.sum(axis=0)
-    threshold, tail, chance = _tail(course, held, policy, counted, random)
+    threshold, tail, chance = _tail(course, held, policy, counted, random, fit)
     trusted = REACH * hours if tail is not None and (chance or 0.0) >= _BELIEVED else hours / COUNTED
     lowest = 1.0 / (10.0 * REACH * hours)
     rates = np.geomspace(totals.max() / hours, lowest, _GRID)
@@ -80,7 +85,7 @@ def fit_levels(course: Course, policy: PolicyConfig, *, seed: int = 0) -> LevelF
     for number in range(_REPLICATES):
         weights = np.bincount(random.integers(0, counted.chunks, counted.chunks), minlength=counted.chunks)
         sample = np.repeat(peaks.peaks, weights[chunk])
-        refitted = fit_exponential(_excesses(sample, threshold)) if tail and len(sample) else tail
+        refitted = fit(_excesses(sample, threshold)) if tail and len(sample) else tail
         drawn[number] = _levels_for(rates, counted, weights, sample, threshold, refitted, hours)
     upper = np.maximum.accumulate(np.maximum(np.quantile(drawn, CONFIDENCE, axis=0), likely))
     return LevelFit(
@@ -137,13 +142,14 @@ def _count(course: Course, held: FloatArray, policy: PolicyConfig) -> _Counted:
 
 
 def _tail(
-    course: Course, held: FloatArray, policy: PolicyConfig, counted: _Counted, random: np.random.Generator
+    course: Course,
+    held: FloatArray,
+    policy: PolicyConfig,
+    counted: _Counted,
+    random: np.random.Generator,
+    fit: Callable[[ArrayLike], Pareto],
 ) -> tuple[float, Pareto | None, float | None]:
-    """The lowest threshold above which the peaks follow an exponential distribution.
-
-    A risk is made of surprises, logarithms of how rare something is, so an exponential tail is what is to be
-    expected; a shape that is estimated from some dozens of peaks is noise that each step outwards multiplies.
-    """
+    """The lowest threshold above which the peaks follow the distribution that `fit` makes of them."""
     totals = counted.by_chunk.sum(axis=0)
     best: tuple[float, Pareto | None, float | None] = (float(counted.levels[-1]), None, None)
     for wanted in _TAIL_PEAKS:
@@ -152,8 +158,8 @@ def _tail(
             continue
         threshold = float(counted.levels[fitting[-1]])
         excesses = _excesses(peaks_above(course, held, threshold, policy).peaks, threshold)
-        fitted = fit_exponential(excesses)
-        chance = goodness_of_fit(excesses, fitted, random, fit=fit_exponential)
+        fitted = fit(excesses)
+        chance = goodness_of_fit(excesses, fitted, random, fit=fit)
         if best[2] is None or chance > best[2]:
             best = (threshold, fitted, chance)
         if chance >= _BELIEVED:

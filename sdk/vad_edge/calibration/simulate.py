@@ -116,7 +116,8 @@ def simulate(
     width = _kernel_width(risks, usual)
 
     taught_hours = max(LEAST_HOURS, 2.0 * budget.interval_s / 3600.0 / REACH)
-    fit = fit_levels(_resampled(risks[::2], taught_hours, life.fps, width, usual, random), policy, seed=seed)
+    drawn = _resampled(risks[::2], taught_hours, life.fps, width, usual, random)
+    fit = fit_levels(drawn, policy, gathered=gathering is not None, seed=seed)
     levels = policy_of(keep_budget(fit, policy, budget, cameras=1))
     counts = np.zeros(3, np.int64)
     left = hours

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -62,6 +64,14 @@ def test_no_level_comes_more_often_in_the_footage_itself_than_it_may() -> None:
 
 def test_the_same_footage_gives_the_same_levels(day: Course) -> None:
     assert np.array_equal(fit_levels(day, POLICY).upper, fit_levels(day, POLICY).upper)
+
+
+def test_surprises_have_an_exponential_tail_and_what_is_gathered_one_of_any_shape(day: Course) -> None:
+    heavy = replace(day, risk=np.maximum(day.risk, 0.0) ** 2)
+    plain, gathered = (fit_levels(heavy, POLICY, gathered=each) for each in (False, True))
+    assert plain.tail is None or plain.tail.shape == 0.0
+    assert gathered.tail is not None
+    assert gathered.tail.shape > 0.0
 
 
 def test_a_day_backs_one_alarm_in_two_days(day: Course) -> None:
