@@ -204,34 +204,15 @@ class _Rates:
         self._seen = seen
 
 
-class BinaryBaseline:
-    """How often a stream turns on; an onset's deviation is the chance of one within a block.
-
-    A stream that is on when first heard has not turned on.
-    """
+class _Counting:
+    """What counts how often something happens while it is watched; silence is no news up to `credit_s`."""
 
     def __init__(self, block_s: float, credit_s: float = _CREDIT_S) -> None:
         self._block_s = block_s
         self._credit_s = max(credit_s, block_s)
         self._last_s: float | None = None
-        self._was_on = True
         self._rates = _Rates()
         self.experience = Experience(block_s)
-
-    def update(self, value: float, time_s: float, slot: str = _WHOLE) -> float:
-        """Learn `value`; returns the surprise of an onset, 0 for every other reading."""
-        self._rates.learn(slot, 0.0, self._watched(time_s))
-        is_on = value > 0.5
-        onset = is_on and not self._was_on
-        self._was_on = is_on
-        deviation = surprise = 0.0
-        if onset:
-            chance = -math.expm1(-self._rates.rate(slot) * self._block_s)
-            deviation = min(max(-math.log10(chance), 0.0), SURPRISE_CAP) if chance > 0 else SURPRISE_CAP
-            surprise = self.experience.surprise(deviation)
-            self._rates.learn(slot, 1.0, 0.0)
-        self.experience.learn(deviation, time_s, self._credit_s)
-        return surprise
 
     def cut(self, ended_s: float, begin_s: float, slot: str = _WHOLE, *, calm: bool = True) -> None:
         """Count the silence up to `ended_s` as watched where it was calm, and go on from `begin_s`."""
@@ -258,7 +239,33 @@ class BinaryBaseline:
         return 0.0 if last_s is None else min(max(time_s - last_s, 0.0), self._credit_s)
 
 
-class PulseBaseline:
+class BinaryBaseline(_Counting):
+    """How often a stream turns on; an onset's deviation is the chance of one within a block.
+
+    A stream that is on when first heard has not turned on.
+    """
+
+    def __init__(self, block_s: float, credit_s: float = _CREDIT_S) -> None:
+        super().__init__(block_s, credit_s)
+        self._was_on = True
+
+    def update(self, value: float, time_s: float, slot: str = _WHOLE) -> float:
+        """Learn `value`; returns the surprise of an onset, 0 for every other reading."""
+        self._rates.learn(slot, 0.0, self._watched(time_s))
+        is_on = value > 0.5
+        onset = is_on and not self._was_on
+        self._was_on = is_on
+        deviation = surprise = 0.0
+        if onset:
+            chance = -math.expm1(-self._rates.rate(slot) * self._block_s)
+            deviation = min(max(-math.log10(chance), 0.0), SURPRISE_CAP) if chance > 0 else SURPRISE_CAP
+            surprise = self.experience.surprise(deviation)
+            self._rates.learn(slot, 1.0, 0.0)
+        self.experience.learn(deviation, time_s, self._credit_s)
+        return surprise
+
+
+class PulseBaseline(_Counting):
     """How many pulses come within a block; deviates when more come than the rate explains.
 
     The chance of so many is Chernoff's bound for a Poisson count, corrected by experience where pulses come
@@ -266,13 +273,9 @@ class PulseBaseline:
     """
 
     def __init__(self, block_s: float, credit_s: float = _CREDIT_S) -> None:
-        self._block_s = block_s
-        self._credit_s = max(credit_s, block_s)
-        self._last_s: float | None = None
+        super().__init__(block_s, credit_s)
         self._recent: deque[tuple[float, float]] = deque()
         self._within = 0.0
-        self._rates = _Rates()
-        self.experience = Experience(block_s)
 
     def update(self, value: float, time_s: float, slot: str = _WHOLE) -> float:
         """Learn so many pulses; returns the surprise of all within the last block."""
@@ -290,30 +293,10 @@ class PulseBaseline:
         return surprise
 
     def cut(self, ended_s: float, begin_s: float, slot: str = _WHOLE, *, calm: bool = True) -> None:
-        """Count the silence up to `ended_s` as watched where it was calm, and go on from `begin_s`."""
-        if self._last_s is None:
-            return
-        if calm:
-            self._rates.learn(slot, 0.0, self._watched(ended_s))
-            self.experience.learn(0.0, ended_s, self._credit_s)
-        self._last_s = begin_s
-        self.experience.cut(begin_s)
+        """The same; what came before is no longer within a block."""
+        super().cut(ended_s, begin_s, slot, calm=calm)
         self._recent.clear()
         self._within = 0.0
-
-    def state(self) -> dict[str, Any]:
-        """What was learned."""
-        return {"rates": self._rates.state(), "experience": self.experience.state()}
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Take up what `state` gave."""
-        self.experience.restore(state["experience"])
-        self._rates.restore(state["rates"])
-
-    def _watched(self, time_s: float) -> float:
-        """Seconds since the last reading, `credit_s` at most; this one is the last now."""
-        last_s, self._last_s = self._last_s, time_s
-        return 0.0 if last_s is None else min(max(time_s - last_s, 0.0), self._credit_s)
 
     def _count(self, pulses: float, time_s: float) -> float:
         """Pulses within the last block; those of one hundredth of a block are kept together."""
