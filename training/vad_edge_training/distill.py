@@ -2,50 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import logging
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-import cv2
 import lightning
-import numpy as np
-import torch
-from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import Dataset as Examples
 
-from vad_edge.bundle.calibration import Tail
-from vad_edge.errors import ConfigError, DataError
-from vad_edge.scoring.tail import fit_tail, tail_surprise
+from vad_edge.errors import ConfigError
+from vad_edge_training.adapters import Adapters
 from vad_edge_training.checkpoint import load_model, read_checkpoint
-from vad_edge_training.datasets.anomalies import KINDS, MIN_FRAMES, with_anomaly
+from vad_edge_training.datasets.anomalies import MIN_FRAMES
 from vad_edge_training.datasets.frames import load_frames
 from vad_edge_training.datasets.layouts import open_dataset
 from vad_edge_training.finetune import check_footage
 from vad_edge_training.fit import run_fit
 from vad_edge_training.hardware import ONE_DEVICE
 from vad_edge_training.history import LossHistory
-from vad_edge_training.models.distilled import DistilledConfig, DistilledStudent
+from vad_edge_training.lessons import Lessons, Listening, cut_pieces, listen
+from vad_edge_training.models.distilled import INPUTS, DistilledConfig, DistilledStudent, map_loss
 from vad_edge_training.models.student import Student
 from vad_edge_training.progress import Progress, silent
 from vad_edge_training.schedule import FitConfig
 from vad_edge_training.shell import ModelModule
-from vad_edge_training.split import Clips, split_clips, spread
-from vad_edge_training.teachers import Frames, Maps, Teacher, open_teacher
+from vad_edge_training.split import split_clips
+from vad_edge_training.teachers import Teacher, open_teacher
 from vad_edge_training.trainer import make_trainer
 
 PIECES: Final = 16
 """Pieces of normal footage that are learned from, each as it is and with a synthetic anomaly."""
 
-PIECE_FRAMES: Final = 80
-EVERY: Final = 2
-"""Of a piece every so manyth frame is an example: neighbours show the same."""
+MATCHES: Final = ("maps", "features", "prototypes")
+"""What can be learned of a teacher. Maps always are: the cue is one."""
 
-SUREST: Final = 6.0
-"""Surprise above which a teacher is simply sure; the network need not tell more."""
+AUXILIARY: Final = {"features": 0.1, "prototypes": 0.1}
+"""Weights of what is learned beside maps: about as much in the loss as the maps at the start."""
 
-_SAMPLES: Final = 200_000
+_log = logging.getLogger(__name__)
 
 
 def distill(
@@ -54,6 +49,7 @@ def distill(
     data: Path,
     output: Path,
     *,
+    match: Collection[str] = (),
     fit: FitConfig | None = None,
     channels: int | None = None,
     cache: Path | None = None,
@@ -63,10 +59,11 @@ def distill(
 
     student is the checkpoint of a student fitted on `data`. Teachers are checkpoints, or names of
     `teachers.CLASSICAL`; their maps are logarithms of errors, turned into surprises by what each says of
-    normal footage, and averaged. The examples are pieces of the clips the student was fitted on, each as it
-    is and with a synthetic anomaly. output gets ``best.ckpt``, ``metrics.csv`` and the like. Raises
-    ConfigError for settings that contradict each other, DataError for a checkpoint or footage that will not
-    do, KeyboardInterrupt on Ctrl-C.
+    normal footage, and averaged. Features and prototypes are matched by adapters that the checkpoint does not
+    have; match names what of `MATCHES` is learned, all that the teachers have where it is empty. The examples
+    are pieces of the clips the student was fitted on, each as it is and with a synthetic anomaly. output gets
+    ``best.ckpt``, ``metrics.csv`` and the like. Raises ConfigError for settings that contradict each other,
+    DataError for a checkpoint or footage that will not do, KeyboardInterrupt on Ctrl-C.
     """
     report = on_progress or silent
     if not teachers:
@@ -83,21 +80,55 @@ def distill(
     )
     fitted, held_out = split_clips([clip.name for clip in folder.training], frames, net.clip_length)
     opened = [open_teacher(each, [clip for _, clip in fitted], size.fps) for each in teachers]
+    _check_offers(opened, match)
 
     warmup = max([net.spec.warmup_frames, *(teacher.warmup for teacher in opened)])
     shortest = warmup + MIN_FRAMES
-    pieces = _pieces(fitted, PIECES, shortest)
-    tails = [_tail_of(teacher, pieces[::2], warmup) for teacher in opened]
-    lessons = _Lessons(net, opened, tails, warmup)
+    pieces = cut_pieces(fitted, PIECES, shortest)
+    heard = [listen(teacher, pieces[::2], warmup, match or MATCHES) for teacher in opened]
+    for each in heard:
+        _log.info("%s gives %s", each.teacher.name, _given(each))
+    lessons = Lessons(net, heard, warmup)
     training = lessons.of(pieces, "lessons", report)
-    unseen = lessons.of(_pieces(held_out, PIECES // 4, shortest), "held-out lessons", report)
+    unseen = lessons.of(cut_pieces(held_out, PIECES // 4, shortest), "held-out lessons", report)
 
-    told = {"teachers": [teacher.name for teacher in opened]}
+    told = {"teachers": [teacher.name for teacher in opened], "given": [_given(each) for each in heard]}
     about = {"model": net.card.name, "config": asdict(size), "data": {**facts["data"], **told}}
     output.mkdir(parents=True, exist_ok=True)
     trainer = make_trainer(output, fit, ONE_DEVICE, [LossHistory(report)], None, progress_bar=False)
-    run_fit(trainer, ModelModule(net.train(), fit, about), training, unseen, fit)
+    adapters = Adapters(size.channels, [each.inward.offer for each in heard if each.inward is not None])
+    run_fit(trainer, _Schooling(net.train(), adapters, fit, about), training, unseen, fit)
     return output / "best.ckpt"
+
+
+class _Schooling(ModelModule):
+    """Fits the network to its lessons, and adapters beside it that stay out of the checkpoint."""
+
+    model: DistilledStudent
+
+    def __init__(
+        self, net: DistilledStudent, adapters: Adapters, fit: FitConfig, facts: dict[str, Any]
+    ) -> None:
+        super().__init__(net, fit, facts)
+        self.adapters = adapters
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the student alone."""
+        super().on_save_checkpoint(checkpoint)
+        state = checkpoint["state_dict"]
+        checkpoint["state_dict"] = {name: state[name] for name in state if name.startswith("model.")}
+
+    def losses(self, batch: Tensor, turn: str) -> dict[str, Tensor]:
+        """The student's own loss and the adapters'; held-out lessons are judged by the maps alone."""
+        channels = batch.permute(0, 3, 1, 2)
+        hidden, predicted = self.model.predict(channels[:, :INPUTS])
+        maps = map_loss(predicted, channels[:, INPUTS : INPUTS + 1])
+        beside = self.adapters(hidden, channels[:, INPUTS + 1 :])
+        loss = maps
+        if self.training:
+            for name, each in beside.items():
+                loss = loss + AUXILIARY[name] * each
+        return {"loss": loss, "maps": maps, **beside}
 
 
 def _pupil(checkpoint: Path, channels: int | None) -> DistilledStudent:
@@ -113,74 +144,18 @@ def _pupil(checkpoint: Path, channels: int | None) -> DistilledStudent:
     return net.eval()
 
 
-class _Lessons:
-    """Turns pieces of footage into examples: what the network sees, and what the teachers say of it."""
-
-    def __init__(
-        self, net: DistilledStudent, teachers: Sequence[Teacher], tails: Sequence[Tail], warmup: int
-    ) -> None:
-        self._net = net
-        self._teachers = teachers
-        self._tails = tails
-        self._warmup = warmup
-
-    def of(self, pieces: Sequence[Frames], stage: str, report: Progress) -> Examples[Tensor]:
-        """Examples, float32 (h, w, channels + 1) each."""
-        examples: list[NDArray[np.float16]] = []
-        for done, frames in enumerate(_as_it_is_and_spoiled(pieces)):
-            report(stage, done, 2 * len(pieces))
-            seen = self._net.views(torch.from_numpy(frames)).numpy()
-            said = self._said(frames)[..., None]
-            both = np.concatenate((seen, said), axis=-1)[self._warmup :: EVERY]
-            examples.extend(both.astype(np.float16))
-        report(stage, 2 * len(pieces), 2 * len(pieces))
-        return _Examples(examples)
-
-    def _said(self, frames: Frames) -> Maps:
-        """The mean surprise of the teachers, (T, h, w) of the student's map."""
-        spec = self._net.spec
-        heard = []
-        for teacher, tail in zip(self._teachers, self._tails, strict=True):
-            surprise = np.minimum(tail_surprise(tail, teacher.maps(frames)), SUREST).astype(np.float32)
-            heard.append(
-                [
-                    cv2.resize(each, (spec.map_width, spec.map_height), interpolation=cv2.INTER_LINEAR)
-                    for each in surprise
-                ]
+def _check_offers(teachers: Sequence[Teacher], match: Collection[str]) -> None:
+    """Refuse to match what none of the teachers has."""
+    offers = [teacher.inner.offer for teacher in teachers if teacher.inner is not None]
+    for wanted in ("features", "prototypes"):
+        if wanted in match and not any(getattr(offer, wanted) for offer in offers):
+            raise ConfigError(
+                f"none of the teachers has {wanted}",
+                where="match",
+                fix=f"leave {wanted} out, or name a teacher that has some",
             )
-        return np.asarray(np.mean(heard, axis=0), np.float32)
 
 
-class _Examples(Examples[Tensor]):
-    def __init__(self, examples: Sequence[NDArray[np.float16]]) -> None:
-        self._examples = examples
-
-    def __len__(self) -> int:
-        return len(self._examples)
-
-    def __getitem__(self, place: int) -> Tensor:
-        return torch.from_numpy(self._examples[place].astype(np.float32))
-
-
-def _tail_of(teacher: Teacher, pieces: Sequence[Frames], warmup: int) -> Tail:
-    """What the places of a teacher's maps hold in normal footage."""
-    values = np.concatenate([teacher.maps(piece)[warmup:].ravel() for piece in pieces])
-    return fit_tail(values[:: max(len(values) // _SAMPLES, 1)])
-
-
-def _pieces(clips: Clips, most: int, shortest: int) -> list[Frames]:
-    """At most `most` pieces, spread evenly over clips; all that there are where they are few."""
-    places = [
-        frames[start : start + PIECE_FRAMES]
-        for _, frames in clips
-        for start in range(0, max(len(frames) - shortest + 1, 0), PIECE_FRAMES)
-    ]
-    if not places:
-        raise DataError(f"no clip has {shortest} frames", fix="give longer clips of the scene's normal life")
-    return [np.array(places[place]) for place in spread(len(places), most)]
-
-
-def _as_it_is_and_spoiled(pieces: Sequence[Frames]) -> Iterator[Frames]:
-    for kind, piece in enumerate(pieces):
-        yield piece
-        yield with_anomaly(piece, kind % KINDS)[0]
+def _given(heard: Listening) -> str:
+    counts = {} if heard.inward is None else heard.inward.offer._asdict()
+    return ", ".join(["maps", *(f"{count} {name}" for name, count in counts.items() if count)])

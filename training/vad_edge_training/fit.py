@@ -273,6 +273,6 @@ def _memory_told(module: ModelModule, training: Examples[Tensor], fit: FitConfig
         turn = module.model.phases()[-1].turns[0].name
         example = training[0].unsqueeze(0).to(module.device)
         module.zero_grad(set_to_none=True)
-        attempt = attempt_step(lambda batch: module.model.training_loss(batch, turn)["loss"], example)
+        attempt = attempt_step(lambda batch: module.losses(batch, turn)["loss"], example)
         fitting = largest_batch(attempt, fit.batch_size)
         raise out_of_memory(fit.batch_size, fitting, str(module.device)) from error

@@ -42,6 +42,10 @@ class ModelModule(lightning.LightningModule):
         if self.trainer.world_size > 1:  # each process saw other clips; all go on from the first one's
             self.model.load_state_dict(self.trainer.strategy.broadcast(self.model.state_dict()))
 
+    def losses(self, batch: Tensor, turn: str) -> dict[str, Tensor]:
+        """The losses of one batch, "loss" among them: the model's own, where a fit adds none of its own."""
+        return self.model.training_loss(batch, turn)
+
     def training_step(self, batch: Tensor, index: int) -> Tensor:
         """Loss of one batch, mirrored half of the time."""
         return self._loss(batch.flip(-2) if torch.rand(()) < 0.5 else batch, self._turn.name, "train")
@@ -60,7 +64,7 @@ class ModelModule(lightning.LightningModule):
     def configure_optimizers(self) -> Any:
         """AdamW under the schedule's rates, also where a resumed fit has more epochs."""
         optimizer = torch.optim.AdamW(
-            self.model.parameters(), self._fit.learning_rate, weight_decay=self._fit.weight_decay
+            self.parameters(), self._fit.learning_rate, weight_decay=self._fit.weight_decay
         )
         epochs = self._epochs
         steps = max(int(self.trainer.estimated_stepping_batches) // epochs, 1)
@@ -86,7 +90,7 @@ class ModelModule(lightning.LightningModule):
         return (batch.to(self.device) for batch in loader)
 
     def _loss(self, batch: Tensor, turn: str, part: str) -> Tensor:
-        losses: dict[str, Tensor] = self.model.training_loss(batch, turn)
+        losses = self.losses(batch, turn)
         if not torch.isfinite(losses["loss"]):
             raise DataError(
                 f"the loss became {losses['loss'].item()} in epoch {self.current_epoch + 1}",

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from vad_edge.errors import ConfigError
 from vad_edge_training.baselines import BackgroundDistance, ForegroundSpeed, Gray, median_background
 from vad_edge_training.checkpoint import load_model
 from vad_edge_training.hardware import quickest_device
+from vad_edge_training.models.insight import GivesInsight, Insight
+from vad_edge_training.models.step import StepSpec
 
 Frames = NDArray[np.uint8]
 Maps = NDArray[np.float32]
@@ -24,15 +27,66 @@ CLASSICAL: Final = {kind.name: kind for kind in (ForegroundSpeed, BackgroundDist
 
 _LEAST: Final = 1e-6
 
+_CLIPS: Final = 8
+"""Clips that a model is asked about at once."""
+
+
+class Offer(NamedTuple):
+    """How many features and prototypes a teacher has for each place; 0 of what it has not."""
+
+    features: int = 0
+    prototypes: int = 0
+
+
+class Places(NamedTuple):
+    """What a teacher makes of the places of a sequence, at a size of its own.
+
+    features: (T, h, w, C). shares: (T, h, w, M), how much each place belongs to each prototype, adding up to
+    one over M. C or M is 0 where there are none.
+    """
+
+    features: Maps
+    shares: Maps
+
+
+class Inner:
+    """What a model makes of places on its way to a map: features and prototypes, at a size of its own."""
+
+    def __init__(self, model: GivesInsight, spec: StepSpec, device: torch.device) -> None:
+        self._model = model
+        self._spec = spec
+        self._device = device
+        features, shares = self._of(torch.zeros(1, model.clip_length, spec.height, spec.width, 3))
+        self.offer = Offer(features.shape[1], 0 if shares is None else shares.shape[1])
+
+    def places(self, frames: Frames) -> Places:
+        """What it makes of a sequence, uint8 (T, H, W, 3) BGR; the first frame stands in for earlier ones."""
+        images = torch.stack([torch.from_numpy(_resized(frame, self._spec)) for frame in frames])
+        length = self._model.clip_length
+        clips = (torch.arange(len(frames))[:, None] + torch.arange(1 - length, 1)).clamp(min=0)
+        told = [self._of(images[some]) for some in torch.split(clips, _CLIPS)]
+        features = self._by_frame([insight.features for insight in told])
+        shares = [insight.shares for insight in told if insight.shares is not None]
+        return Places(features, self._by_frame(shares) if shares else features[..., :0])
+
+    @torch.no_grad()
+    def _of(self, clips: Tensor) -> Insight:
+        return self._model.insight(clips.to(self._device).permute(0, 1, 4, 2, 3).float() / 255.0)
+
+    def _by_frame(self, parts: Sequence[Tensor]) -> Maps:
+        maps = torch.cat(tuple(parts)).permute(0, 2, 3, 1).cpu().numpy()
+        return _moved(maps, self._spec.delay_frames)
+
 
 class Teacher(Protocol):
     """Says of every place of a frame how unusual it is, on a scale of its own.
 
-    warmup is how many frames of a sequence its maps mean nothing for.
+    warmup is how many frames of a sequence its maps mean nothing for. inner is what it has beside maps.
     """
 
     name: str
     warmup: int
+    inner: Inner | None
 
     def maps(self, frames: Frames) -> Maps:
         """Maps (T, h, w) of a sequence of frames, uint8 (T, H, W, 3) BGR; higher is more unusual."""
@@ -61,6 +115,7 @@ def open_teacher(wanted: str, normal: Sequence[Frames], fps: float) -> Teacher:
 
 class _Classical:
     warmup = 8
+    inner: Inner | None = None
 
     def __init__(self, baseline: ForegroundSpeed | BackgroundDistance) -> None:
         self.name = baseline.name
@@ -87,7 +142,7 @@ class _Fitted:
             )
         self.name = f"{model.card.name} ({checkpoint.parent.name})"
         self.warmup = spec.warmup_frames
-        self._delay = spec.delay_frames
+        self.inner = Inner(model, spec, self._device) if isinstance(model, GivesInsight) else None
 
     @torch.no_grad()
     def maps(self, frames: Frames) -> Maps:
@@ -96,12 +151,20 @@ class _Fitted:
         weight = torch.ones(1, spec.map_height, spec.map_width, device=self._device)
         found = []
         for frame in frames:
-            resized = cv2.resize(frame, (spec.width, spec.height), interpolation=cv2.INTER_AREA)
-            image = torch.from_numpy(resized)[None].to(self._device).float()
+            image = torch.from_numpy(_resized(frame, spec))[None].to(self._device).float()
             _, error, state = self._step.advance(image, weight, *state)
             found.append(error[0].clamp(min=_LEAST).log().cpu().numpy())
-        # A map that belongs to an earlier frame than the last is moved to it; the end has none.
-        return np.stack(found[self._delay :] + found[-1:] * self._delay)
+        return _moved(np.stack(found), spec.delay_frames)
+
+
+def _moved(maps: Maps, delay: int) -> Maps:
+    """Maps that belong to an earlier frame than the last one seen, at that frame; the end has none."""
+    return np.concatenate((maps[delay:], maps[-1:].repeat(delay, axis=0)))
+
+
+def _resized(frame: Frames, spec: StepSpec) -> Frames:
+    resized = cv2.resize(frame, (spec.width, spec.height), interpolation=cv2.INTER_AREA)
+    return np.asarray(resized, np.uint8)
 
 
 def _gray(frame: Frames) -> Gray:

@@ -24,6 +24,12 @@ import click
     metavar="CKPT|NAME",
     help="A model's checkpoint, foreground_speed or background_distance; several are averaged.",
 )
+@click.option(
+    "--match",
+    multiple=True,
+    type=click.Choice(("maps", "features", "prototypes")),
+    help="What of theirs is learned; all that they have by default. Maps always are.",
+)
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="The student's footage.")
 @click.option(
     "--output", required=True, type=click.Path(path_type=Path), help="Folder for checkpoints and logs."
@@ -33,7 +39,13 @@ import click
 @click.option("--learning-rate", type=click.FloatRange(min=0, min_open=True))
 @click.option("--seed", type=int)
 def command(
-    student: Path, teachers: tuple[str, ...], data: Path, output: Path, channels: int | None, **options: Any
+    student: Path,
+    teachers: tuple[str, ...],
+    match: tuple[str, ...],
+    data: Path,
+    output: Path,
+    channels: int | None,
+    **options: Any,
 ) -> None:
     """Teach a student one more cue: what other systems say of every place.
 
@@ -62,6 +74,7 @@ def command(
                 teachers,
                 data,
                 output,
+                match=match,
                 fit=registry.fit_of("distilled", given),
                 channels=channels,
                 on_progress=report,

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vad_edge.errors import ConfigError
+from vad_edge_training.models.insight import Insight
 from vad_edge_training.models.layers.inception import Inception3d
 from vad_edge_training.models.layers.kmeans import kmeans_centers
 from vad_edge_training.models.layers.soft_assignment import soft_assign, soft_distance, squared_distances
@@ -226,6 +227,15 @@ class Clustering(ClipModel):
         error = torch.stack(errors).mean(dim=0)
         score = torch.stack((negative_psnr(error, weight), window_peak(error, weight)), dim=1)
         return score, error * weight
+
+    def insight(self, clip: Tensor) -> Insight:
+        """The encoder's features and the feature centroids as prototypes, both as means over time."""
+        features = self.encoder(clip[:, :SEEN].transpose(1, 2))
+        moments = [
+            soft_assign(squared_distances(moment, self.centroids), self.config.alpha)
+            for moment in features.unbind(dim=2)
+        ]
+        return Insight(features.mean(dim=2), torch.stack(moments).mean(dim=0))
 
     def _target(self, clip: Tensor) -> Tensor:
         return clip[:, SEEN:] if self.config.mode == "prediction" else clip

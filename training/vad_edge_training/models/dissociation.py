@@ -11,9 +11,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vad_edge_training.models.insight import Insight
 from vad_edge_training.models.layers.kmeans import kmeans_centers
 from vad_edge_training.models.layers.residual import DoublingBlock, HalvingBlock, conv
-from vad_edge_training.models.layers.soft_assignment import soft_distance, squared_distances
+from vad_edge_training.models.layers.soft_assignment import soft_assign, soft_distance, squared_distances
 from vad_edge_training.models.layers.variance_attention import VarianceAttention
 from vad_edge_training.models.model import (
     Card,
@@ -205,6 +206,11 @@ class Dissociation(ClipModel):
             window_peak(error, weight),
         )
         return torch.stack(cues, dim=1), product * weight
+
+    def insight(self, clip: Tensor) -> Insight:
+        """The joined code, and its centroids as prototypes."""
+        _, _, code = self._code_and_images(clip)
+        return Insight(code, soft_assign(squared_distances(code, self.centroids), self.config.alpha))
 
     def _code_and_images(self, clip: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The first frame again, the change from it to the last one, and the joined code."""

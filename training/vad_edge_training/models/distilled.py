@@ -79,8 +79,16 @@ class DistilledStudent(Student):
         batch: float32 (B, h, w, `INPUTS` + 1), what `views` gives and the teachers' surprises.
         """
         channels = batch.permute(0, 3, 1, 2)
-        predicted = self.network(channels[:, :INPUTS])
-        return {"loss": F.smooth_l1_loss(predicted, channels[:, INPUTS:])}
+        _, predicted = self.predict(channels[:, :INPUTS])
+        return {"loss": map_loss(predicted, channels[:, INPUTS:])}
+
+    def predict(self, view: Tensor) -> tuple[Tensor, Tensor]:
+        """The network's last hidden layer (B, channels, h, w) and its map (B, 1, h, w), before any window.
+
+        view: (B, `INPUTS`, h, w), as `views` gives it but for the order of the axes.
+        """
+        hidden = self.network[:-1](view)
+        return hidden, self.network[-1](hidden)
 
     @torch.no_grad()
     def views(self, frames: Iterable[Tensor]) -> Tensor:
@@ -111,3 +119,8 @@ class DistilledStudent(Student):
         # Sizes of velocities: examples are mirrored, and a mirrored picture moves the other way.
         velocity, rest = seen.moving[:, :2].abs(), seen.moving[:, 2:3]
         return torch.cat((seen.apart / LEVELS, velocity / PIXELS, rest / PIXELS, seen.moving[:, 3:]), dim=1)
+
+
+def map_loss(predicted: Tensor, surprise: Tensor) -> Tensor:
+    """How far predicted maps are from the teachers' surprises, both (B, 1, h, w)."""
+    return F.smooth_l1_loss(predicted, surprise)

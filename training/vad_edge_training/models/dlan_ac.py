@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from vad_edge_training.models.insight import Insight, cosine_shares
 from vad_edge_training.models.layers.memory import separateness
 from vad_edge_training.models.layers.unet import Decoder, Encoder
 from vad_edge_training.models.layers.vlad import LocalAggregation
@@ -140,6 +141,15 @@ class DlanAc(ClipModel):
         error = squared_error(0.5 * predicted + 0.5, clip[:, -1])
         score = torch.stack((negative_psnr(error, weight), window_peak(error, weight)), dim=1)
         return score, error * weight
+
+    def insight(self, clip: Tensor) -> Insight:
+        """The features, and the clip's own prototypes; those of a cluster are alike from clip to clip.
+
+        The clip's last frame is not looked at, and nothing belongs to a redundant cluster.
+        """
+        features, _ = self._encode(2.0 * clip[:, :-1] - 1.0)
+        cosines = self._similarity(self._prototypes(features), features)
+        return Insight(features, cosine_shares(cosines.unflatten(2, features.shape[2:])))  # type: ignore[no-untyped-call]
 
     def _encode(self, past: Tensor) -> tuple[Tensor, list[Tensor]]:
         features, skips = self.encoder(past.flatten(1, 2))

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vad_edge_training.models.insight import Insight, cosine_shares
 from vad_edge_training.models.layers.channel_attention import ResidualChannelAttention
 from vad_edge_training.models.layers.memory import Memory, nearest_distance
 from vad_edge_training.models.layers.temporal_shift import ResidualTemporalShift
@@ -198,6 +199,14 @@ class FusionStream(ClipModel):
             window_peak(error, weight),
         )
         return torch.stack(cues, dim=1), error * weight
+
+    def insight(self, clip: Tensor) -> Insight:
+        """The queries of both bottlenecks side by side, and the items of both memories for half each."""
+        images = 2.0 * clip - 1.0
+        _, frame_queries, spatial = self.spatial(images[:, :-2])
+        _, difference_queries, temporal = self.temporal(images[:, 1:-1] - images[:, :-2])
+        queries = torch.cat((frame_queries[-1], difference_queries[-1]), dim=1)
+        return Insight(queries, 0.5 * torch.cat((cosine_shares(spatial), cosine_shares(temporal)), dim=1))
 
 
 def separation_loss(query: Tensor, first: Tensor, second: Tensor, third: Tensor) -> Tensor:

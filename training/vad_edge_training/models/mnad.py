@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from vad_edge_training.models.insight import Insight, cosine_shares
 from vad_edge_training.models.layers.memory import Memory, compactness, nearest_distance, separateness
 from vad_edge_training.models.layers.unet import Decoder, Encoder
 from vad_edge_training.models.model import (
@@ -89,10 +90,19 @@ class Mnad(ClipModel):
         cues = (negative_psnr(error, weight), distance, window_peak(error, weight))
         return torch.stack(cues, dim=1), error * weight
 
+    def insight(self, clip: Tensor) -> Insight:
+        """The queries, and the memory's items as prototypes; the clip's last frame is not looked at."""
+        query, _ = self._query(2.0 * clip[:, :-1] - 1.0)
+        return Insight(query, cosine_shares(self.memory.read(query)[1]))
+
+    def _query(self, past: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Features of unit length, and the skips to the decoder."""
+        features, skips = self.encoder(past.flatten(1, 2))
+        return F.normalize(features, dim=1), skips
+
     def _predict(self, past: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The next image in -1..1, the queries and their similarities to the memory's items."""
-        features, skips = self.encoder(past.flatten(1, 2))
-        query = F.normalize(features, dim=1)
+        query, skips = self._query(past)
         read, similarity = self.memory.read(query)
         predicted = torch.tanh(self.decoder(torch.cat((query, read), dim=1), skips))
         return predicted, query, similarity

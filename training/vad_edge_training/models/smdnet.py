@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from vad_edge_training.models.insight import Insight, cosine_shares
 from vad_edge_training.models.layers.conv_lstm import ConvLstmCell
 from vad_edge_training.models.layers.memory import Memory, separateness
 from vad_edge_training.models.layers.unet import Decoder, Encoder
@@ -112,6 +113,11 @@ class Smdnet(Model):
         read, _ = self.memory.read(query)
         joined = torch.cat((query, read), dim=1)
         return 0.5 * torch.tanh(self.decoder(joined)) + 0.5, query, joined
+
+    def insight(self, clip: Tensor) -> Insight:
+        """The queries, and the memory's items as prototypes; the clip's last frame is not looked at."""
+        _, query, _ = self._of_images(clip[:, :-1])
+        return Insight(query, cosine_shares(self.memory.read(query)[1]))
 
     def step_module(self) -> StepModel:
         """The model with the past frames' features as state."""

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vad_edge_training.models.cues import BlockMatching, box_mean, foreground, mean_over_foreground, peak
+from vad_edge_training.models.insight import Insight
 from vad_edge_training.models.model import CELL, Card, Model, ModelConfig, gradient_loss
 from vad_edge_training.models.predictor import FrameEncoder, FramePredictor
 from vad_edge_training.models.step import StepModel, StepSpec
@@ -110,6 +111,10 @@ class StreamingPredictor(Model, StepModel):
     def clip_length(self) -> int:
         """The frames seen and three to predict."""
         return int(self.config.history) + TARGETS
+
+    def insight(self, clip: Tensor) -> Insight:
+        """The features of the clips' last frames; there are no prototypes."""
+        return Insight(self.encoder(clip[:, -1]))
 
     def step_module(self) -> StepModel:
         """The predictor is a step graph itself."""

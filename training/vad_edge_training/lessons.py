@@ -1,0 +1,187 @@
+"""The examples a student learns from: what it sees of a frame, and what its teachers make of it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset as Examples
+
+from vad_edge.bundle.calibration import Tail
+from vad_edge.errors import DataError
+from vad_edge.scoring.tail import fit_tail, tail_surprise
+from vad_edge_training.datasets.anomalies import KINDS, with_anomaly
+from vad_edge_training.habit import Habit, habit_of
+from vad_edge_training.models.distilled import DistilledStudent
+from vad_edge_training.progress import Progress
+from vad_edge_training.split import Clips, spread
+from vad_edge_training.teachers import Frames, Inner, Maps, Offer, Places, Teacher
+
+PIECE_FRAMES: Final = 80
+EVERY: Final = 2
+"""Of a piece every so manyth frame is an example: neighbours show the same."""
+
+SUREST: Final = 6.0
+"""Surprise above which a teacher is simply sure; the network need not tell more."""
+
+_SAMPLES: Final = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class Inward:
+    """What is learned of a teacher beside maps, `offer`, and what it makes of places in normal footage."""
+
+    inner: Inner
+    habit: Habit
+    offer: Offer
+
+    @property
+    def prior(self) -> Maps:
+        """Logarithms of the usual shares of prototypes, (h, w, M) of its own size."""
+        return self.habit.prior[..., : self.offer.prototypes]
+
+    def told(self, frames: Frames) -> Maps:
+        """Standardised features and shares of prototypes, (T, h, w, C + M) of its own size."""
+        places = self.inner.places(frames)
+        features = self.habit.standardised(places.features)[..., : self.offer.features]
+        shares = self.habit.told_apart(places.shares)[..., : self.offer.prototypes]
+        return np.concatenate((features, shares), axis=-1)
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """A teacher, the tail of its maps in normal footage, and what else is learned of it, if anything."""
+
+    teacher: Teacher
+    tail: Tail
+    inward: Inward | None
+
+    def surprise(self, frames: Frames) -> Maps:
+        """How sure it is that something is unusual, (T, h, w) of its own size."""
+        surprise = np.minimum(tail_surprise(self.tail, self.teacher.maps(frames)), SUREST)
+        return np.asarray(surprise, np.float32)
+
+
+def listen(teacher: Teacher, normal: Sequence[Frames], warmup: int, match: Collection[str]) -> Listening:
+    """Hear what a teacher says of pieces of normal footage.
+
+    match names what is learned beside maps, where there is some: "features", "prototypes".
+    """
+    values = np.concatenate([teacher.maps(piece)[warmup:].ravel() for piece in normal])
+    tail = fit_tail(values[:: max(len(values) // _SAMPLES, 1)])
+    return Listening(teacher, tail, _inward(teacher.inner, normal, warmup, match))
+
+
+def _inward(
+    inner: Inner | None, normal: Sequence[Frames], warmup: int, match: Collection[str]
+) -> Inward | None:
+    wanted = (
+        {}
+        if inner is None
+        else {name: count for name, count in inner.offer._asdict().items() if name in match}
+    )
+    if inner is None or not any(wanted.values()):
+        return None
+    told = (inner.places(piece) for piece in normal)
+    habit = habit_of([Places(places.features[warmup:], places.shares[warmup:]) for places in told])
+    if "prototypes" in wanted:
+        wanted["prototypes"] = habit.prior.shape[-1]
+    return Inward(inner, habit, Offer(**wanted))
+
+
+class Lessons:
+    """Turns pieces of footage into examples: what the network sees, and what the teachers say of it."""
+
+    def __init__(self, net: DistilledStudent, heard: Sequence[Listening], warmup: int) -> None:
+        self._net = net
+        self._heard = heard
+        self._warmup = warmup
+
+    def of(self, pieces: Sequence[Frames], stage: str, report: Progress) -> Examples[Tensor]:
+        """Examples of each piece as it is and with a synthetic anomaly, float32 (h, w, channels) each.
+
+        The channels: what the network sees, the teachers' mean surprise, and for each teacher that has them
+        its features, its prototypes' shares and the logarithms of their usual shares.
+        """
+        inward = [each.inward for each in self._heard if each.inward is not None]
+        seen: list[NDArray[np.float16]] = []
+        told: list[list[NDArray[np.float16]]] = [[] for _ in inward]
+        for done, frames in enumerate(_as_it_is_and_spoiled(pieces)):
+            report(stage, done, 2 * len(pieces))
+            views = self._net.views(torch.from_numpy(frames)).numpy()
+            both = np.concatenate((views, self._said(frames)[..., None]), axis=-1)
+            seen.extend(both[self._warmup :: EVERY].astype(np.float16))
+            for kept, each in zip(told, inward, strict=True):
+                kept.extend(each.told(frames)[self._warmup :: EVERY].astype(np.float16))
+        report(stage, 2 * len(pieces), 2 * len(pieces))
+        return _Examples(seen, told, [each.prior for each in inward])
+
+    def _said(self, frames: Frames) -> Maps:
+        """The mean surprise of the teachers, (T, h, w) of the student's map."""
+        spec = self._net.spec
+        heard = [
+            [
+                cv2.resize(each, (spec.map_width, spec.map_height), interpolation=cv2.INTER_LINEAR)
+                for each in listening.surprise(frames)
+            ]
+            for listening in self._heard
+        ]
+        return np.asarray(np.mean(heard, axis=0), np.float32)
+
+
+class _Examples(Examples[Tensor]):
+    """Keeps what each teacher tells at its own size: at the student's it would be many times as much."""
+
+    def __init__(
+        self,
+        seen: Sequence[NDArray[np.float16]],
+        told: Sequence[Sequence[NDArray[np.float16]]],
+        priors: Sequence[Maps],
+    ) -> None:
+        self._seen = seen
+        self._told = told
+        self._priors = [_as_large(prior, *seen[0].shape[:2]) for prior in priors]
+
+    def __len__(self) -> int:
+        return len(self._seen)
+
+    def __getitem__(self, place: int) -> Tensor:
+        seen = torch.from_numpy(self._seen[place].astype(np.float32))
+        parts = [seen]
+        for told, prior in zip(self._told, self._priors, strict=True):
+            parts += [_as_large(told[place].astype(np.float32), *seen.shape[:2]), prior]
+        return torch.cat(parts, dim=2)
+
+
+def _as_large(maps: Maps, height: int, width: int) -> Tensor:
+    """Maps (h, w, C) at another size, as a tensor; without channels there is nothing to interpolate."""
+    if not maps.shape[2]:
+        return torch.zeros(height, width, 0)
+    image = torch.from_numpy(maps).permute(2, 0, 1).unsqueeze(0)
+    larger = F.interpolate(image, size=(height, width), mode="bilinear", align_corners=False)
+    return larger[0].permute(1, 2, 0)
+
+
+def cut_pieces(clips: Clips, most: int, shortest: int) -> list[Frames]:
+    """At most `most` pieces, spread evenly over clips; all that there are where they are few."""
+    places = [
+        frames[start : start + PIECE_FRAMES]
+        for _, frames in clips
+        for start in range(0, max(len(frames) - shortest + 1, 0), PIECE_FRAMES)
+    ]
+    if not places:
+        raise DataError(f"no clip has {shortest} frames", fix="give longer clips of the scene's normal life")
+    return [np.array(places[place]) for place in spread(len(places), most)]
+
+
+def _as_it_is_and_spoiled(pieces: Sequence[Frames]) -> Iterator[Frames]:
+    for kind, piece in enumerate(pieces):
+        yield piece
+        yield with_anomaly(piece, kind % KINDS)[0]
