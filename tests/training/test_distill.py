@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -65,6 +66,29 @@ def distilled(data: Path, student: Path, tmp_path_factory: pytest.TempPathFactor
     return distill(student, ["foreground_speed"], data, folder, fit=FIT, channels=4, cache=student.parent)
 
 
+@pytest.fixture(scope="module")
+def mnad(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A teacher with 16 features and 4 prototypes."""
+    folder = tmp_path_factory.mktemp("mnad")
+    fit = FitConfig(epochs=1, stride=16)
+    return train_model(data, folder, "mnad", TINY["mnad"], fit, cache=folder, progress_bar=False).best
+
+
+@pytest.fixture(scope="module")
+def matched(data: Path, student: Path, mnad: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of two teachers, one of which has maps alone."""
+    folder = tmp_path_factory.mktemp("matched")
+    teachers = [str(mnad), "foreground_speed"]
+    return distill(student, teachers, data, folder, fit=FIT, channels=4, cache=student.parent)
+
+
+def columns(folder: Path) -> dict[str, list[float]]:
+    """The losses of each epoch by name, as ``metrics.csv`` has them."""
+    with (folder / "metrics.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    return {name: [float(row[name]) for row in rows if row[name]] for name in rows[0]}
+
+
 @torch.no_grad()
 def scores(checkpoint: Path, frames: NDArray[np.uint8]) -> torch.Tensor:
     step = load_model(checkpoint).step_module()
@@ -84,9 +108,7 @@ def test_the_students_own_cues_stay_as_they_were(student: Path, distilled: Path)
 
 def test_the_loss_on_lessons_falls(data: Path, student: Path, tmp_path: Path) -> None:
     distill(student, ["background_distance"], data, tmp_path, fit=FIT, channels=4, cache=student.parent)
-    rows = (tmp_path / "metrics.csv").read_text(encoding="utf-8").splitlines()
-    column = rows[0].split(",").index("val_loss")
-    first, *_, last = [float(row.split(",")[column]) for row in rows[1:] if row.split(",")[column]]
+    first, *_, last = columns(tmp_path)["val_loss"]
     assert last < first
 
 
@@ -94,7 +116,41 @@ def test_the_checkpoint_names_its_teachers(distilled: Path) -> None:
     facts = read_checkpoint(distilled)["hyper_parameters"]
     assert facts["model"] == "distilled"
     assert facts["data"]["teachers"] == ["foreground_speed"]
+    assert facts["data"]["learned"] == ["maps"]
     assert facts["data"]["fitted_clips"] == ["00", "01"]
+
+
+def test_features_and_prototypes_come_nearer_to_the_teachers(matched: Path) -> None:
+    losses = columns(matched.parent)
+    for name in ("val_features", "val_prototypes"):
+        first, *_, last = losses[name]
+        assert last < first
+
+
+def test_held_out_lessons_are_judged_by_their_maps_alone(matched: Path) -> None:
+    losses = columns(matched.parent)
+    assert losses["val_loss"] == losses["val_maps"]
+    assert losses["train_loss"][0] == pytest.approx(
+        losses["train_maps"][0] + 0.1 * losses["train_features"][0] + 0.1 * losses["train_prototypes"][0],
+        rel=1e-4,
+    )
+
+
+def test_what_was_matched_leaves_nothing_in_the_checkpoint(matched: Path, distilled: Path) -> None:
+    with_adapters, without = (read_checkpoint(each)["state_dict"] for each in (matched, distilled))
+    assert {name: value.shape for name, value in with_adapters.items()} == {
+        name: value.shape for name, value in without.items()
+    }
+
+
+def test_the_checkpoint_says_what_was_learned_of_each_teacher(matched: Path) -> None:
+    facts = read_checkpoint(matched)["hyper_parameters"]["data"]
+    assert facts["learned"] == ["maps, 16 features, 4 prototypes", "maps"]
+
+
+def test_matching_what_no_teacher_has_is_refused(data: Path, student: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="none of the teachers has prototypes"):
+        distill(student, ["foreground_speed"], data, tmp_path, match=["prototypes"], cache=student.parent)
 
 
 def test_a_fitted_model_teaches_by_the_logarithm_of_its_error(student: Path) -> None:
@@ -159,10 +215,13 @@ def test_train_sends_whoever_wants_a_distilled_student_to_distill(data: Path, tm
     assert "vad-edge distill" in str(refusal.value)
 
 
-def test_the_command_says_where_the_checkpoint_is(data: Path, student: Path, tmp_path: Path) -> None:
+def test_the_command_says_where_the_checkpoint_is(
+    data: Path, student: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     options = ["--student", str(student), "--teacher", "foreground_speed", "--data", str(data)]
     small = ["--output", str(tmp_path), "--channels", "4", "--epochs", "1"]
     result = CliRunner().invoke(main, ["distill", *options, *small])
     assert result.exit_code == 0, result.output
     assert Path(result.stdout.splitlines()[-1]) == tmp_path / "best.ckpt"
     assert (tmp_path / "best.ckpt").exists()
+    assert "foreground_speed gives maps" in caplog.messages

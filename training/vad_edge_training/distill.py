@@ -1,4 +1,4 @@
-"""A student that learns one more cue from the error maps of other systems."""
+"""A student that learns one more cue from other systems: their error maps, features and prototypes."""
 
 from __future__ import annotations
 
@@ -38,7 +38,11 @@ MATCHES: Final = ("maps", "features", "prototypes")
 """What can be learned of a teacher. Maps always are: the cue is one."""
 
 AUXILIARY: Final = {"features": 0.1, "prototypes": 0.1}
-"""Weights of what is learned beside maps: about as much in the loss as the maps at the start."""
+"""Weights of what is learned beside maps, in a loss that maps should lead.
+
+On Ped2 a network that always says the usual loses 0.08 by maps and, weighted, 0.02 by features and 0.01 by
+prototypes; once the maps are learned, all three are about as much.
+"""
 
 _log = logging.getLogger(__name__)
 
@@ -92,7 +96,7 @@ def distill(
     training = lessons.of(pieces, "lessons", report)
     unseen = lessons.of(cut_pieces(held_out, PIECES // 4, shortest), "held-out lessons", report)
 
-    told = {"teachers": [teacher.name for teacher in opened], "given": [_given(each) for each in heard]}
+    told = {"teachers": [teacher.name for teacher in opened], "learned": [_given(each) for each in heard]}
     about = {"model": net.card.name, "config": asdict(size), "data": {**facts["data"], **told}}
     output.mkdir(parents=True, exist_ok=True)
     trainer = make_trainer(output, fit, ONE_DEVICE, [LossHistory(report)], None, progress_bar=False)

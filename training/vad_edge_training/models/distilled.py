@@ -34,7 +34,8 @@ class DistilledStudent(Student):
     """A student whose cue ``taught`` is a map of teachers' surprises, predicted from what the student sees.
 
     The network is fitted to maps, not to pictures: a student that predicts anomalies well is a worse
-    detector. See `vad_edge_training.distill`.
+    detector. Its last hidden layer may be drawn to teachers' features and prototypes, by adapters that are
+    no part of the student. See `vad_edge_training.distill`.
     """
 
     card = Card(name="distilled", summary="the student with a cue taught by other systems' error maps")
