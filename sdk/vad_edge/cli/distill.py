@@ -50,8 +50,9 @@ def command(
     """Teach a student one more cue: what other systems say of every place.
 
     The teachers run here, once over pieces of the footage with and without synthetic anomalies; the board
-    runs a small network that learned their maps. Whether the new cue counts is chosen by `vad-edge export`,
-    as for the others.
+    runs a small network that learned their maps, and beside them, while it was taught, what it could of
+    their features and prototypes. Whether the new cue counts is chosen by `vad-edge export`, as for the
+    others.
 
     \b
     vad-edge train   --data data --output out/train
