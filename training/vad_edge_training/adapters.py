@@ -24,22 +24,43 @@ class Adapters(nn.Module):
         for parameter in self.heads.parameters():
             nn.init.zeros_(parameter)
 
-    def forward(self, hidden: Tensor, told: Tensor) -> dict[str, Tensor]:
+    def forward(self, hidden: Tensor, told: Sequence[Tensor]) -> dict[str, Tensor]:
         """The losses "features" and "prototypes", means over the teachers that have some.
 
-        hidden: (B, channels, h, w). told: for one teacher after another its C standardised features, its
-        places' shares of M prototypes and the logarithms of their usual shares, (B, C + 2 M, h, w).
+        hidden: (B, channels, H, W). told: of each teacher, at a size of its own, C standardised features,
+        places' shares of M prototypes and the logarithms of their usual shares, (B, C + 2 M, h, w). A
+        teacher's place is compared with the mean of the hidden places in it.
         """
         losses: dict[str, list[Tensor]] = {"features": [], "prototypes": []}
-        sizes = [offer.features + 2 * offer.prototypes for offer in self._offers]
-        for head, offer, part in zip(self.heads, self._offers, torch.split(told, sizes, dim=1), strict=True):
-            found, logits = torch.split(head(hidden), list(offer), dim=1)
+        for head, offer, part in zip(self.heads, self._offers, told, strict=True):
+            adapted = head(area_mean(hidden, *part.shape[2:]))
+            found, logits = torch.split(adapted, list(offer), dim=1)
             features, shares, prior = torch.split(part, [*offer, offer.prototypes], dim=1)
             if offer.features:
                 losses["features"].append(feature_loss(found, features))
             if offer.prototypes:
                 losses["prototypes"].append(prototype_loss(logits, shares, prior))
         return {name: torch.stack(each).mean() for name, each in losses.items() if each}
+
+
+def area_mean(image: Tensor, height: int, width: int) -> Tensor:
+    """The image (B, C, H, W) at another size, (B, C, height, width): each place the mean of what lies in it.
+
+    As two products, since a pooling's gradient on a GPU differs from run to run.
+    """
+    rows, columns = (
+        _overlaps(fine, coarse).to(image)
+        for fine, coarse in zip(image.shape[2:], (height, width), strict=True)
+    )
+    return rows @ image @ columns.T
+
+
+def _overlaps(fine: int, coarse: int) -> Tensor:
+    """How much of each of `coarse` equal stretches is each of `fine`: (coarse, fine), rows add up to one."""
+    here, there = torch.arange(coarse).unsqueeze(1), torch.arange(fine)
+    end = torch.minimum((here + 1) * fine, (there + 1) * coarse)
+    begin = torch.maximum(here * fine, there * coarse)
+    return (end - begin).clamp(min=0) / fine
 
 
 def feature_loss(found: Tensor, features: Tensor) -> Tensor:

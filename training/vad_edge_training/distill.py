@@ -13,6 +13,7 @@ from torch import Tensor
 
 from vad_edge.errors import ConfigError
 from vad_edge_training.adapters import Adapters
+from vad_edge_training.batch import Batch
 from vad_edge_training.checkpoint import load_model, read_checkpoint
 from vad_edge_training.datasets.anomalies import MIN_FRAMES
 from vad_edge_training.datasets.frames import load_frames
@@ -122,12 +123,12 @@ class _Schooling(ModelModule):
         state = checkpoint["state_dict"]
         checkpoint["state_dict"] = {name: state[name] for name in state if name.startswith("model.")}
 
-    def losses(self, batch: Tensor, turn: str) -> dict[str, Tensor]:
+    def losses(self, batch: Batch, turn: str) -> dict[str, Tensor]:
         """The student's own loss and the adapters'; held-out lessons are judged by the maps alone."""
-        channels = batch.permute(0, 3, 1, 2)
-        hidden, predicted = self.model.predict(channels[:, :INPUTS])
-        maps = map_loss(predicted, channels[:, INPUTS : INPUTS + 1])
-        beside = self.adapters(hidden, channels[:, INPUTS + 1 :])
+        seen, *told = (part.permute(0, 3, 1, 2) for part in batch)
+        hidden, predicted = self.model.predict(seen[:, :INPUTS])
+        maps = map_loss(predicted, seen[:, INPUTS:])
+        beside = self.adapters(hidden, told)
         loss = maps
         if self.training:
             for name, each in beside.items():

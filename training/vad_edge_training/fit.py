@@ -21,6 +21,7 @@ from torch.utils.data import Dataset as Examples
 
 from vad_edge.errors import ConfigError, DataError
 from vad_edge.video.fingerprint import fingerprint
+from vad_edge_training.batch import Batch, each
 from vad_edge_training.checkpoint import read_checkpoint
 from vad_edge_training.datasets.dataset import Dataset
 from vad_edge_training.datasets.folds import Fold
@@ -155,8 +156,8 @@ def make_examples(
 def run_fit(
     trainer: lightning.Trainer,
     module: ModelModule,
-    training: Examples[Tensor],
-    unseen: Examples[Tensor],
+    training: Examples[Batch],
+    unseen: Examples[Batch],
     fit: FitConfig,
     resume_from: Path | None = None,
 ) -> None:
@@ -265,13 +266,13 @@ def quiet_lightning() -> Iterator[None]:
 
 
 @contextmanager
-def _memory_told(module: ModelModule, training: Examples[Tensor], fit: FitConfig) -> Iterator[None]:
+def _memory_told(module: ModelModule, training: Examples[Batch], fit: FitConfig) -> Iterator[None]:
     """Turn a GPU's want of memory into an error that names the batch size that fits."""
     try:
         yield
     except torch.OutOfMemoryError as error:
         turn = module.model.phases()[-1].turns[0].name
-        example = training[0].unsqueeze(0).to(module.device)
+        example = each(training[0], lambda part: part.unsqueeze(0).to(module.device))
         module.zero_grad(set_to_none=True)
         attempt = attempt_step(lambda batch: module.losses(batch, turn)["loss"], example)
         fitting = largest_batch(attempt, fit.batch_size)

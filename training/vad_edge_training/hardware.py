@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from vad_edge.errors import DeviceError
+from vad_edge_training.batch import Batch, each, first
 
 AUTO: Final = "auto"
 FULL_PRECISION: Final = "32-true"
@@ -86,14 +87,14 @@ def out_of_memory(batch_size: int, fitting: int, device: str) -> DeviceError:
     )
 
 
-def attempt_step(loss: Callable[[Tensor], Tensor], example: Tensor) -> Callable[[int], None]:
+def attempt_step(loss: Callable[[Batch], Tensor], example: Batch) -> Callable[[int], None]:
     """A forward and backward pass over copies of one example, for `largest_batch`; gradients are left."""
 
     def attempt(size: int) -> None:
         try:
-            torch.autograd.backward(loss(example.expand(size, *example.shape[1:])))
+            torch.autograd.backward(loss(each(example, lambda part: part.expand(size, *part.shape[1:]))))
         finally:
-            if example.is_cuda:
+            if first(example).is_cuda:
                 torch.cuda.empty_cache()
 
     return attempt

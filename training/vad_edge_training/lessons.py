@@ -9,7 +9,6 @@ from typing import Final
 import cv2
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset as Examples
@@ -104,11 +103,11 @@ class Lessons:
         self._heard = heard
         self._warmup = warmup
 
-    def of(self, pieces: Sequence[Frames], stage: str, report: Progress) -> Examples[Tensor]:
-        """Examples of each piece as it is and with a synthetic anomaly, float32 (h, w, channels) each.
+    def of(self, pieces: Sequence[Frames], stage: str, report: Progress) -> _Examples:
+        """Examples of each piece as it is and with a synthetic anomaly, float32 (h, w, channels) tensors.
 
-        The channels: what the network sees, the teachers' mean surprise, and for each teacher that has them
-        its features, its prototypes' shares and the logarithms of their usual shares.
+        The first holds what the network sees and the teachers' mean surprise. One follows for each teacher
+        that has more, at its own size: features, shares of prototypes and logarithms of their usual shares.
         """
         inward = [each.inward for each in self._heard if each.inward is not None]
         seen: list[NDArray[np.float16]] = []
@@ -136,9 +135,7 @@ class Lessons:
         return np.asarray(np.mean(heard, axis=0), np.float32)
 
 
-class _Examples(Examples[Tensor]):
-    """Keeps what each teacher tells at its own size: at the student's it would be many times as much."""
-
+class _Examples(Examples[list[Tensor]]):
     def __init__(
         self,
         seen: Sequence[NDArray[np.float16]],
@@ -147,26 +144,17 @@ class _Examples(Examples[Tensor]):
     ) -> None:
         self._seen = seen
         self._told = told
-        self._priors = [_as_large(prior, *seen[0].shape[:2]) for prior in priors]
+        self._priors = priors
 
     def __len__(self) -> int:
         return len(self._seen)
 
-    def __getitem__(self, place: int) -> Tensor:
-        seen = torch.from_numpy(self._seen[place].astype(np.float32))
-        parts = [seen]
-        for told, prior in zip(self._told, self._priors, strict=True):
-            parts += [_as_large(told[place].astype(np.float32), *seen.shape[:2]), prior]
-        return torch.cat(parts, dim=2)
-
-
-def _as_large(maps: Maps, height: int, width: int) -> Tensor:
-    """Maps (h, w, C) at another size, as a tensor; without channels there is nothing to interpolate."""
-    if not maps.shape[2]:
-        return torch.zeros(height, width, 0)
-    image = torch.from_numpy(maps).permute(2, 0, 1).unsqueeze(0)
-    larger = F.interpolate(image, size=(height, width), mode="bilinear", align_corners=False)
-    return larger[0].permute(1, 2, 0)
+    def __getitem__(self, place: int) -> list[Tensor]:
+        told = [
+            np.concatenate((each[place], prior), axis=-1)
+            for each, prior in zip(self._told, self._priors, strict=True)
+        ]
+        return [torch.from_numpy(part.astype(np.float32)) for part in (self._seen[place], *told)]
 
 
 def cut_pieces(clips: Clips, most: int, shortest: int) -> list[Frames]:

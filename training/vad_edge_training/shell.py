@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from vad_edge.errors import DataError
+from vad_edge_training.batch import Batch, each, first
 from vad_edge_training.models.model import Model
 from vad_edge_training.schedule import FitConfig, Turn, first_epochs, phase_at, rate_at, turn_at
 
@@ -42,15 +43,17 @@ class ModelModule(lightning.LightningModule):
         if self.trainer.world_size > 1:  # each process saw other clips; all go on from the first one's
             self.model.load_state_dict(self.trainer.strategy.broadcast(self.model.state_dict()))
 
-    def losses(self, batch: Tensor, turn: str) -> dict[str, Tensor]:
+    def losses(self, batch: Batch, turn: str) -> dict[str, Tensor]:
         """The losses of one batch, "loss" among them: the model's own, where a fit adds none of its own."""
-        return self.model.training_loss(batch, turn)
+        return self.model.training_loss(first(batch), turn)
 
-    def training_step(self, batch: Tensor, index: int) -> Tensor:
+    def training_step(self, batch: Batch, index: int) -> Tensor:
         """Loss of one batch, mirrored half of the time."""
-        return self._loss(batch.flip(-2) if torch.rand(()) < 0.5 else batch, self._turn.name, "train")
+        mirrored = torch.rand(()) < 0.5
+        seen = each(batch, lambda part: part.flip(-2)) if mirrored else batch
+        return self._loss(seen, self._turn.name, "train")
 
-    def validation_step(self, batch: Tensor, index: int) -> None:
+    def validation_step(self, batch: Batch, index: int) -> None:
         """Loss on held-out normal footage: the finished model's, in every phase."""
         self._loss(batch, self._phases[-1].turns[0].name, "val")
 
@@ -89,7 +92,7 @@ class ModelModule(lightning.LightningModule):
         loader: Any = self.trainer.train_dataloader
         return (batch.to(self.device) for batch in loader)
 
-    def _loss(self, batch: Tensor, turn: str, part: str) -> Tensor:
+    def _loss(self, batch: Batch, turn: str, part: str) -> Tensor:
         losses = self.losses(batch, turn)
         if not torch.isfinite(losses["loss"]):
             raise DataError(
@@ -103,7 +106,7 @@ class ModelModule(lightning.LightningModule):
                 prog_bar=name == "loss",
                 on_step=False,
                 on_epoch=True,
-                batch_size=len(batch),
+                batch_size=len(first(batch)),
                 sync_dist=True,
             )
         return losses["loss"]
