@@ -224,4 +224,4 @@ def test_the_command_says_where_the_checkpoint_is(
     assert result.exit_code == 0, result.output
     assert Path(result.stdout.splitlines()[-1]) == tmp_path / "best.ckpt"
     assert (tmp_path / "best.ckpt").exists()
-    assert "foreground_speed gives maps" in caplog.messages
+    assert "foreground_speed teaches maps" in caplog.messages

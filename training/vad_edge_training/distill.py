@@ -6,7 +6,7 @@ import logging
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import lightning
 from torch import Tensor
@@ -29,13 +29,15 @@ from vad_edge_training.progress import Progress, silent
 from vad_edge_training.schedule import FitConfig
 from vad_edge_training.shell import ModelModule
 from vad_edge_training.split import split_clips
-from vad_edge_training.teachers import Teacher, open_teacher
+from vad_edge_training.teachers import Offer, Teacher, open_teacher
 from vad_edge_training.trainer import make_trainer
 
 PIECES: Final = 16
 """Pieces of normal footage that are learned from, each as it is and with a synthetic anomaly."""
 
-MATCHES: Final = ("maps", "features", "prototypes")
+Match = Literal["maps", "features", "prototypes"]
+
+MATCHES: Final[tuple[Match, ...]] = ("maps", "features", "prototypes")
 """What can be learned of a teacher. Maps always are: the cue is one."""
 
 AUXILIARY: Final = {"features": 0.1, "prototypes": 0.1}
@@ -54,7 +56,7 @@ def distill(
     data: Path,
     output: Path,
     *,
-    match: Collection[str] = (),
+    match: Collection[Match] = (),
     fit: FitConfig | None = None,
     channels: int | None = None,
     cache: Path | None = None,
@@ -92,12 +94,12 @@ def distill(
     pieces = cut_pieces(fitted, PIECES, shortest)
     heard = [listen(teacher, pieces[::2], warmup, match or MATCHES) for teacher in opened]
     for each in heard:
-        _log.info("%s gives %s", each.teacher.name, _given(each))
+        _log.info("%s teaches %s", each.teacher.name, _taught(each))
     lessons = Lessons(net, heard, warmup)
     training = lessons.of(pieces, "lessons", report)
     unseen = lessons.of(cut_pieces(held_out, PIECES // 4, shortest), "held-out lessons", report)
 
-    told = {"teachers": [teacher.name for teacher in opened], "learned": [_given(each) for each in heard]}
+    told = {"teachers": [teacher.name for teacher in opened], "learned": [_taught(each) for each in heard]}
     about = {"model": net.card.name, "config": asdict(size), "data": {**facts["data"], **told}}
     output.mkdir(parents=True, exist_ok=True)
     trainer = make_trainer(output, fit, ONE_DEVICE, [LossHistory(report)], None, progress_bar=False)
@@ -149,11 +151,11 @@ def _pupil(checkpoint: Path, channels: int | None) -> DistilledStudent:
     return net.eval()
 
 
-def _check_offers(teachers: Sequence[Teacher], match: Collection[str]) -> None:
+def _check_offers(teachers: Sequence[Teacher], match: Collection[Match]) -> None:
     """Refuse to match what none of the teachers has."""
     offers = [teacher.inner.offer for teacher in teachers if teacher.inner is not None]
-    for wanted in ("features", "prototypes"):
-        if wanted in match and not any(getattr(offer, wanted) for offer in offers):
+    for wanted in Offer._fields:
+        if wanted in match and not any(any(offer.only([wanted])) for offer in offers):
             raise ConfigError(
                 f"none of the teachers has {wanted}",
                 where="match",
@@ -161,6 +163,6 @@ def _check_offers(teachers: Sequence[Teacher], match: Collection[str]) -> None:
             )
 
 
-def _given(heard: Listening) -> str:
+def _taught(heard: Listening) -> str:
     counts = {} if heard.inward is None else heard.inward.offer._asdict()
     return ", ".join(["maps", *(f"{count} {name}" for name, count in counts.items() if count)])

@@ -17,7 +17,7 @@ from vad_edge.bundle.calibration import Tail
 from vad_edge.errors import DataError
 from vad_edge.scoring.tail import fit_tail, tail_surprise
 from vad_edge_training.datasets.anomalies import KINDS, with_anomaly
-from vad_edge_training.habit import Habit, habit_of
+from vad_edge_training.habit import MOST, Habit, habit_of
 from vad_edge_training.models.distilled import DistilledStudent
 from vad_edge_training.progress import Progress
 from vad_edge_training.split import Clips, spread
@@ -81,18 +81,11 @@ def listen(teacher: Teacher, normal: Sequence[Frames], warmup: int, match: Colle
 def _inward(
     inner: Inner | None, normal: Sequence[Frames], warmup: int, match: Collection[str]
 ) -> Inward | None:
-    wanted = (
-        {}
-        if inner is None
-        else {name: count for name, count in inner.offer._asdict().items() if name in match}
-    )
-    if inner is None or not any(wanted.values()):
+    if inner is None or not any(offer := inner.offer.only(match)):
         return None
     told = (inner.places(piece) for piece in normal)
     habit = habit_of([Places(places.features[warmup:], places.shares[warmup:]) for places in told])
-    if "prototypes" in wanted:
-        wanted["prototypes"] = habit.prior.shape[-1]
-    return Inward(inner, habit, Offer(**wanted))
+    return Inward(inner, habit, offer._replace(prototypes=min(offer.prototypes, MOST)))
 
 
 class Lessons:
@@ -103,7 +96,7 @@ class Lessons:
         self._heard = heard
         self._warmup = warmup
 
-    def of(self, pieces: Sequence[Frames], stage: str, report: Progress) -> _Examples:
+    def of(self, pieces: Sequence[Frames], stage: str, report: Progress) -> LessonSet:
         """Examples of each piece as it is and with a synthetic anomaly, float32 (h, w, channels) tensors.
 
         The first holds what the network sees and the teachers' mean surprise. One follows for each teacher
@@ -120,7 +113,7 @@ class Lessons:
             for kept, each in zip(told, inward, strict=True):
                 kept.extend(each.told(frames)[self._warmup :: EVERY].astype(np.float16))
         report(stage, 2 * len(pieces), 2 * len(pieces))
-        return _Examples(seen, told, [each.prior for each in inward])
+        return LessonSet(seen, told, [each.prior for each in inward])
 
     def _said(self, frames: Frames) -> Maps:
         """The mean surprise of the teachers, (T, h, w) of the student's map."""
@@ -135,7 +128,9 @@ class Lessons:
         return np.asarray(np.mean(heard, axis=0), np.float32)
 
 
-class _Examples(Examples[list[Tensor]]):
+class LessonSet(Examples[list[Tensor]]):
+    """Examples as `Lessons.of` describes them, kept at half precision."""
+
     def __init__(
         self,
         seen: Sequence[NDArray[np.float16]],

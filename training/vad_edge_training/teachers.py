@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
@@ -36,6 +36,10 @@ class Offer(NamedTuple):
 
     features: int = 0
     prototypes: int = 0
+
+    def only(self, names: Collection[str]) -> Offer:
+        """What of it is named."""
+        return Offer(*(count if name in names else 0 for name, count in self._asdict().items()))
 
 
 class Places(NamedTuple):
