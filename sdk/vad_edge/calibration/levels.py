@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from vad_edge.budget import AlarmBudget
 from vad_edge.bundle.levels import AlarmLevels
 from vad_edge.calibration.incidents import Course, FloatArray, incidents_at, peaks_above
-from vad_edge.calibration.pareto import MIN_PEAKS, Pareto, fit_exponential, fit_pareto, goodness_of_fit
+from vad_edge.calibration.pareto import MIN_PEAKS, Pareto, fit_pareto, fit_surprises, goodness_of_fit
 from vad_edge.config.site import PolicyConfig
 from vad_edge.errors import DataError
 from vad_edge.fusion.policy import WARNING_TIMES, WATCH_TIMES, rising
@@ -63,13 +63,13 @@ class LevelFit:
 def fit_levels(course: Course, policy: PolicyConfig, *, gathered: bool = False, seed: int = 0) -> LevelFit:
     """Learn from the risk of normal life how often each level would have been announced. Needs scipy.
 
-    The tail is exponential: a risk is made of surprises, logarithms of how rare something is, and a shape
-    that is estimated from some dozens of peaks is noise that each step outwards multiplies. With gathered,
-    evidence that was added up over blocks of time, it is a Pareto tail of any shape. Raises DataError for a
-    risk that never moves, or that never makes an incident.
+    The tail is exponential and not far from what a surprise should have: a risk is made of logarithms of
+    how rare something is, and a shape that is estimated from some dozens of peaks is noise that each step
+    outwards multiplies. With gathered, evidence that was added up over blocks of time, it is a Pareto tail
+    of any shape. Raises DataError for a risk that never moves, or that never makes an incident.
     """
     random = np.random.default_rng(seed)
-    fit = fit_pareto if gathered else fit_exponential
+    fit = fit_pareto if gathered else fit_surprises
     held = course.persistent(policy)
     counted = _count(course, held, policy)
     hours = course.armed_s / 3600.0

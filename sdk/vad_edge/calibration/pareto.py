@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -12,6 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 MAX_SHAPE: Final = 1.0
 MIN_PEAKS: Final = 10
 """Fewer peaks say nothing about a tail."""
+
+SURPRISE_SCALE: Final = 1.0 / math.log(10.0)
+"""Of a surprise as it should be: -log10 of a chance is exceeded by one a tenth as often."""
 
 _SMALLEST_SCALE: Final = 1e-9
 _LOG_RATIO: Final = (-14.0, 8.0)
@@ -44,9 +48,15 @@ class Pareto:
         return np.asarray(self.scale * np.expm1(self.shape * rarity) / self.shape)
 
 
-def fit_exponential(excesses: ArrayLike) -> Pareto:
-    """The most likely distribution of shape 0 of `excesses`, (N,), positive, N >= 1."""
-    return Pareto(0.0, max(float(np.asarray(excesses, np.float64).mean()), _SMALLEST_SCALE))
+def fit_surprises(excesses: ArrayLike) -> Pareto:
+    """The exponential tail of `excesses` of a risk, (N,), positive, N >= 1.
+
+    The scale is its posterior mean under the inverse gamma distribution, conjugate to it, whose mean is
+    `SURPRISE_SCALE` and which weighs as much as `MIN_PEAKS` peaks: the few highest of a calm week are not
+    proof that nothing higher comes.
+    """
+    values = np.asarray(excesses, np.float64)
+    return Pareto(0.0, float((values.sum() + MIN_PEAKS * SURPRISE_SCALE) / (len(values) + MIN_PEAKS)))
 
 
 def fit_pareto(excesses: ArrayLike) -> Pareto:

@@ -74,6 +74,13 @@ def test_surprises_have_an_exponential_tail_and_what_is_gathered_one_of_any_shap
     assert gathered.tail.shape > 0.0
 
 
+def test_the_highest_of_a_calm_day_are_no_proof_that_nothing_higher_comes() -> None:
+    calm = bursts(24, per_hour=1, seed=3, scale=0.1)
+    fit = fit_levels(calm, POLICY)
+    assert 1.0 / fit.backed_per_hour == pytest.approx(24 * REACH)
+    assert fit.level(fit.backed_per_hour) > float(calm.risk.max()) + 0.3
+
+
 def test_a_day_backs_one_alarm_in_two_days(day: Course) -> None:
     fit = fit_levels(day, POLICY)
     assert fit.fit_chance is not None

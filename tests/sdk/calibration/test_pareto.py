@@ -6,7 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import genpareto
 
-from vad_edge.calibration.pareto import MAX_SHAPE, Pareto, fit_exponential, fit_pareto, goodness_of_fit
+from vad_edge.calibration.pareto import (
+    MAX_SHAPE,
+    SURPRISE_SCALE,
+    Pareto,
+    fit_pareto,
+    fit_surprises,
+    goodness_of_fit,
+)
 
 
 @pytest.mark.parametrize("shape", [0.1, 0.3, 0.8])
@@ -46,12 +53,25 @@ def test_samples_of_the_distribution_fit_and_others_do_not() -> None:
     assert goodness_of_fit(other, fit_pareto(other), random, draws=60) < 0.05
 
 
-def test_an_exponential_tail_is_known_by_its_mean_and_a_heavy_one_is_not_taken_for_one() -> None:
+def test_many_surprises_are_known_by_their_mean_and_a_heavy_tail_is_not_taken_for_one() -> None:
     random = np.random.default_rng(0)
     own, heavy = (Pareto(shape, 2.0).excess(1.0 - random.random(100)) for shape in (0.0, 0.8))
-    assert fit_exponential(own) == Pareto(0.0, pytest.approx(own.mean()))
+    assert fit_surprises(own).scale == pytest.approx(own.mean(), rel=0.1)
     believed, refused = (
-        goodness_of_fit(values, fit_exponential(values), random, fit=fit_exponential, draws=60)
+        goodness_of_fit(values, fit_surprises(values), random, fit=fit_surprises, draws=60)
         for values in (own, heavy)
     )
     assert believed > 0.05 > refused
+
+
+@pytest.mark.parametrize("scale", [0.05, 3.0])
+def test_few_surprises_are_drawn_to_what_a_surprise_should_be(scale: float) -> None:
+    few, more = (fit_surprises(np.full(count, scale)).scale for count in (5, 500))
+    assert abs(few - SURPRISE_SCALE) < abs(scale - few)
+    assert more == pytest.approx(scale, rel=0.2)
+
+
+def test_a_surprise_as_it_should_be_stays_as_it_is() -> None:
+    fitted = fit_surprises(np.full(7, SURPRISE_SCALE))
+    assert fitted == Pareto(0.0, pytest.approx(SURPRISE_SCALE))
+    assert fitted.excess(0.1) == pytest.approx(1.0)
