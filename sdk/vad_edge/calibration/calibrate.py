@@ -33,7 +33,6 @@ from vad_edge.scoring.places import ignore_weight
 
 COOLDOWN_S: Final = (2.0, 30.0)
 """Alarms closer together than this are one to a person; a hundredth of short footage, so that some remain."""
-PERSISTENCE_S: Final = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +224,7 @@ def learn(
 
     Needs scipy.
     """
-    policy = default_policy(fps, sum(len(stretch.time_s) for stretch in stretches) / fps)
+    policy = default_policy(sum(len(stretch.time_s) for stretch in stretches) / fps)
     counting = believed(stretches, streams)
     suspects: list[tuple[int, slice, Suspect]] = []
     if not all_normal:
@@ -309,16 +308,19 @@ def course_of(
     return joined(stretches, risks, fps)
 
 
-def default_policy(fps: float, armed_s: float) -> PolicyConfig:
-    """The policy levels are derived under on so much footage; its own levels mean nothing yet."""
-    last = max(round(PERSISTENCE_S * fps) + 1, 3)
+def default_policy(armed_s: float) -> PolicyConfig:
+    """The policy levels are derived under on so much footage; its own levels mean nothing yet.
+
+    A level is reached by one risk: models average their cues over time and the risk is averaged again, and N
+    of the last M on top came later and changed no count (docs/early-warning.md).
+    """
     return PolicyConfig(
         hysteresis=0.2,
         dwell_s=0.5,
         clear_s=3.0,
         cooldown_s=min(max(armed_s / 100.0, COOLDOWN_S[0]), COOLDOWN_S[1]),
         smoothing_s=0.2,
-        persistence=(last - 1, last),
+        persistence=(1, 1),
     )
 
 

@@ -98,7 +98,7 @@ def simulate(
     Raises DataError for a recording that is too short. Needs scipy.
     """
     random = np.random.default_rng(seed)
-    policy = default_policy(life.fps, hours * 3600.0)
+    policy = default_policy(hours * 3600.0)
     pieces = _pieces(life)
     if len(pieces) < 2 * 12:
         raise DataError(f"{len(pieces)} pieces of {CHUNK_S:.0f} s are too few to resample, 24 are needed")

@@ -20,7 +20,7 @@ def learned() -> Learned:
 
 
 def test_alarms_on_life_it_has_not_seen_keep_the_budget(learned: Learned) -> None:
-    policy = default_policy(FPS, 3600.0)
+    policy = default_policy(3600.0)
     course = course_of(life(1800, clips=16, seed=500), learned.calibration, CUES, policy, FPS)
     alarms = len(incidents_at(course, course.persistent(policy), learned.levels.alarm, policy).begins)
     assert 1 <= alarms <= 16  # 8 hours

@@ -73,7 +73,7 @@ def test_older_ones_are_left_out_where_that_is_asked(store: EventStore) -> None:
 
 
 def test_each_exemplar_is_an_incident_of_its_risk() -> None:
-    policy = default_policy(FPS, 3600.0)
+    policy = default_policy(3600.0)
     quiet = Course(np.arange(18000) / FPS, np.full(18000, 0.1), 3600.0)
     course = with_exemplars(quiet, [3.0, 5.0], policy, FPS)
     held = course.persistent(policy)

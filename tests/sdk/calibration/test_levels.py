@@ -12,7 +12,7 @@ from vad_edge.calibration.levels import COUNTED, REACH, fit_levels, keep_budget
 from vad_edge.errors import DataError
 
 FPS = 5.0
-POLICY = default_policy(FPS, 3600.0)
+POLICY = default_policy(3600.0)
 
 
 def bursts(hours: float, *, per_hour: float = 30.0, seed: int = 0, scale: float = 1.0) -> Course:
@@ -75,10 +75,10 @@ def test_surprises_have_an_exponential_tail_and_what_is_gathered_one_of_any_shap
 
 
 def test_the_highest_of_a_calm_day_are_no_proof_that_nothing_higher_comes() -> None:
-    calm = bursts(24, per_hour=1, seed=3, scale=0.1)
+    calm = bursts(24, per_hour=1, seed=4, scale=0.2)
     fit = fit_levels(calm, POLICY)
     assert 1.0 / fit.backed_per_hour == pytest.approx(24 * REACH)
-    assert fit.level(fit.backed_per_hour) > float(calm.risk.max()) + 0.3
+    assert fit.level(fit.backed_per_hour) > float(calm.risk.max()) + 0.35
 
 
 def test_a_day_backs_one_alarm_in_two_days(day: Course) -> None:

@@ -123,7 +123,7 @@ def test_alarms_of_the_fused_risk_keep_the_budget_and_a_lying_sensor_adds_none(
 ) -> None:
     listener, found = taught
     learned = json.loads(json.dumps(listener.learned()))
-    other, policy = live(HOURS, seed=2), default_policy(FPS, HOURS * 3600.0)
+    other, policy = live(HOURS, seed=2), default_policy(HOURS * 3600.0)
     for messages in (other.messages, lying(other.messages, 3)):
         heard = Listener(SENSORS, "camera", learned=learned).hear(other.clip(messages))
         course = course_of(heard, found.calibration, CUES, policy, FPS, found.gathering)

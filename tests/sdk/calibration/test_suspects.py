@@ -10,7 +10,7 @@ from vad_edge.calibration.footage import Stretch
 from vad_edge.calibration.suspects import Suspect, find_suspects
 
 FPS = 5.0
-POLICY = default_policy(FPS, 3600.0)
+POLICY = default_policy(3600.0)
 
 
 def suspects(stretches: list[Stretch]) -> list[tuple[int, slice, Suspect]]:
