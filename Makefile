@@ -15,7 +15,7 @@ help:
 	@echo "make bench-gpu        what a step costs on a CUDA GPU, for 1 to 8 cameras in one call"
 	@echo "make bench-mqtt       a long outage drained to Mosquitto; what publishing costs a frame"
 	@echo "make bench-sensors    topic storms through Mosquitto; what a decision costs with 20 streams"
-	@echo "make bench-sensors_measure  what sensors find under an alarm budget, synthetic; HOURS=48"
+	@echo "make bench-sensors_measure  what sensors find under an alarm budget, synthetic; HOURS=48 SEED=100"
 	@echo "make bench-simulated  an alarm budget over 10,000 simulated hours with sensors, synthetic; HOURS=48"
 	@echo "make bench-store      what committing events costs"
 	@echo "make bench-windows    what a longer window of past frames costs"

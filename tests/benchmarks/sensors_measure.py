@@ -283,8 +283,8 @@ def main() -> None:
     )
     incidents = test_life.incidents
     console.print(
-        f"{date.today()}, load {os.getloadavg()[0]:.1f}: synthetic building, seed {SEED}, {HOURS:g} h to calibrate on,"
-        f" {HOURS:g} h of other normal life, {HOURS / 2:g} h with {len(incidents)} incidents"
+        f"{date.today()}, load {os.getloadavg()[0]:.1f}: synthetic building, seed {SEED}, {HOURS:g} h to"
+        f" calibrate on, {HOURS:g} h of other normal life, {HOURS / 2:g} h with {len(incidents)} incidents"
     )
 
     choices = fusions(taught)
