@@ -335,6 +335,7 @@ def _notes(learned: Learned) -> list[str]:
             f"{_length(levels.armed_s)} of footage cannot show what {share} means; the camera keeps"
             f" {levels.kept} until it is calibrated on {more} more"
         )
+    notes += lesser_budgets(learned)
     if fit.tail is None:
         notes.append("there are too few incidents for a tail: levels are counted, nothing is extrapolated")
     elif (fit.fit_chance or 0.0) < 0.05:
@@ -350,6 +351,16 @@ def _notes(learned: Learned) -> list[str]:
         )
     notes += [f"looks abnormal and was left out: {suspect}" for suspect in learned.suspects]
     return notes
+
+
+def lesser_budgets(learned: Learned) -> list[str]:
+    """What the camera keeps while sensors are missing, where that is less than with all of them."""
+    asked = AlarmBudget.parse(learned.levels.kept).per_hour
+    lesser: dict[str, list[str]] = {}
+    for name, levels in learned.partial.items():
+        if AlarmBudget.parse(levels.kept).per_hour > asked * (1.0 + 1e-9):
+            lesser.setdefault(levels.kept, []).append(name or "several sensors")
+    return [f"without {' or '.join(names)} the camera keeps {kept}" for kept, names in lesser.items()]
 
 
 def _length(seconds: float) -> str:
