@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vad_edge.cli.types import PRECISION
+from vad_edge.cli.types import OUTPUT_FILE, PRECISION
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 @click.option("--engine", default="auto", show_default=True, help="Inference backend.")
 @click.option("--threads", type=click.IntRange(min=1), help="Cores the engine may use; all by default.")
 @click.option("--steps", type=click.IntRange(min=10), default=200, show_default=True, help="Steps to time.")
-@click.option("--plot", type=click.Path(path_type=Path), help="Also draw it: a PNG, SVG or PDF.")
+@click.option("--plot", type=OUTPUT_FILE, help="Also draw it: a PNG, SVG or PDF.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def command(
     bundle: Path,

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from vad_edge.cli.types import OUTPUT_FILE
+
 _SHOWN = ("trial_auc_drop", "trial_score_correlation", "micro_online")
 
 
@@ -75,7 +77,7 @@ def keygen(key: Path) -> None:
 @command.command(name="sign")
 @click.argument("bundle", type=click.Path(path_type=Path))
 @click.option("--key", required=True, type=click.Path(path_type=Path), help="The signing key.")
-@click.option("--output", type=click.Path(path_type=Path), help="Written in place by default.")
+@click.option("--output", type=OUTPUT_FILE, help="Written in place by default.")
 def sign(bundle: Path, key: Path, output: Path | None) -> None:
     """Sign a bundle, so that boards that trust the key take it.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from vad_edge.cli.types import ALARM_BUDGET, DURATION, PRECISION, SINCE
+from vad_edge.cli.types import ALARM_BUDGET, DURATION, OUTPUT_FILE, PRECISION, SINCE
 
 if TYPE_CHECKING:
     from vad_edge.budget import AlarmBudget
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="False alarms you can live with, per site and armed time: 1/week, 2/day, 1/hour.",
 )
-@click.option("--output", required=True, type=click.Path(path_type=Path), help="The camera pack, NAME.vadc.")
+@click.option("--output", required=True, type=OUTPUT_FILE, help="The camera pack, NAME.vadc.")
 @click.option("--camera", default="camera", show_default=True, help="The camera's name.")
 @click.option(
     "--config",
@@ -72,10 +72,10 @@ if TYPE_CHECKING:
 @click.option("--since", type=SINCE, help="Only false alarms of the last 7d, or since 2026-03-01.")
 @click.option("--engine", default="auto", show_default=True, help="Inference backend.")
 @click.option("--precision", type=PRECISION, help="The fastest the bundle has by default.")
-@click.option("--plot", type=click.Path(path_type=Path), help="Also draw the fit: a PNG, SVG or PDF.")
+@click.option("--plot", type=OUTPUT_FILE, help="Also draw the fit: a PNG, SVG or PDF.")
 @click.option(
     "--life",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=OUTPUT_FILE,
     help="Also write the scores and sensors that were learned from, for `simulate --life`: an .npz file.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")

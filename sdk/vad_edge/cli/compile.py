@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vad_edge.cli.types import PRECISION
+from vad_edge.cli.types import OUTPUT_FILE, PRECISION
 
 if TYPE_CHECKING:
     from vad_edge.bundle.manifest import Precision
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 @click.option("--dla", is_flag=True, help="Use the deep learning accelerator of a Jetson that has one.")
 @click.option(
     "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=OUTPUT_FILE,
     help="Write the engine here; it is kept in the cache by default.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")

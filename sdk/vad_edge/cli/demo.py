@@ -6,11 +6,13 @@ from pathlib import Path
 
 import click
 
+from vad_edge.cli.types import OUTPUT_FOLDER
+
 
 @click.command(name="demo")
 @click.option(
     "--output",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=OUTPUT_FOLDER,
     default=Path("out/demo"),
     show_default=True,
     help="Folder for events.jsonl, scores.csv, annotated.mp4 and timeline.png.",

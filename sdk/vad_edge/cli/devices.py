@@ -10,6 +10,8 @@ from typing import Any
 
 import click
 
+from vad_edge.cli.types import OUTPUT_FOLDER
+
 
 @click.group(name="devices")
 def command() -> None:
@@ -59,7 +61,7 @@ def show(board: str, as_json: bool) -> None:
 @click.option("--jetpack", help="The board's JetPack, such as 6.2; `devices list` has them.")
 @click.option("--python", help="For a machine that is no Jetson: its Python, such as 3.12.")
 @click.option("--machine", type=click.Choice(["x86_64", "aarch64"]), help="And what it is.")
-@click.option("--output", required=True, type=click.Path(file_okay=False, path_type=Path), help="The folder.")
+@click.option("--output", required=True, type=OUTPUT_FOLDER, help="The folder.")
 @click.option(
     "--wheel",
     type=click.Path(dir_okay=False, path_type=Path),

@@ -8,12 +8,14 @@ from typing import Any
 
 import click
 
+from vad_edge.cli.types import DATA_FOLDER, EXISTING_FILE, OUTPUT_FOLDER
+
 
 @click.command(name="distill")
 @click.option(
     "--student",
     required=True,
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=EXISTING_FILE,
     help="best.ckpt of a student trained on DATA.",
 )
 @click.option(
@@ -30,10 +32,8 @@ import click
     type=click.Choice(("maps", "features", "prototypes")),
     help="What of theirs is learned; all that they have by default. Maps always are.",
 )
-@click.option("--data", required=True, type=click.Path(path_type=Path), help="The student's footage.")
-@click.option(
-    "--output", required=True, type=click.Path(path_type=Path), help="Folder for checkpoints and logs."
-)
+@click.option("--data", required=True, type=DATA_FOLDER, help="The student's footage.")
+@click.option("--output", required=True, type=OUTPUT_FOLDER, help="Folder for checkpoints and logs.")
 @click.option("--channels", type=click.IntRange(min=1), help="Channels of the network's layers.")
 @click.option("--epochs", type=click.IntRange(min=1))
 @click.option("--learning-rate", type=click.FloatRange(min=0, min_open=True))

@@ -12,6 +12,7 @@ import click
 
 from vad_edge.cli.broker_options import broker_options
 from vad_edge.cli.findings import show_findings
+from vad_edge.cli.types import OUTPUT_FILE
 
 
 @click.command(name="doctor")
@@ -32,7 +33,7 @@ from vad_edge.cli.findings import show_findings
 @click.option("--engine", is_flag=True, help="Try every engine, and write a report to send back.")
 @click.option(
     "--report",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=OUTPUT_FILE,
     metavar="FILE",
     help="Where --engine writes it; vad-edge-engine-report.json by default.",
 )

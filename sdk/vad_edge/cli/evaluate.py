@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from vad_edge.cli.types import ALARM_BUDGET, PRECISION
+from vad_edge.cli.types import ALARM_BUDGET, DATA_FOLDER, OUTPUT_FOLDER, PRECISION
 
 if TYPE_CHECKING:
     from vad_edge.budget import AlarmBudget
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.option(
     "--data",
     required=True,
-    type=click.Path(path_type=Path),
+    type=DATA_FOLDER,
     help="Folder with testing/ clips and labels.csv.",
 )
 @click.option(
@@ -39,9 +39,7 @@ if TYPE_CHECKING:
 )
 @click.option("--alarm-budget", type=ALARM_BUDGET, help="Another budget than the pack was made for.")
 @click.option("--baselines", is_flag=True, help="Score the same frames without any learning, too.")
-@click.option(
-    "--output", type=click.Path(path_type=Path), help="Folder for the numbers and each clip's curves."
-)
+@click.option("--output", type=OUTPUT_FOLDER, help="Folder for the numbers and each clip's curves.")
 @click.option("--engine", default="auto", show_default=True, help="Inference backend.")
 @click.option("--precision", type=PRECISION, help="The fastest the bundle has by default.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")

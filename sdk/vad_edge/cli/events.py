@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from vad_edge.cli.types import SINCE
+from vad_edge.cli.types import OUTPUT_FILE, SINCE
 
 if TYPE_CHECKING:
     from vad_edge.events.incidents import Answer, Incident
@@ -174,9 +174,7 @@ def acknowledge(
 
 @command.command(name="export")
 @click.argument("incident")
-@click.option(
-    "--output", metavar="FILE.zip", type=click.Path(path_type=Path), help="INCIDENT.zip here by default."
-)
+@click.option("--output", metavar="FILE.zip", type=OUTPUT_FILE, help="INCIDENT.zip here by default.")
 @click.option("--reason", default="", help="Why; it is noted in the audit.")
 @by_option
 @where_option

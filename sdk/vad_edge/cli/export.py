@@ -6,13 +6,13 @@ from pathlib import Path
 
 import click
 
+from vad_edge.cli.types import DATA_FOLDER, EXISTING_FILE, OUTPUT_FILE
+
 
 @click.command(name="export")
-@click.option("--checkpoint", required=True, type=click.Path(path_type=Path), help="best.ckpt of a training.")
-@click.option(
-    "--data", required=True, type=click.Path(path_type=Path), help="The folder it was trained on; calibrates."
-)
-@click.option("--output", required=True, type=click.Path(path_type=Path), help="The bundle, NAME.vadb.")
+@click.option("--checkpoint", required=True, type=EXISTING_FILE, help="best.ckpt of a training.")
+@click.option("--data", required=True, type=DATA_FOLDER, help="The folder it was trained on; calibrates.")
+@click.option("--output", required=True, type=OUTPUT_FILE, help="The bundle, NAME.vadb.")
 @click.option("--name", help="The model's name; the output's by default.")
 @click.option("--license", "terms", default="", metavar="TEXT", help="What the weights may be used for.")
 def command(checkpoint: Path, data: Path, output: Path, name: str | None, terms: str) -> None:

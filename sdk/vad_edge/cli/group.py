@@ -9,7 +9,7 @@ import click
 
 from vad_edge import __version__
 from vad_edge.cli.logs import start_logging
-from vad_edge.errors import MissingExtraError, VadEdgeError
+from vad_edge.cli.mishaps import mishap, noted_interrupt
 
 COMMANDS = {
     "run": "run",
@@ -43,19 +43,6 @@ COMMANDS = {
 }
 """Command to module of this package; each holds a click command called `command`."""
 
-EXTRAS = {
-    "torch": "train",
-    "lightning": "train",
-    "minisom": "train",
-    "sklearn": "train",
-    "onnx": "export",
-    "onnxscript": "export",
-    "bacpypes3": "bacnet",
-    "google": "sparkplug",
-    "scipy": "calibrate",
-}
-"""Which extra brings a package that a command did not find."""
-
 
 class LazyGroup(click.Group):
     """A group that imports a command when it is called, so that `--help` and small commands start at once."""
@@ -73,28 +60,18 @@ class LazyGroup(click.Group):
         return command
 
     def invoke(self, context: click.Context) -> Any:
-        """Run the command; a `VadEdgeError` becomes one line and its exit code."""
-        try:
-            return super().invoke(context)
-        except VadEdgeError as error:
-            if context.params.get("debug"):
+        """Run the command; what goes wrong becomes one line and an exit code, with --debug a traceback."""
+        with noted_interrupt() as pressed:
+            try:
+                return super().invoke(context)
+            except (click.ClickException, click.Abort, click.exceptions.Exit, BrokenPipeError):
                 raise
-            click.echo(f"vad-edge: error: {error}", err=True)
-            context.exit(error.exit_code)
-        except ModuleNotFoundError as error:
-            missing = missing_extra(error)
-            if missing is None or context.params.get("debug"):
-                raise
-            click.echo(f"vad-edge: error: {missing}", err=True)
-            context.exit(missing.exit_code)
-
-
-def missing_extra(error: ModuleNotFoundError) -> MissingExtraError | None:
-    """What to install for a module that was not found; None if no extra brings it."""
-    extra = EXTRAS.get((error.name or "").partition(".")[0])
-    if extra is None:
-        return None
-    return MissingExtraError(f"this command needs {error.name}", fix=f"pip install 'vad-edge[{extra}]'")
+            except (Exception, KeyboardInterrupt) as error:
+                if context.params.get("debug"):
+                    raise
+                said = mishap(error, interrupted=pressed.is_set())
+        click.echo(said.line, err=True)
+        raise click.exceptions.Exit(said.exit_code)
 
 
 @click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

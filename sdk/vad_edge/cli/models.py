@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from vad_edge.cli.types import DATA_FOLDER, OUTPUT_FOLDER
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -37,8 +39,8 @@ def show(as_json: bool) -> None:
 
 @command.command(name="sweep")
 @click.argument("recipe", type=click.Path(path_type=Path))
-@click.option("--data", required=True, type=click.Path(path_type=Path), help="The recipe's dataset.")
-@click.option("--output", required=True, type=click.Path(path_type=Path), help="Folder for all results.")
+@click.option("--data", required=True, type=DATA_FOLDER, help="The recipe's dataset.")
+@click.option("--output", required=True, type=OUTPUT_FOLDER, help="Folder for all results.")
 @click.option(
     "--max-minutes", type=click.FloatRange(min=0, min_open=True), help="Train this long, to go on later."
 )
@@ -85,10 +87,8 @@ def sweep(
 
 @command.command(name="try")
 @click.argument("variant", type=click.Path(path_type=Path))
-@click.option(
-    "--data", required=True, multiple=True, type=click.Path(path_type=Path), help="A dataset; once for each."
-)
-@click.option("--output", required=True, type=click.Path(path_type=Path), help="Folder of the table.")
+@click.option("--data", required=True, multiple=True, type=DATA_FOLDER, help="A dataset; once for each.")
+@click.option("--output", required=True, type=OUTPUT_FOLDER, help="Folder of the table.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def try_(variant: Path, data: tuple[Path, ...], output: Path, as_json: bool) -> None:
     """Measure an idea: train, export and evaluate a variant with each of its seeds.

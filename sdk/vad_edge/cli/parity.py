@@ -8,23 +8,25 @@ from typing import Any
 
 import click
 
+from vad_edge.cli.types import DATA_FOLDER, EXISTING_FILE, OUTPUT_FILE
+
 
 @click.command(name="parity")
 @click.option("--bundle", required=True, type=click.Path(path_type=Path), help="The model, NAME.vadb.")
 @click.option(
     "--data",
     required=True,
-    type=click.Path(path_type=Path),
+    type=DATA_FOLDER,
     help="Folder with testing/ clips and labels.csv.",
 )
 @click.option(
     "--checkpoint",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=EXISTING_FILE,
     help="What the bundle was exported from: torch itself is compared too.",
 )
 @click.option(
     "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=OUTPUT_FILE,
     help="Write the bundle with the figures in its manifest, NAME.vadb.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")

@@ -8,18 +8,18 @@ from typing import Any
 
 import click
 
+from vad_edge.cli.types import DATA_FOLDER, EXISTING_FILE, OUTPUT_FILE
+
 
 @click.command(name="quantize")
-@click.option(
-    "--bundle", required=True, type=click.Path(path_type=Path), help="A bundle of `vad-edge export`."
-)
+@click.option("--bundle", required=True, type=EXISTING_FILE, help="A bundle of `vad-edge export`.")
 @click.option(
     "--data",
     required=True,
-    type=click.Path(path_type=Path),
+    type=DATA_FOLDER,
     help="The scene's footage: scales, judgement and calibration come from it.",
 )
-@click.option("--output", required=True, type=click.Path(path_type=Path), help="The bundle, NAME.vadb.")
+@click.option("--output", required=True, type=OUTPUT_FILE, help="The bundle, NAME.vadb.")
 @click.option(
     "--max-auc-drop",
     type=click.FloatRange(min=0.0, max=1.0),
@@ -30,7 +30,7 @@ import click
 @click.option(
     "--fine-tune",
     metavar="CHECKPOINT",
-    type=click.Path(path_type=Path),
+    type=EXISTING_FILE,
     help="The checkpoint the bundle was made from, fitted on in INT8's steps where INT8 loses too much.",
 )
 @click.option("--epochs", type=click.IntRange(min=1), help="Of fine-tuning; 3 by default.")

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from vad_edge.cli.broker_options import broker_options
-from vad_edge.cli.types import DURATION
+from vad_edge.cli.types import DURATION, OUTPUT_FOLDER
 
 
 @click.command(name="record")
@@ -20,9 +20,7 @@ from vad_edge.cli.types import DURATION
     help="Site file: its camera, with its privacy masks black, and its sensors beside it.",
 )
 @click.option("--name", metavar="CAMERA", help="Which camera of the site file, where it has several.")
-@click.option(
-    "--output", required=True, type=click.Path(file_okay=False, path_type=Path), help="Data folder."
-)
+@click.option("--output", required=True, type=OUTPUT_FOLDER, help="Data folder.")
 @click.option("--duration", type=DURATION, default="1h", show_default=True, help="How long: 30s, 5m, 2h ...")
 @click.option("--segment", type=DURATION, default="10m", show_default=True, help="Length of one file.")
 @broker_options

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from vad_edge.cli.broker_options import broker_options
-from vad_edge.cli.types import DURATION, PRECISION
+from vad_edge.cli.types import DURATION, OUTPUT_FOLDER, PRECISION
 
 if TYPE_CHECKING:
     from vad_edge.bundle.manifest import Precision
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 @click.option("--duration", type=DURATION, help="Stop after 30s, 5m, 2h ...")
 @click.option(
     "--output",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=OUTPUT_FOLDER,
     help="Folder for events.jsonl, scores.csv, annotated.mp4 and timeline.png.",
 )
 @click.option("--engine", default="auto", show_default=True, help="Inference backend.")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from vad_edge.cli.types import DURATION, FRAME_SIZE
+from vad_edge.cli.types import DURATION, FRAME_SIZE, OUTPUT_FOLDER
 
 
 @click.group(name="scene")
@@ -15,9 +15,7 @@ def command() -> None:
 
 
 @command.command(name="render")
-@click.option(
-    "--output", required=True, type=click.Path(file_okay=False, path_type=Path), help="Data folder."
-)
+@click.option("--output", required=True, type=OUTPUT_FOLDER, help="Data folder.")
 @click.option("--training", type=click.IntRange(min=1), default=12, show_default=True, help="Normal clips.")
 @click.option("--testing", type=click.IntRange(min=0), default=8, show_default=True, help="Labelled clips.")
 @click.option("--length", type=DURATION, default="60s", show_default=True, help="Length of a clip.")
@@ -57,9 +55,7 @@ def render(
 
 
 @command.command(name="clip")
-@click.option(
-    "--output", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder for the clip."
-)
+@click.option("--output", required=True, type=OUTPUT_FOLDER, help="Folder for the clip.")
 @click.option(
     "--incident",
     "incidents",

@@ -7,14 +7,12 @@ from typing import Any
 
 import click
 
-from vad_edge.cli.types import FRAME_SIZE, SETTING
+from vad_edge.cli.types import DATA_FOLDER, FRAME_SIZE, OUTPUT_FOLDER, SETTING
 
 
 @click.command(name="train")
-@click.option("--data", required=True, type=click.Path(path_type=Path), help="Folder with training/ clips.")
-@click.option(
-    "--output", required=True, type=click.Path(path_type=Path), help="Folder for checkpoints and logs."
-)
+@click.option("--data", required=True, type=DATA_FOLDER, help="Folder with training/ clips.")
+@click.option("--output", required=True, type=OUTPUT_FOLDER, help="Folder for checkpoints and logs.")
 @click.option("--model", default="student", show_default=True, help="A name of `vad-edge models list`.")
 @click.option("--size", type=FRAME_SIZE, help="Model input, height x width.")
 @click.option("--fps", type=click.FloatRange(1, 60), help="The model's frame rate.")

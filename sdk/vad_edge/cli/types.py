@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import click
@@ -119,10 +121,61 @@ class Budget(click.ParamType[AlarmBudget]):
             self.fail(str(error), param, context)
 
 
+class OutputFile(click.Path):
+    """A file that will be written: what stands in its way is said before the work begins, not after it."""
+
+    name = "file"
+
+    def __init__(self) -> None:
+        super().__init__(dir_okay=False, path_type=Path)
+
+    def convert(
+        self,
+        value: str | os.PathLike[str],
+        param: click.Parameter | None,
+        context: click.Context | None,
+    ) -> Path:
+        """The path; its folder is there and may be written to."""
+        path = Path(super().convert(value, param, context))
+        if not path.parent.is_dir():
+            self.fail(f"there is no folder '{path.parent}'; make it first (mkdir -p)", param, context)
+        if not os.access(path.parent, os.W_OK):
+            self.fail(f"'{path.parent}' cannot be written to; choose another place", param, context)
+        return path
+
+
+class OutputFolder(click.Path):
+    """A folder that results will be written into; it is made where it is not there."""
+
+    name = "folder"
+
+    def __init__(self) -> None:
+        super().__init__(file_okay=False, path_type=Path)
+
+    def convert(
+        self,
+        value: str | os.PathLike[str],
+        param: click.Parameter | None,
+        context: click.Context | None,
+    ) -> Path:
+        """The path; it, or the folder it will be made in, may be written to."""
+        path = Path(super().convert(value, param, context))
+        there = next((each for each in (path, *path.absolute().parents) if each.exists()), path)
+        if not there.is_dir():
+            self.fail(f"'{there}' is a file, and not a folder", param, context)
+        if not os.access(there, os.W_OK):
+            self.fail(f"'{there}' cannot be written to; choose another place", param, context)
+        return path
+
+
 ALARM_BUDGET = Budget()
+DATA_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 DURATION = Duration()
 TOPIC_NAME = TopicName()
 SINCE = Since()
 PRECISION = click.Choice(["fp32", "fp16", "int8"])
+EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 FRAME_SIZE = FrameSize()
+OUTPUT_FILE = OutputFile()
+OUTPUT_FOLDER = OutputFolder()
 SETTING = Setting()

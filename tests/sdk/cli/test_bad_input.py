@@ -232,3 +232,57 @@ def test_a_scene_with_an_unknown_incident_lists_the_known_ones(invoke: Invoke, t
     result = invoke("scene", "clip", "--output", tmp_path, "--incident", "flood")
     assert result.exit_code == 2
     assert "'flood' is none of cyclist, vehicle, running" in result.output
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("calibrate", "--source", CLIP, "--bundle", BUNDLE, "--output", "{nowhere}/door.vadc"),
+        (
+            "calibrate",
+            "--source",
+            CLIP,
+            "--bundle",
+            BUNDLE,
+            "--output",
+            "x.vadc",
+            "--plot",
+            "{nowhere}/fit.png",
+        ),
+        ("benchmark", "--bundle", BUNDLE, "--plot", "{nowhere}/speed.png"),
+        ("bundle", "sign", BUNDLE, "--key", "site.key", "--output", "{nowhere}/my.vadb"),
+    ],
+)
+def test_a_result_that_cannot_be_kept_is_refused_before_the_work(
+    invoke: Invoke, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    nowhere = tmp_path / "nowhere"
+    result = invoke(*(part.format(nowhere=nowhere) for part in command))
+    assert result.exit_code == 2
+    assert f"there is no folder '{nowhere}'; make it first (mkdir -p)" in result.output
+
+
+@pytest.mark.parametrize("command", ["run", "record"])
+def test_a_folder_that_cannot_be_made_is_refused_before_the_work(
+    invoke: Invoke, tmp_path: Path, command: str
+) -> None:
+    (tmp_path / "file").touch()
+    result = invoke(command, "--source", CLIP, "--output", tmp_path / "file" / "out")
+    assert result.exit_code == 2
+    assert f"'{tmp_path}/file' is a file, and not a folder" in result.output
+
+
+def test_a_folder_on_a_disk_that_is_read_only_is_refused(
+    invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vad_edge.cli.types.os.access", lambda *_: False)  # root may write everywhere
+    result = invoke("record", "--source", CLIP, "--output", tmp_path / "a" / "b")
+    assert result.exit_code == 2
+    assert f"'{tmp_path}' cannot be written to; choose another place" in result.output
+
+
+@pytest.mark.parametrize("command", ["train", "distill", "export", "quantize", "evaluate", "parity"])
+def test_data_that_is_not_there_is_told_before_torch_is_loaded(invoke: Invoke, command: str) -> None:
+    result = invoke(command, "--data", "nowhere")
+    assert result.exit_code == 2
+    assert "Invalid value for '--data': Directory 'nowhere' does not exist." in result.output

@@ -1,0 +1,103 @@
+"""What a command that could not end well says, in one line, and its exit code."""
+
+from __future__ import annotations
+
+import errno
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+
+from vad_edge.errors import MissingExtraError, VadEdgeError
+
+INTERRUPTED = 130
+
+EXTRAS = {
+    "torch": "train",
+    "lightning": "train",
+    "minisom": "train",
+    "sklearn": "train",
+    "onnx": "export",
+    "onnxscript": "export",
+    "bacpypes3": "bacnet",
+    "google": "sparkplug",
+    "scipy": "calibrate",
+}
+"""Which extra brings a package that a command did not find."""
+
+_FIXES = {
+    errno.ENOSPC: "make room there, or choose another place",
+    errno.EDQUOT: "make room there, or choose another place",
+    errno.EFBIG: "a limit on the size of files was reached; raise it (ulimit -f)",
+    errno.EACCES: "check who may read and write there",
+    errno.EPERM: "check who may read and write there",
+    errno.EROFS: "choose a place that can be written to",
+    errno.ENOENT: "check the path",
+    errno.ENOTDIR: "check the path",
+    errno.EISDIR: "check the path",
+    errno.EMFILE: "raise the number of files that may be open (ulimit -n)",
+    errno.EIO: "check the disk and its connection",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Mishap:
+    """The line that is shown of an error, and what the command ends with."""
+
+    line: str
+    exit_code: int
+
+
+def mishap(error: BaseException, *, interrupted: bool) -> Mishap:
+    """What is said of `error`; `interrupted` where Ctrl-C was pressed before it came."""
+    if interrupted or isinstance(error, KeyboardInterrupt):
+        return Mishap("interrupted", INTERRUPTED)
+    known = missing_extra(error) if isinstance(error, ModuleNotFoundError) else error
+    if isinstance(known, VadEdgeError):
+        return Mishap(f"vad-edge: error: {known}", known.exit_code)
+    if isinstance(error, OSError):
+        return Mishap(f"vad-edge: error: {_of_the_system(error)}", 1)
+    said = str(error).partition("\n")[0]
+    return Mishap(
+        f"vad-edge: error: {type(error).__name__}: {said}; this is a mistake of vad-edge's own: please report"
+        " what `vad-edge --debug COMMAND ...` shows",
+        1,
+    )
+
+
+def missing_extra(error: ModuleNotFoundError) -> MissingExtraError | None:
+    """What to install for a module that was not found; None if no extra brings it."""
+    extra = EXTRAS.get((error.name or "").partition(".")[0])
+    if extra is None:
+        return None
+    return MissingExtraError(f"this command needs {error.name}", fix=f"pip install 'vad-edge[{extra}]'")
+
+
+@contextmanager
+def noted_interrupt() -> Iterator[threading.Event]:
+    """An event that Ctrl-C sets besides interrupting: libraries make errors of their own of the interrupt."""
+    pressed = threading.Event()
+
+    def note(number: int, frame: FrameType | None) -> None:
+        pressed.set()
+        signal.default_int_handler(number, frame)
+
+    # Elsewhere than in the main thread Python takes no handler, and whoever has one already keeps it.
+    mine = threading.current_thread() is threading.main_thread()
+    if not mine or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield pressed
+        return
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield pressed
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _of_the_system(error: OSError) -> str:
+    places = [str(place) for place in (error.filename, error.filename2) if place is not None]
+    where = f"{places[-1]}: " if places else ""
+    fix = _FIXES.get(error.errno or 0)
+    return f"{where}{error.strerror or error}" + (f"; {fix}" if fix else "")
