@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +17,7 @@ from vad_edge.bundle.archive import Bundle
 from vad_edge.bundle.manifest import Manifest, Precision
 from vad_edge.bundle.pack import KnownView
 from vad_edge.clock import LiveClock
-from vad_edge.errors import EngineError
+from vad_edge.errors import EngineError, SourceError
 from vad_edge.inference.engine import Engine, StepOutputs
 from vad_edge.inference.select import open_engine
 from vad_edge.scoring.scorer import Scorer
@@ -66,9 +67,10 @@ class Lane:
 class VideoPipeline:
     """Validity, resize, one engine call for all cameras, surprise.
 
-    seconds adds up the time spent in each of `STAGES`; counts the frames ``scored``, ``invalid`` and those
-    the model gave no finite score for (``not_finite``). replace gives another engine in the place of one that
-    failed, and the lanes scorers for its graph, or raises; without it a failure ends the run.
+    seconds adds up the time spent in each of `STAGES`; counts the frames ``scored``, ``invalid``, these also
+    by their reason (``black``), and those the model gave no finite score for (``not_finite``). replace gives
+    another engine in the place of one that failed, and the lanes scorers for its graph, or raises; without it
+    a failure ends the run.
     """
 
     def __init__(
@@ -170,6 +172,7 @@ class VideoPipeline:
         lane = self.lanes[row]
         if not verdict.ok or outputs is None:
             self.counts["invalid"] += 1
+            self.counts[verdict.reason] += 1
             return ScoredFrame(frame, verdict, warm=False)
         score = outputs.score[row]
         values = score.tolist()
@@ -233,14 +236,16 @@ def score_recording(
     weight: NDArray[np.float32] | None = None,
     with_maps: bool = False,
     duration_s: float | None = None,
+    stop: threading.Event | None = None,
     on_progress: Callable[[int, int | None], None] | None = None,
 ) -> RecordingScores:
     """Score a video file, image folder or live source exactly as a run would, without sensors or events.
 
     engine is a backend's name, or opens an engine for one camera itself; precision is the fastest the bundle
     has where None. fps overrides the source's own. weight is a camera pack's, (h, w). with_maps keeps every
-    error map. duration_s ends it early: a live source has no end of its own. on_progress gets the frames done
-    and, where known, how many there are. Raises SourceError, EngineError.
+    error map. duration_s and `stop` end it early: a live source has no end of its own, and one that is lost
+    on the way ends as truncated. on_progress gets the frames done and, where known, how many there are.
+    Raises SourceError where there is no frame, EngineError.
     """
     manifest = bundle.manifest
     gate = FrameRateGate(manifest.clock.fps, manifest.clock.max_gap_s)
@@ -253,8 +258,9 @@ def score_recording(
     scorer = Scorer(calibration, manifest.cues) if calibration else None
     pipeline = VideoPipeline(runner, manifest, [Lane(opened.info.name, scorer, weight)])
     rows: list[_Row] = []
+    lost: str | None = None
     try:
-        while (frame := opened.read()) is not None:
+        while (frame := opened.read()) is not None and not (stop is not None and stop.is_set()):
             if duration_s is not None and rows and frame.time_s - rows[0].time_s >= duration_s:
                 break
             admission = gate.admit(frame.time_s)
@@ -264,10 +270,14 @@ def score_recording(
             rows.append(_row(frame.time_s, scored, with_maps))
             if on_progress is not None:
                 on_progress(len(rows), opened.info.frame_count)
+    except SourceError as error:
+        if not rows:
+            raise
+        lost = str(error)
     finally:
         opened.close()
         runner.close()
-    found = _table(rows, pipeline.counts, opened.truncated, manifest)
+    found = _table(rows, pipeline.counts, opened.truncated or lost, manifest)
     return replace(found, views=pipeline.lanes[0].validity.views)
 
 

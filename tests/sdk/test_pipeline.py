@@ -88,7 +88,7 @@ def test_a_black_frame_is_not_scored_and_the_model_starts_anew_after_it(calibrat
     assert after is not None
     assert expected is not None
     assert (after.scores, after.warm) == (expected.scores, False)
-    assert pipe.counts == {"scored": 5, "invalid": 1}
+    assert pipe.counts == {"scored": 5, "invalid": 1, "black": 1}
 
 
 class NotFinite:
@@ -195,7 +195,7 @@ def test_frames_that_may_not_be_scored_keep_their_row(calibrated_bundle: Bundle,
     found = score_recording(calibrated_bundle, write_video(tmp_path / "clip.mkv", images))
     assert len(found.time_s) == len(found.scores) == len(found.warm) == len(found.surprise) == 20
     assert np.flatnonzero(np.isnan(found.scores[:, 0])).tolist() == [5, 6, 7]
-    assert found.counts == {"scored": 17, "invalid": 3}
+    assert found.counts == {"scored": 17, "invalid": 3, "black": 3}
 
 
 def test_a_truncated_recording_is_scored_to_its_cut_and_says_so(bundle: Bundle, tmp_path: Path) -> None:

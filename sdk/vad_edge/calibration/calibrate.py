@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
@@ -102,6 +103,7 @@ def calibrate(
     fps: float | None = None,
     masks: Sequence[Polygon] = (),
     duration_s: float | None = None,
+    stop: threading.Event | None = None,
     all_normal: bool = False,
     exemplars: Sequence[float] = (),
     sensors: Sequence[SensorConfig] = (),
@@ -111,10 +113,11 @@ def calibrate(
     """Fit what is normal for one camera from `sources`, which must show its normal life only.
 
     budget is the site's, of which this camera may spend one part in `cameras`. duration_s is how long a live
-    source is watched. What lies in masks counts for nothing. Moments that look abnormal are named and left
-    out unless all_normal says that there are none. exemplars are the risks of `false_alarms`. sensors are the
-    site's streams; those whose recordings lie beside the footage join the risk that levels are set for.
-    latency_s is the camera's. Raises DataError for footage that will not do, SourceError, SensorError,
+    source is watched, unless `stop` ends that before. What lies in masks counts for nothing. Moments that
+    look abnormal are named and left out unless all_normal says that there are none. exemplars are the risks
+    of `false_alarms`. sensors are the site's streams; those whose recordings lie beside the footage join the
+    risk that levels are set for. latency_s is the camera's. Raises DataError for footage that will not do,
+    SourceError, SensorError,
     EngineError. Needs scipy.
     """
     graph = bundle.graph(precision)
@@ -128,6 +131,7 @@ def calibrate(
         fps=fps,
         weight=weight,
         duration_s=duration_s,
+        stop=stop,
         hear=listener.hear_clip,
         on_progress=on_progress,
     )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,13 +21,15 @@ from vad_edge.scoring.kept import read_scores, unbroken
 from vad_edge.video.clips import clips_of
 from vad_edge.video.fingerprint import fingerprint
 from vad_edge.video.resample import FrameRateGate
-from vad_edge.video.validity import Light
+from vad_edge.video.validity import Light, Reason
 from vad_edge.video.view import View
 
 Progress = Callable[[str, float, float], None]
 """Called with what is being done, how much of it is done, and how much there is."""
 
 LEAST_SECONDS: Final = 30.0
+TOLD_UNSCORED: Final = 0.05
+"""So large a share of frames without a score is worth a note: there the footage does not show the scene."""
 
 Hear = Callable[["Path | str", "list[Stretch]"], "list[Stretch]"]
 """Adds to a clip's stretches what the sensors said."""
@@ -73,21 +77,24 @@ def score_footage(
     fps: float | None = None,
     weight: NDArray[np.float32] | None = None,
     duration_s: float | None = None,
+    stop: threading.Event | None = None,
     hear: Hear = lambda clip, stretches: stretches,
     on_progress: Progress = lambda what, done, total: None,
 ) -> Footage:
     """Score every clip of `sources`: files, folders of clips, cameras and URLs.
 
-    weight is the camera's, (h, w). A live source is watched for duration_s. Clips come to `hear` in their
-    order. Raises DataError for footage the model was fitted on, for too little of it and for a picture that
-    never changes, SourceError for what
-    cannot be read, EngineError.
+    weight is the camera's, (h, w). A live source is watched for duration_s, or until `stop` is set or it is
+    lost. Clips come to `hear` in their order; one of several that cannot be read is left out with a note.
+    Raises DataError for footage the model was fitted on, for too little of it and for a picture that never
+    changes, SourceError where nothing can be read, EngineError.
     """
     notes: list[str] = []
     clips = [clip for source in sources for clip in _clips(source, duration_s)]
     prints = _unseen(bundle, clips, notes)
     stretches: list[Stretch] = []
     views: dict[Light, View] = {}
+    counts: Counter[str] = Counter()
+    unread: SourceError | None = None
     for number, clip in enumerate(dict.fromkeys(clips)):
         if clip not in prints and isinstance(clip, Path):
             continue
@@ -98,23 +105,49 @@ def score_footage(
                 on_progress("scoring", number + share, len(clips))
 
         live = not isinstance(clip, Path)
-        recording = score_recording(
-            bundle,
-            clip,
-            engine=engine,
-            precision=precision,
-            fps=fps,
-            weight=weight,
-            duration_s=duration_s if live else None,
-            on_progress=report,
-        )
+        try:
+            recording = score_recording(
+                bundle,
+                clip,
+                engine=engine,
+                precision=precision,
+                fps=fps,
+                weight=weight,
+                duration_s=duration_s if live else None,
+                stop=stop if live else None,
+                on_progress=report,
+            )
+        except SourceError as error:
+            unread = error
+            notes.append(f"left out: {error}")
+            if isinstance(clip, Path):
+                del prints[clip]
+            continue
         views |= recording.views
+        counts.update(recording.counts)
         if recording.truncated:
             notes.append(recording.truncated)
+        if live and stop is not None and stop.is_set():
+            notes.append(f"{clip} was watched until it was interrupted, and not for as long as was asked")
         stretches += hear(clip, list(cut_into_stretches(str(clip), recording, bundle)))
     on_progress("scoring", len(clips), len(clips))
-    _check(stretches, bundle)
+    if unread is not None and not stretches:
+        raise unread
+    unscored = why_unscored(counts)
+    _check(stretches, bundle, unscored)
+    if counts["invalid"] > TOLD_UNSCORED * (counts["invalid"] + counts["scored"]):
+        notes.append(f"{unscored}; what is wrong with the picture there is no normal life")
     return Footage(tuple(stretches), tuple(prints.values()), tuple(notes), views)
+
+
+def why_unscored(counts: Mapping[str, int]) -> str:
+    """How many frames got no score and why, in words; empty where all got one. counts are a pipeline's."""
+    reasons = [(counts[reason], reason) for reason in get_args(Reason) if counts.get(reason)]
+    if not reasons:
+        return ""
+    frames = counts.get("invalid", 0) + counts.get("scored", 0)
+    each = ", ".join(f"{number} {reason}" for number, reason in sorted(reasons, reverse=True))
+    return f"{counts['invalid']} of {frames} frames got no score ({each})"
 
 
 def kept_footage(bundle: Bundle, path: Path) -> tuple[Footage, Graph, Sequence[Polygon]]:
@@ -184,14 +217,15 @@ def _unseen(bundle: Bundle, clips: Sequence[Path | str], notes: list[str]) -> di
     return found
 
 
-def _check(stretches: Sequence[Stretch], bundle: Bundle) -> None:
-    """Refuse footage that cannot teach what is normal."""
+def _check(stretches: Sequence[Stretch], bundle: Bundle, unscored: str = "") -> None:
+    """Refuse footage that cannot teach what is normal; unscored says why frames got no score."""
     rows = np.concatenate([stretch.scores for stretch in stretches]) if stretches else np.empty((0, 1))
     scored = rows[np.isfinite(rows).all(axis=1)]
     seconds = len(scored) / bundle.manifest.clock.fps
     if seconds < LEAST_SECONDS:
         raise DataError(
-            f"{seconds:.0f} s of footage got a score, {LEAST_SECONDS:.0f} s are the least",
+            f"{seconds:.0f} s of footage got a score, {LEAST_SECONDS:.0f} s are the least"
+            + (f": {unscored}" if unscored else ""),
             fix="give more normal life: an hour is a beginning, a budget of 1/week takes days",
         )
     if (np.ptp(scored, axis=0) <= 1e-6 * np.abs(scored).max(axis=0)).all():

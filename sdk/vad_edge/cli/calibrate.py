@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from vad_edge.cli.types import ALARM_BUDGET, DURATION, OUTPUT_FILE, PRECISION, S
 if TYPE_CHECKING:
     from vad_edge.budget import AlarmBudget
     from vad_edge.bundle.manifest import Precision
+    from vad_edge.bundle.pack import CameraPack
 
 
 @click.command(name="calibrate")
@@ -105,7 +107,8 @@ def command(
 
     Give footage that the model was not trained on and that shows normal life only, as much as there is: one
     alarm a day takes half a day of it, one a week three and a half days. Where it is too little, the camera
-    keeps the smallest budget it can answer for, and is told how much more is needed.
+    keeps the smallest budget it can answer for, and is told how much more is needed. Ctrl-C while a camera is
+    watched calibrates on what it has shown.
 
     \b
     vad-edge calibrate --source normal/ --bundle my.vadb --alarm-budget 1/day --output door.vadc
@@ -116,9 +119,9 @@ def command(
     vad-edge run --source 0 --bundle my.vadb --calibration door.vadc
     """
     from vad_edge.bundle.archive import read_bundle
-    from vad_edge.bundle.pack import write_pack
     from vad_edge.calibration.calibrate import calibrate, calibrate_on
     from vad_edge.calibration.footage import kept_footage
+    from vad_edge.cli.ending import stop_on_signals
     from vad_edge.cli.progress import progress_bars
     from vad_edge.cli.site_options import camera_of_site
     from vad_edge.errors import ConfigError
@@ -159,24 +162,27 @@ def command(
                 on_progress=report,
             )
         else:
-            found = calibrate(
-                model,
-                sources,
-                alarm_budget,
-                camera=own.name,
-                cameras=sharing,
-                engine=engine,
-                precision=precision,
-                fps=fps,
-                masks=own.ignored,
-                duration_s=duration,
-                all_normal=all_normal,
-                exemplars=exemplars,
-                sensors=site.sensor,
-                latency_s=own.latency_s,
-                on_progress=report,
-            )
-    write_pack(output, found.pack)
+            # What a camera has shown is not lost to Ctrl-C; recordings can be scored again.
+            with stop_on_signals() if duration is not None else nullcontext() as stop:
+                found = calibrate(
+                    model,
+                    sources,
+                    alarm_budget,
+                    camera=own.name,
+                    cameras=sharing,
+                    engine=engine,
+                    precision=precision,
+                    fps=fps,
+                    masks=own.ignored,
+                    duration_s=duration,
+                    stop=stop,
+                    all_normal=all_normal,
+                    exemplars=exemplars,
+                    sensors=site.sensor,
+                    latency_s=own.latency_s,
+                    on_progress=report,
+                )
+    _keep(output, found.pack)
     if plot is not None:
         from vad_edge.calibration.plot import plot_levels
 
@@ -192,10 +198,28 @@ def command(
         _show(values)
 
 
+def _keep(output: Path, pack: CameraPack) -> None:
+    """Write the pack, or where that fails beside temporary files: a camera may have been watched for days."""
+    import tempfile
+
+    from vad_edge.bundle.pack import write_pack
+    from vad_edge.errors import BundleError
+
+    try:
+        write_pack(output, pack)
+    except BundleError as error:
+        rescued = Path(tempfile.mkdtemp(prefix="vad-edge-")) / output.name
+        write_pack(rescued, pack)
+        raise BundleError(
+            error.what, where=error.where, fix=f"the pack lies in {rescued}: move it"
+        ) from error
+
+
 def _show(values: dict[str, Any]) -> None:
     click.echo(f"{values['pack']}: levels {values['watch']:.2f} watch, {values['warning']:.2f} warning,")
     click.echo(f"  {values['alarm']:.2f} alarm, for a budget of {values['budget_kept']} on this camera")
-    click.echo(f"  (asked: {values['budget_asked']} for {values['cameras']} camera(s))")
+    cameras = "1 camera" if values["cameras"] == 1 else f"{values['cameras']} cameras"
+    click.echo(f"  (asked: {values['budget_asked']} for {cameras})")
     click.echo(
         f"  {values['footage_hours']:.2f} h of normal life behind it,"
         f" {values['footage_hours_needed']:.2f} h are needed for the budget asked"

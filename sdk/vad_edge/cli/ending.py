@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 from types import FrameType
 
 import click
@@ -90,12 +93,26 @@ def exit_after(summary: RunSummary) -> None:
         sys.exit(1)
 
 
+def keep_summary(summary: RunSummary, path: Path) -> RunSummary:
+    """Leave the run's figures at `path`; where that fails, the summary has that among its problems."""
+    try:
+        path.write_text(json.dumps(summary.to_dict(), indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        problem = f"{path}: cannot be written: {error.strerror or error}"
+        return replace(summary, problems=(*summary.problems, problem))
+    return summary
+
+
 def summary_line(summary: RunSummary) -> str:
     """The run in one line."""
     return (
         f"{summary.frames} frames in {summary.wall_s:.1f} s"
         f" ({summary.frames / max(summary.wall_s, 1e-9):.1f} a second), {summary.scored} scored,"
         f" {summary.invalid} invalid, {summary.skipped} skipped, {summary.dropped} dropped;"
-        f" {summary.incidents} incidents, {summary.events} events;"
+        f" {_counted(summary.incidents, 'incident')}, {_counted(summary.events, 'event')};"
         f" latency p50 {summary.latency_ms['p50']:.1f} ms, p99 {summary.latency_ms['p99']:.1f} ms"
     )
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}" + ("" if number == 1 else "s")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
 from contextlib import closing
@@ -84,7 +83,7 @@ def command(
     SIGHUP reads the site file and the bundle anew; where one of them is wrong the run goes on as it was.
     """
     from vad_edge.bundle.archive import read_bundle
-    from vad_edge.cli.ending import again_on_hangup, exit_after, stop_on_signals
+    from vad_edge.cli.ending import again_on_hangup, exit_after, keep_summary, stop_on_signals
     from vad_edge.cli.site_options import site_from_options
     from vad_edge.cli.watching import terminal_observer
     from vad_edge.errors import VadEdgeError
@@ -141,5 +140,5 @@ def command(
             summary = run(settings, watchers(settings), stop, manager)
         manager.stopping()
     if output is not None:
-        (output / "summary.json").write_text(json.dumps(summary.to_dict(), indent=2) + "\n", encoding="utf-8")
+        summary = keep_summary(summary, output / "summary.json")
     exit_after(summary)

@@ -128,4 +128,4 @@ class _Tape:
         if moment.risk is None or moment.risk.value <= self._highest:
             return
         self._highest = moment.risk.value
-        cv2.imwrite(str(self._still), picture)
+        self._still.write_bytes(cv2.imencode(self._still.suffix, picture)[1].tobytes())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 
+from vad_edge.errors import VadEdgeError
 from vad_edge.events.event import Event
 from vad_edge.health.board import HealthEvent
 from vad_edge.report.moment import Moment, RunObserver
@@ -40,6 +41,9 @@ class Audience:
             try:
                 message(observer)
             except Exception as error:
-                _log.exception("%s failed and gets nothing more of this run", type(observer).__name__)
-                self.lost.append(f"{type(observer).__name__} failed: {error}")
+                # A full disk needs no traceback; a mistake of ours is found by one.
+                ours = not isinstance(error, (OSError, VadEdgeError))
+                name = type(observer).__name__
+                _log.error("%s failed and gets nothing more of this run: %s", name, error, exc_info=ours)
+                self.lost.append(f"{name} failed: {error}")
                 self._observers.remove(observer)

@@ -68,7 +68,8 @@ def _clips(
             has_ffmpeg=ffmpeg is not None,
         )
     )
-    _log.info("camera %s: clips from %s: %s", station.name, route.way, route.reason)
+    way = "no clips" if route.way == "none" else f"clips from {route.way}"
+    _log.info("camera %s: %s: %s", station.name, way, route.reason)
     if ffmpeg is not None and site.evidence.max_clip_s > 0:
         if route.way == "packets":
             return PacketTap(ffmpeg, spec, site.evidence.before_s, now)

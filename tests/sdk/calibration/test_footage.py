@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,11 @@ from tests.support.tiny_bundle import MakeBundle
 from vad_edge.bundle.archive import Bundle
 from vad_edge.bundle.manifest import Provenance
 from vad_edge.calibration.footage import score_footage
+from vad_edge.clock import LiveClock
 from vad_edge.errors import DataError, SourceError
 from vad_edge.video.fingerprint import fingerprint
+from vad_edge.video.frame import Frame
+from vad_edge.video.source import open_source
 
 
 @pytest.fixture
@@ -87,3 +91,85 @@ def test_a_live_source_needs_a_duration(bundle: Bundle) -> None:
 def test_a_path_that_is_not_there_is_named(bundle: Bundle, tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="nowhere: no such file or folder"):
         score_footage(bundle, [str(tmp_path / "nowhere")])
+
+
+def test_black_footage_is_told_to_be_black(bundle: Bundle, tmp_path: Path) -> None:
+    images = [np.zeros((48, 72, 3), np.uint8)] * 60
+    clip = write_video(tmp_path / "dark.mkv", images)
+    with pytest.raises(DataError, match=r"30 s are the least: 60 of 60 frames got no score \(60 black\)"):
+        score_footage(bundle, [str(clip)])
+
+
+def test_many_frames_without_a_score_are_worth_a_note(bundle: Bundle, folder: Path) -> None:
+    write_video(folder / "3.mkv", [np.zeros((48, 72, 3), np.uint8)] * 60)
+    assert any(
+        note.startswith("60 of 460 frames got no score (60 black)")
+        for note in score_footage(bundle, [str(folder)]).notes
+    )
+
+
+def test_one_clip_that_cannot_be_read_is_left_out_and_told(bundle: Bundle, folder: Path) -> None:
+    broken = folder / "3.mkv"
+    broken.write_text("cut off by a power failure")
+    footage = score_footage(bundle, [str(folder)])
+    assert len(footage.stretches) == len(footage.fingerprints) == 2
+    assert any(note.startswith(f"left out: {broken}: not a video") for note in footage.notes)
+
+
+def test_footage_none_of_which_can_be_read_is_refused(bundle: Bundle, tmp_path: Path) -> None:
+    for name in ("1.mkv", "2.mkv"):
+        (tmp_path / name).write_text(f"{name}, cut off by a power failure")
+    with pytest.raises(SourceError, match=r"2\.mkv: not a video"):
+        score_footage(bundle, [str(tmp_path)])
+
+
+class Camera:
+    """A recording that behaves as a camera: it is lost, or Ctrl-C is pressed, after so many frames."""
+
+    def __init__(self, clip: Path, frames: int, stop: threading.Event | None = None) -> None:
+        self._source = open_source(str(clip), LiveClock())
+        self._left = frames
+        self._stop = stop
+        self.info = self._source.info
+        self.truncated = None
+        self.close = self._source.close
+
+    def read(self) -> Frame | None:
+        self._left -= 1
+        if self._left < 0:
+            if self._stop is None:
+                raise SourceError("it gives no frames any more", where="camera 0")
+            self._stop.set()
+        return self._source.read()
+
+
+@pytest.fixture
+def long_clip(tmp_path: Path) -> Path:
+    return write_video(tmp_path / "long.mkv", quiet_frames(420))
+
+
+def test_a_camera_that_is_lost_calibrates_on_what_it_has_shown(
+    bundle: Bundle, long_clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vad_edge.pipeline.open_source", lambda *_, **__: Camera(long_clip, 400))
+    footage = score_footage(bundle, ["0"], duration_s=3600.0)
+    assert sum(len(stretch.time_s) for stretch in footage.stretches) == 400
+    assert footage.notes == ("camera 0: it gives no frames any more",)
+
+
+def test_a_camera_that_gives_no_frame_is_refused(
+    bundle: Bundle, long_clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vad_edge.pipeline.open_source", lambda *_, **__: Camera(long_clip, 0))
+    with pytest.raises(SourceError, match="it gives no frames any more"):
+        score_footage(bundle, ["0"], duration_s=3600.0)
+
+
+def test_a_watch_that_is_interrupted_calibrates_on_what_was_seen(
+    bundle: Bundle, long_clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop = threading.Event()
+    monkeypatch.setattr("vad_edge.pipeline.open_source", lambda *_, **__: Camera(long_clip, 400, stop))
+    footage = score_footage(bundle, ["0"], duration_s=3600.0, stop=stop)
+    assert sum(len(stretch.time_s) for stretch in footage.stretches) == 400
+    assert footage.notes == ("0 was watched until it was interrupted, and not for as long as was asked",)

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 from tests.support.footage import quiet_frames, with_block, write_video
+from tests.support.small_disk import fill
 
 from vad_edge.bundle.archive import Bundle
 from vad_edge.bundle.pack import pack_fits, read_pack
@@ -152,3 +154,18 @@ def test_a_camera_that_the_site_file_does_not_know_is_named(tmp_path: Path) -> N
     assert code == 2
     assert "there is no camera 'yard'" in err
     assert "give its name, one of: hall" in err
+
+
+def test_a_pack_that_cannot_be_written_where_it_was_asked_for_is_not_lost(
+    calibrated_bundle: Bundle, normal: Path, tmp_path: Path, small_disk: Path
+) -> None:
+    fill(small_disk)
+    code, _, err = vad_edge(
+        "calibrate", "--source", normal, "--bundle", calibrated_bundle.path, "--output", small_disk / "c.vadc"
+    )
+    assert code == 2
+    found = re.search(
+        r"c\.vadc: cannot be written: No space left on device; the pack lies in (\S+): move it", err
+    )
+    assert found is not None, err
+    assert read_pack(Path(found[1])).camera == "camera"

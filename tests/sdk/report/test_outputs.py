@@ -13,8 +13,10 @@ import pytest
 from rich.console import Console
 from tests.support.events import an_event
 from tests.support.footage import quiet_frames, with_block
+from tests.support.small_disk import fill
 
 from vad_edge.config.site import PolicyConfig
+from vad_edge.errors import SourceError
 from vad_edge.events.event import Event
 from vad_edge.fusion.level import Level
 from vad_edge.fusion.risk import Risk
@@ -224,3 +226,9 @@ def test_a_status_line_counts_its_own_camera(
         "front: 1.1 frames/s, risk 0.40, normal, 3 dropped",
         "back: 1.1 frames/s, risk 0.40, normal, 3 dropped",
     ]
+
+
+def test_a_full_disk_ends_the_video_with_one_error(small_disk: Path) -> None:
+    fill(small_disk)
+    with pytest.raises((OSError, SourceError), match=r"No space left on device|cannot write"):
+        show(AnnotatedVideo(small_disk, ["front"], fps=10.0), moments())
