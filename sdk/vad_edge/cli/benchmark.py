@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vad_edge.cli.types import OUTPUT_FILE, PRECISION
+from vad_edge.cli.types import ENGINE, OUTPUT_FILE, PRECISION
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="How many share one call; once for each.",
 )
-@click.option("--engine", default="auto", show_default=True, help="Inference backend.")
+@click.option("--engine", type=ENGINE, default="auto", show_default=True, help="Inference backend.")
 @click.option("--threads", type=click.IntRange(min=1), help="Cores the engine may use; all by default.")
 @click.option("--steps", type=click.IntRange(min=10), default=200, show_default=True, help="Steps to time.")
 @click.option("--plot", type=OUTPUT_FILE, help="Also draw it: a PNG, SVG or PDF.")

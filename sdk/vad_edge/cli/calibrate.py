@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from vad_edge.cli.types import ALARM_BUDGET, DURATION, OUTPUT_FILE, PRECISION, SINCE
+from vad_edge.cli.types import ALARM_BUDGET, DURATION, ENGINE, OUTPUT_FILE, PRECISION, SINCE
 
 if TYPE_CHECKING:
     from vad_edge.budget import AlarmBudget
@@ -72,7 +72,7 @@ if TYPE_CHECKING:
     help="The same, from the store of the site file's site in your state folder.",
 )
 @click.option("--since", type=SINCE, help="Only false alarms of the last 7d, or since 2026-03-01.")
-@click.option("--engine", default="auto", show_default=True, help="Inference backend.")
+@click.option("--engine", type=ENGINE, default="auto", show_default=True, help="Inference backend.")
 @click.option("--precision", type=PRECISION, help="The fastest the bundle has by default.")
 @click.option("--plot", type=OUTPUT_FILE, help="Also draw the fit: a PNG, SVG or PDF.")
 @click.option(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from vad_edge.cli.types import ALARM_BUDGET, DATA_FOLDER, OUTPUT_FOLDER, PRECISION
+from vad_edge.cli.types import ALARM_BUDGET, DATA_FOLDER, ENGINE, OUTPUT_FOLDER, PRECISION
 
 if TYPE_CHECKING:
     from vad_edge.budget import AlarmBudget
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 @click.option("--alarm-budget", type=ALARM_BUDGET, help="Another budget than the pack was made for.")
 @click.option("--baselines", is_flag=True, help="Score the same frames without any learning, too.")
 @click.option("--output", type=OUTPUT_FOLDER, help="Folder for the numbers and each clip's curves.")
-@click.option("--engine", default="auto", show_default=True, help="Inference backend.")
+@click.option("--engine", type=ENGINE, default="auto", show_default=True, help="Inference backend.")
 @click.option("--precision", type=PRECISION, help="The fastest the bundle has by default.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def command(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from vad_edge.cli.broker_options import broker_options
-from vad_edge.cli.types import DURATION, OUTPUT_FOLDER, PRECISION
+from vad_edge.cli.types import DURATION, ENGINE, OUTPUT_FOLDER, PRECISION
 
 if TYPE_CHECKING:
     from vad_edge.bundle.manifest import Precision
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     type=OUTPUT_FOLDER,
     help="Folder for events.jsonl, scores.csv, annotated.mp4 and timeline.png.",
 )
-@click.option("--engine", default="auto", show_default=True, help="Inference backend.")
+@click.option("--engine", type=ENGINE, default="auto", show_default=True, help="Inference backend.")
 @click.option("--precision", type=PRECISION, help="The fastest the bundle has by default.")
 @click.option("--threads", type=click.IntRange(min=1), help="Cores the engine may use; all by default.")
 @click.option(

@@ -34,7 +34,11 @@ def site_from_options(
         site = _with_source(site, given, config)
     if not site.camera and not site.sensor:
         raise ConfigError(
-            "there is nothing to watch", fix="give --camera 0, --source PATH or --config SITE.toml"
+            "there is nothing to watch",
+            where=str(config) if config is not None else "",
+            fix="give --camera 0, --source PATH or --config SITE.toml"
+            if config is None
+            else "add a [[camera]] or [[sensor]] table",
         )
     if calibration is not None:
         site = _with_calibration(site, calibration, config)

@@ -35,6 +35,9 @@ _NO_PATH: Final = re.compile(r"\d+$|csi(:\d+)?$|gst:|[a-z]+://")
 """Sources that are not files: camera indices, CSI cameras, pipelines, URLs."""
 _NAME: Final = "letters, digits, '-' and '_', at most 64, a letter or digit first"
 
+_CORNERS: Final = {"polygon", "privacy_masks"}
+_CORNER: Final = "corners are parts of its width and height, 0 to 1; `vad-edge mask` takes pixels too"
+
 
 def load_site(path: Path) -> SiteConfig:
     """The site described by the TOML file at `path`.
@@ -152,6 +155,11 @@ def _reason(details: Sequence[ErrorDetails], table: type[BaseModel]) -> tuple[st
     if all(detail["type"] in _KINDS for detail in details):
         expected = " or ".join(_KINDS[detail["type"]] for detail in details)
         return f"{_shown(given)} is of the wrong type", f"give {expected}"
+    if kind == "too_short":
+        least, there = detail["ctx"]["min_length"], detail["ctx"]["actual_length"]
+        return f"{there} are too few", f"give {least} or more"
+    if kind in ("less_than_equal", "greater_than_equal") and _CORNERS & set(detail["loc"]):
+        return f"{_shown(given)} lies outside the picture", _CORNER
     rule = detail["msg"].replace("Input", "it", 1).replace("String", "it", 1)
     return f"{_shown(given)} is not allowed", rule
 

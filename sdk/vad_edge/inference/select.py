@@ -10,7 +10,7 @@ from typing import Final
 from vad_edge.bundle.archive import Bundle
 from vad_edge.bundle.manifest import Graph, Precision
 from vad_edge.bundle.verdict import Verdict
-from vad_edge.errors import EngineError
+from vad_edge.errors import BundleError, EngineError
 from vad_edge.inference.engine import Engine
 from vad_edge.inference.onnxruntime_engine import OnnxRuntimeEngine
 from vad_edge.inference.onnxruntime_session import (
@@ -94,9 +94,17 @@ def open_engine(
     """The first backend that can run `bundle`, or the one named by `engine`.
 
     batch is the number of cameras; precision is the fastest there is where None. With ``auto`` a backend that
-    should fit but cannot be opened is passed over with a warning. Raises EngineError for a name there is no
-    backend of, with the reason of the one that was named, and with the reason of each where none is left.
+    should fit but cannot be opened is passed over with a warning. Raises BundleError for a precision that the
+    bundle does not have; EngineError for a name there is no backend of, with the reason of the one that was
+    named, and with the reason of each where none is left.
     """
+    there = {graph.precision: None for graph in bundle.manifest.graphs}
+    if precision is not None and precision not in there:
+        raise BundleError(
+            f"it has no {precision} graph, only {', '.join(there)}",
+            where=str(bundle.path),
+            fix="`vad-edge quantize` adds fp16 and int8",
+        )
     if engine != "auto":
         return _open_named(engine, bundle, precision, batch, threads)
     refusals = []

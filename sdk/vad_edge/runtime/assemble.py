@@ -161,6 +161,12 @@ def _clock(sources: dict[str, FrameSource | None], live: LiveClock) -> LiveClock
     if not recordings:
         return live
     others = [name for name in sources if name not in recordings]
+    if others and sources[others[0]] is None:
+        raise SourceError(
+            f"it cannot be opened, as was warned of, and {recordings[0]} is a recording",
+            where=f"camera {others[0]}",
+            fix="mend its source, or run them apart",
+        )
     if others:
         raise ConfigError(
             f"{recordings[0]} is a recording and {others[0]} is not",

@@ -286,3 +286,11 @@ def test_data_that_is_not_there_is_told_before_torch_is_loaded(invoke: Invoke, c
     result = invoke(command, "--data", "nowhere")
     assert result.exit_code == 2
     assert "Invalid value for '--data': Directory 'nowhere' does not exist." in result.output
+
+
+def test_a_site_file_that_watches_nothing_is_named(invoke: Invoke, tmp_path: Path) -> None:
+    site = tmp_path / "site.toml"
+    site.touch()
+    result = invoke("run", "--config", site)
+    assert result.exit_code == 2
+    assert f"{site}: there is nothing to watch; add a [[camera]] or [[sensor]] table" in result.output

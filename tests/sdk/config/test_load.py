@@ -102,10 +102,17 @@ SENSOR = '[[sensor]]\nname = "s"\ntopic = "t"\nkind = "binary"\n'
             "privacy.evidence: 'all' is not allowed; it should be 'none', 'heatmap'",
         ),
         ("[privacy]\nmax_age_h = 0", "privacy.max_age_h: 0 is not allowed; it should be greater than 0"),
-        (CAMERA + "privacy_masks = [[[0, 0], [1, 1]]]", "camera[0].privacy_masks[0]: a list is not allowed"),
+        (
+            CAMERA + "privacy_masks = [[[0, 0], [1, 1]]]",
+            "camera[0].privacy_masks[0]: 2 are too few; give 3 or more",
+        ),
         (
             CAMERA + "privacy_masks = [[[0, 0], [0, 240], [320, 240]]]",
-            "camera[0].privacy_masks[0][1][1]: 240 is not allowed; it should be less than or equal to 1",
+            "camera[0].privacy_masks[0][1][1]: 240 lies outside the picture; corners are parts of its width",
+        ),
+        (
+            CAMERA + '[[camera.zone]]\nname = "z"\npolygon = [[-0.1, 0], [1, 0], [1, 1]]',
+            "camera[0].zone[0].polygon[0][0]: -0.1 lies outside the picture; corners are parts of its width",
         ),
         (CAMERA + "fpps = 1", "camera[0].fpps: unknown key; did you mean 'fps'?"),
         (

@@ -10,10 +10,11 @@ import pytest
 from vad_edge.bundle.archive import Bundle
 from vad_edge.bundle.manifest import Graph
 from vad_edge.bundle.verdict import Verdict
-from vad_edge.errors import EngineError
+from vad_edge.cli.types import ENGINE
+from vad_edge.errors import BundleError, EngineError
 from vad_edge.inference import select
 from vad_edge.inference.onnxruntime_engine import OnnxRuntimeEngine
-from vad_edge.inference.select import Backend, engine_verdicts, graph_of, open_engine
+from vad_edge.inference.select import BACKENDS, Backend, engine_verdicts, graph_of, open_engine
 
 MakeBundle = Callable[..., Bundle]
 
@@ -144,3 +145,12 @@ def test_each_backend_tells_the_graph_it_runs(make_bundle: MakeBundle) -> None:
     assert graph_of("onnxruntime-tensorrt", bundle, batch=1).precision == "fp16"
     with pytest.raises(EngineError, match="there is no engine 'gpu'"):
         graph_of("gpu", bundle, batch=1)
+
+
+def test_a_precision_the_bundle_does_not_have_is_one_line_with_its_fix(bundle: Bundle) -> None:
+    with pytest.raises(BundleError, match=r"it has no int8 graph, only fp32; `vad-edge quantize` adds fp16"):
+        open_engine(bundle, batch=1, precision="int8")
+
+
+def test_the_command_line_offers_the_engines_there_are() -> None:
+    assert list(ENGINE.choices) == ["auto", *(each.name for each in BACKENDS)]
