@@ -192,9 +192,7 @@ def test_a_recording_and_a_camera_that_is_gone_do_not_mix(
     go: Callable[..., RunSummary], tmp_path: Path
 ) -> None:
     clip = write_video(tmp_path / "clip.mkv", quiet_frames(20, seed=1))
-    with pytest.raises(
-        SourceError, match="camera camera1: it cannot be opened, .* and camera0 is a recording"
-    ):
+    with pytest.raises(SourceError, match=r"camera1: it cannot be opened, .* and camera0 is a recording"):
         go(clip, "97", notes=Notes())
 
 
