@@ -91,7 +91,9 @@ def read_life(source: Path | IO[bytes]) -> RecordedLife:
                 for clip, part in zip(clips, parts, strict=True)
             ]
     except (OSError, ValueError, KeyError, EOFError, IndexError, BadZipFile) as error:
-        raise DataError(f"it holds no recorded scores ({error})", where=str(source)) from error
+        raise DataError(
+            "it holds no recorded scores", where=str(source), fix="give a file that `calibrate --life` wrote"
+        ) from error
     return RecordedLife(tuple(cues), fps, tuple(stretches), about, tuple(streams), joining)
 
 

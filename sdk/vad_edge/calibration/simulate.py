@@ -101,7 +101,10 @@ def simulate(
     policy = default_policy(hours * 3600.0)
     pieces = _pieces(life)
     if len(pieces) < 2 * 12:
-        raise DataError(f"{len(pieces)} pieces of {CHUNK_S:.0f} s are too few to resample, 24 are needed")
+        raise DataError(
+            f"{len(pieces)} pieces of {CHUNK_S:.0f} s are too few to resample, 24 are needed",
+            fix="calibrate on four hours or more of uninterrupted life, with --life",
+        )
     learning = pieces[::2]
     taught = [piece.scores for piece in learning]
     block_s = max(

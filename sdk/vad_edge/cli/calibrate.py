@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     help="False alarms you can live with, per site and armed time: 1/week, 2/day, 1/hour.",
 )
 @click.option("--output", required=True, type=OUTPUT_FILE, help="The camera pack, NAME.vadc.")
-@click.option("--camera", default="camera", show_default=True, help="The camera's name.")
+@click.option("--camera", help="The camera's name; that of the site file's only one, or camera.")
 @click.option(
     "--config",
     type=click.Path(path_type=Path),
@@ -87,7 +87,7 @@ def command(
     bundle: Path,
     alarm_budget: AlarmBudget,
     output: Path,
-    camera: str,
+    camera: str | None,
     config: Path | None,
     cameras: int | None,
     duration: float | None,

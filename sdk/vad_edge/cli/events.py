@@ -98,9 +98,11 @@ def list_incidents(
         click.echo(json.dumps([incident.to_dict() for incident in found]))
         return
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    table = Table("incident", "camera", "opened", "lasted", "level", "risk", "answer", box=None)
+    # The id is what other commands want: it is never cut.
+    whole = Column("incident", no_wrap=True, min_width=18)
+    table = Table(whole, "camera", "opened", "lasted", "level", "risk", "answer", box=None)
     for incident in found:
         table.add_row(*_row(incident))
     console = Console()

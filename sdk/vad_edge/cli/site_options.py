@@ -74,14 +74,15 @@ def recorded_camera(
     return found
 
 
-def camera_of_site(config: Path | None, name: str) -> tuple[SiteConfig, CameraConfig]:
-    """The site file and the camera of that name in it; without a file, a camera of which nothing is known.
+def camera_of_site(config: Path | None, name: str | None) -> tuple[SiteConfig, CameraConfig]:
+    """The site file and the camera of that name in it, or its only one; without a file, a camera of which
+    nothing is known, called ``camera`` unless it has a name.
 
     Raises ConfigError where the file has no such camera, and for a name that no camera can have.
     """
     if config is None:
         try:
-            return SiteConfig(), CameraConfig(name=name)
+            return SiteConfig(), CameraConfig(name="camera" if name is None else name)
         except ValidationError as error:
             fix = "give letters, digits, - and _"
             raise ConfigError(f"{name!r} is no name for a camera", where="--camera", fix=fix) from error

@@ -21,6 +21,7 @@ Result = TypeVar("Result")
 
 # Marks the file as ours ("vade"); anything else that lies at the path is moved out of the way.
 _APPLICATION_ID = 0x76616465
+_RUN_MENDS = "the next run keeps it aside and begins a new one with what can be read"
 
 
 class _NotOursError(Exception):
@@ -95,9 +96,8 @@ class Database:
                         raise
                 return attempt()
             except (OSError, sqlite3.Error) as error:
-                raise StoreError(
-                    f"the event store failed: {error}", where=str(self.path), fix="check its disk"
-                ) from error
+                fix = _RUN_MENDS if not self._repair and _is_damage(error) else "check its disk"
+                raise StoreError(f"the event store failed: {error}", where=str(self.path), fix=fix) from error
 
     def _transact(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
         connection = self._connection
@@ -132,9 +132,7 @@ class Database:
             return _open(self.path, check=self._repair)
         except _NotOursError as reason:
             if not self._repair:
-                raise StoreError(
-                    str(reason), where=str(self.path), fix="the next run keeps it aside and begins a new one"
-                ) from reason
+                raise StoreError(str(reason), where=str(self.path), fix=_RUN_MENDS) from reason
             return self._replaced(str(reason))
 
     def _replaced(self, reason: str) -> sqlite3.Connection:

@@ -58,7 +58,7 @@ def test_what_was_stored_without_a_joining_sums_up_all_cues(recorded: RecordedLi
 
 def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.npz").write_bytes(b"no scores")
-    with pytest.raises(DataError, match="it holds no recorded scores"):
+    with pytest.raises(DataError, match=r"it holds no recorded scores; give a file that `calib"):
         read_life(tmp_path / "x.npz")
 
 

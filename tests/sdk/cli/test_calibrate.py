@@ -116,7 +116,7 @@ def test_sensors_recorded_beside_the_footage_join_the_calibration_and_the_evalua
 
     code, out, err = vad_edge(
         "calibrate", "--source", normal, "--bundle", calibrated_bundle.path, "--output", pack, "--json",
-        "--config", site, "--camera", "hall", "--alarm-budget", "60/hour", "--life", tmp_path / "life.npz",
+        "--config", site, "--alarm-budget", "60/hour", "--life", tmp_path / "life.npz",
     )  # fmt: skip
     assert code == 0, err
     values = json.loads(out)
@@ -125,7 +125,7 @@ def test_sensors_recorded_beside_the_footage_join_the_calibration_and_the_evalua
     assert life.streams == ("sound", "gone")
     assert life.about.startswith("camera hall (")
     code, _, err = vad_edge("simulate", "--life", tmp_path / "life.npz")
-    assert "too few to resample" in err
+    assert "too few to resample, 24 are needed; calibrate on four hours or more" in err
     assert any(note.startswith("sensor gone is in no recording") for note in values["notes"])
     made = read_pack(pack)
     assert set(made.partial_levels) == {"sound", ""}

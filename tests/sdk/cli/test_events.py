@@ -171,3 +171,11 @@ def test_looking_works_beside_a_running_store(ask: Ask, folder: Path, ids: list[
 @pytest.mark.parametrize("text", ["2026-03-01", "2026-03-01T18:00", "2026-03-01T18:00:00Z", "90s", "1.5h"])
 def test_a_moment_always_has_a_zone(text: str) -> None:
     assert SINCE.convert(text, None, None).tzinfo is not None
+
+
+def test_a_list_shows_ids_that_can_be_asked_for_however_narrow_it_is(
+    ask: Ask, ids: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    listed = ask("list").stdout
+    assert all(f"{each[:18]} " in listed for each in ids)

@@ -166,6 +166,21 @@ def test_a_damaged_store_is_left_alone_by_who_only_looks(tmp_path: Path) -> None
     assert [entry.name for entry in tmp_path.iterdir()] == ["events.db"]
 
 
+def test_who_only_looks_at_a_broken_page_is_told_who_mends_it(tmp_path: Path, story: Story) -> None:
+    path = tmp_path / "events.db"
+    with contextlib.closing(EventStore(path)) as store:
+        for event in story():
+            store.add(event)
+    body = bytearray(path.read_bytes())
+    body[4096:] = b"\xa5" * (len(body) - 4096)
+    path.write_bytes(body)
+    with (
+        pytest.raises(StoreError, match="the next run keeps it aside and begins a new one"),
+        contextlib.closing(EventStore(path, repair=False)) as looked_at,
+    ):
+        looked_at.events()
+
+
 def test_a_store_that_is_not_there_is_not_made_by_who_only_looks(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="there is no event store"):
         Database(tmp_path / "events.db", repair=False)
