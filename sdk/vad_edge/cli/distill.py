@@ -35,9 +35,9 @@ from vad_edge.cli.types import DATA_FOLDER, EXISTING_FILE, OUTPUT_FOLDER
 @click.option("--data", required=True, type=DATA_FOLDER, help="The student's footage.")
 @click.option("--output", required=True, type=OUTPUT_FOLDER, help="Folder for checkpoints and logs.")
 @click.option("--channels", type=click.IntRange(min=1), help="Channels of the network's layers.")
-@click.option("--epochs", type=click.IntRange(min=1))
-@click.option("--learning-rate", type=click.FloatRange(min=0, min_open=True))
-@click.option("--seed", type=int)
+@click.option("--epochs", type=click.IntRange(min=1), help="How often all of the footage is seen.")
+@click.option("--learning-rate", type=click.FloatRange(min=0, min_open=True), help="Of the optimiser.")
+@click.option("--seed", type=int, help="Of all random choices.")
 def command(
     student: Path,
     teachers: tuple[str, ...],

@@ -36,7 +36,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option(
     "--network", type=_FILE, help="Connections it comes up with (TOML); DHCP on any cable otherwise."
 )
-@click.option("--hostname", default="vad-edge", show_default=True)
+@click.option("--hostname", default="vad-edge", show_default=True, help="The board's name in the network.")
 @click.option(
     "--massflash",
     type=click.IntRange(min=2, max=32),

@@ -74,7 +74,9 @@ class LazyGroup(click.Group):
         raise click.exceptions.Exit(said.exit_code)
 
 
-@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(
+    cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
+)
 @click.version_option(__version__, prog_name="vad-edge")
 @click.option("--debug", is_flag=True, help="Show a traceback when something fails.")
 @click.option(

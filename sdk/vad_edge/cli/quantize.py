@@ -86,12 +86,16 @@ def command(
         _show(values)
 
 
+_COLUMNS = ("graph", "for", "MB", "AUC", "lost", "correlation", "tested", "kept in fp32")
+
+
 def _show(values: dict[str, Any]) -> None:
+    from rich import box
     from rich.console import Console
     from rich.table import Table
 
     console = Console()
-    table = Table("graph", "for", "MB", "AUC", "lost", "correlation", "tested online", "layers kept in fp32")
+    table = Table(*_COLUMNS, box=box.SIMPLE_HEAD, pad_edge=False)
     tested = values["tested"] or {}
     table.add_row("fp32", "any", "", f"{values['trial_auc']:.4f}", "", "", _figure(tested), "all")
     for graph in values["graphs"]:
@@ -115,6 +119,8 @@ def _show(values: dict[str, Any]) -> None:
     if values["fine_tuning"]:
         console.print(_told(values["fine_tuning"]))
     console.print("AUC, lost, correlation: held-out normal footage with synthetic anomalies.")
+    if tested:
+        console.print("tested: AUC online on the labelled clips; kept in fp32: layers that lost too much.")
     console.print(f"{values['path']} is written.")
     if values["checkpoint"]:
         console.print(f"{values['checkpoint']} holds its weights.")

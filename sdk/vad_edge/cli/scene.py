@@ -20,7 +20,7 @@ def command() -> None:
 @click.option("--testing", type=click.IntRange(min=0), default=8, show_default=True, help="Labelled clips.")
 @click.option("--length", type=DURATION, default="60s", show_default=True, help="Length of a clip.")
 @click.option("--size", type=FRAME_SIZE, default="192x320", show_default=True, help="Height x width.")
-@click.option("--fps", type=click.FloatRange(1, 60), default=10.0, show_default=True)
+@click.option("--fps", type=click.FloatRange(1, 60), default=10.0, show_default=True, help="Frames a second.")
 @click.option(
     "--seed", type=int, default=7, show_default=True, help="The same seed renders the same footage."
 )
@@ -64,7 +64,7 @@ def render(
 )
 @click.option("--length", type=DURATION, default="60s", show_default=True, help="Length of the clip.")
 @click.option("--size", type=FRAME_SIZE, default="192x320", show_default=True, help="Height x width.")
-@click.option("--fps", type=click.FloatRange(1, 60), default=10.0, show_default=True)
+@click.option("--fps", type=click.FloatRange(1, 60), default=10.0, show_default=True, help="Frames a second.")
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed tells the same story.")
 @click.option("--place", type=int, default=7, show_default=True, help="Seed of the dataset it belongs to.")
 def clip(

@@ -19,12 +19,12 @@ from vad_edge.cli.types import DATA_FOLDER, FRAME_SIZE, OUTPUT_FOLDER, SETTING
 @click.option(
     "--set", "settings", type=SETTING, multiple=True, metavar="NAME=VALUE", help="A setting of the model."
 )
-@click.option("--epochs", type=click.IntRange(min=1))
-@click.option("--batch-size", type=click.IntRange(min=1))
+@click.option("--epochs", type=click.IntRange(min=1), help="How often all of the footage is seen.")
+@click.option("--batch-size", type=click.IntRange(min=1), help="Examples at a time; fewer take less memory.")
 @click.option("--accumulate", type=click.IntRange(min=1), help="Batches that make one optimiser step.")
 @click.option("--stride", type=click.IntRange(min=1), help="Frames from one training example to the next.")
-@click.option("--learning-rate", type=click.FloatRange(min=0, min_open=True))
-@click.option("--seed", type=int)
+@click.option("--learning-rate", type=click.FloatRange(min=0, min_open=True), help="Of the optimiser.")
+@click.option("--seed", type=int, help="Of all random choices.")
 @click.option(
     "--fold", metavar="I/K", help="Labelled anomalies a model that wants them may see, such as 1/5."
 )

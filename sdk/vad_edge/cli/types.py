@@ -121,36 +121,15 @@ class Budget(click.ParamType[AlarmBudget]):
             self.fail(str(error), param, context)
 
 
-class OutputFile(click.Path):
-    """A file that will be written: what stands in its way is said before the work begins, not after it."""
+class Output(click.Path):
+    """What will be written: what stands in its way is said before the work begins, not after it.
 
-    name = "file"
+    A file's folder must be there and may be written to; a folder is made where it is not there.
+    """
 
-    def __init__(self) -> None:
-        super().__init__(dir_okay=False, path_type=Path)
-
-    def convert(
-        self,
-        value: str | os.PathLike[str],
-        param: click.Parameter | None,
-        context: click.Context | None,
-    ) -> Path:
-        """The path; its folder is there and may be written to."""
-        path = Path(super().convert(value, param, context))
-        if not path.parent.is_dir():
-            self.fail(f"there is no folder '{path.parent}'; make it first (mkdir -p)", param, context)
-        if not os.access(path.parent, os.W_OK):
-            self.fail(f"'{path.parent}' cannot be written to; choose another place", param, context)
-        return path
-
-
-class OutputFolder(click.Path):
-    """A folder that results will be written into; it is made where it is not there."""
-
-    name = "folder"
-
-    def __init__(self) -> None:
-        super().__init__(file_okay=False, path_type=Path)
+    def __init__(self, *, folder: bool) -> None:
+        super().__init__(dir_okay=folder, file_okay=not folder, path_type=Path)
+        self._hindrance = _in_the_way_of_a_folder if folder else _in_the_way_of_a_file
 
     def convert(
         self,
@@ -158,14 +137,27 @@ class OutputFolder(click.Path):
         param: click.Parameter | None,
         context: click.Context | None,
     ) -> Path:
-        """The path; it, or the folder it will be made in, may be written to."""
-        path = Path(super().convert(value, param, context))
-        there = next((each for each in (path, *path.absolute().parents) if each.exists()), path)
-        if not there.is_dir():
-            self.fail(f"'{there}' is a file, and not a folder", param, context)
-        if not os.access(there, os.W_OK):
-            self.fail(f"'{there}' cannot be written to; choose another place", param, context)
+        """The path."""
+        path = Path(os.fsdecode(super().convert(value, param, context)))
+        hindrance = self._hindrance(path)
+        if hindrance:
+            self.fail(hindrance, param, context)
         return path
+
+
+def _in_the_way_of_a_file(path: Path) -> str:
+    if not path.parent.is_dir():
+        return f"there is no folder '{path.parent}'; make it first (mkdir -p)"
+    return _not_writable(path.parent)
+
+
+def _in_the_way_of_a_folder(path: Path) -> str:
+    there = next(each for each in (path, *path.absolute().parents) if each.exists())
+    return _not_writable(there) if there.is_dir() else f"'{there}' is a file, and not a folder"
+
+
+def _not_writable(folder: Path) -> str:
+    return "" if os.access(folder, os.W_OK) else f"'{folder}' cannot be written to; choose another place"
 
 
 ALARM_BUDGET = Budget()
@@ -177,6 +169,6 @@ PRECISION = click.Choice(["fp32", "fp16", "int8"])
 ENGINE = click.Choice(["auto", "tensorrt", "onnxruntime-tensorrt", "onnxruntime-cuda", "onnxruntime"])
 EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 FRAME_SIZE = FrameSize()
-OUTPUT_FILE = OutputFile()
-OUTPUT_FOLDER = OutputFolder()
+OUTPUT_FILE = Output(folder=False)
+OUTPUT_FOLDER = Output(folder=True)
 SETTING = Setting()

@@ -145,7 +145,7 @@ class Database:
         return connection
 
 
-def _is_damage(error: sqlite3.Error) -> bool:
+def _is_damage(error: Exception) -> bool:
     # Its subclasses are the world's trouble (disk full, locked); the bare type says the file is bad.
     return type(error) is sqlite3.DatabaseError
 

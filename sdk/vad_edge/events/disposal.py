@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vad_edge.errors import ConfigError, StoreError
-from vad_edge.events.audit import audit_rows, note
+from vad_edge.events.audit import Action, audit_rows, note
 from vad_edge.events.event import to_cloudevent
 from vad_edge.events.evidence.vault import EvidenceFile, Vault
 from vad_edge.events.incidents import Incidents
@@ -59,18 +59,7 @@ def export_incident(
     finally:
         draft.unlink(missing_ok=True)
     done = Disposal(found.id, len(events), len(there), sum(file.bytes for file in there), missing)
-    store.database.write(
-        lambda connection: note(
-            connection,
-            "exported",
-            found.id,
-            who=who,
-            reason=reason,
-            files=done.files,
-            size=done.bytes,
-            events=done.events,
-        )
-    )
+    store.database.write(lambda connection: _note(connection, "exported", done, who=who, reason=reason))
     return done
 
 
@@ -95,22 +84,27 @@ def delete_incident(store: EventStore, incident: str, *, who: str, reason: str =
         events = connection.execute("DELETE FROM events WHERE incident = ?", (found.id,)).rowcount
         connection.execute("DELETE FROM incidents WHERE id = ?", (found.id,))
         done = Disposal(found.id, events, len(files), sum(file.bytes for file in files))
-        note(
-            connection,
-            "deleted",
-            found.id,
-            who=who,
-            reason=reason,
-            files=done.files,
-            size=done.bytes,
-            events=done.events,
-        )
+        _note(connection, "deleted", done, who=who, reason=reason)
         return done
 
     done = store.database.write(work)
     # Until now the pages of before stand in the write-ahead log.
     store.database.read(lambda connection: connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall())
     return done
+
+
+def _note(connection: sqlite3.Connection, action: Action, done: Disposal, *, who: str, reason: str) -> None:
+    """Leave a row of what was done with an incident in the audit."""
+    note(
+        connection,
+        action,
+        done.incident,
+        who=who,
+        reason=reason,
+        files=done.files,
+        size=done.bytes,
+        events=done.events,
+    )
 
 
 def _write_zip(path: Path, story: str, vault: Vault, files: list[EvidenceFile]) -> None:

@@ -8,7 +8,7 @@ from typing import Final
 from vad_edge.errors import SourceError
 from vad_edge.video.images import SUFFIXES as IMAGE_SUFFIXES
 
-VIDEO_SUFFIXES: Final = (".mkv", ".mp4", ".avi", ".webm", ".mov", ".m4v")
+VIDEO_SUFFIXES: Final = (".mkv", ".mp4", ".avi", ".webm", ".mov", ".m4v", ".ts", ".mpg", ".mpeg")
 
 
 def clips_of(path: Path) -> list[Path]:
@@ -28,7 +28,9 @@ def clips_of(path: Path) -> list[Path]:
     )
     if not clips:
         raise SourceError(
-            "the folder holds neither videos nor images", where=str(path), fix="give a folder of clips"
+            "the folder holds neither videos nor images",
+            where=str(path),
+            fix=f"give a folder of clips: {', '.join(VIDEO_SUFFIXES)}, or folders of images",
         )
     return clips
 

@@ -37,6 +37,17 @@ def test_every_command_shows_how_it_is_used(path: tuple[str, ...]) -> None:
     assert f"vad-edge {' '.join(path)}" in result.output.replace("main", "vad-edge")
 
 
+@pytest.mark.parametrize("path", every_command(main), ids=" ".join)
+def test_every_option_says_what_it_is_for(path: tuple[str, ...]) -> None:
+    command: click.Command | None = main
+    for name in path:
+        assert isinstance(command, click.Group)
+        command = command.get_command(click.Context(command), name)
+    assert command is not None
+    options = [option for option in command.params if isinstance(option, click.Option)]
+    assert [option.opts for option in options if not option.help] == []
+
+
 def test_the_commands_are_listed_in_the_order_a_user_meets_them() -> None:
     lines = CliRunner().invoke(main, ["--help"]).output.partition("Commands:")[2].splitlines()
     assert [line.split()[0] for line in lines if line.strip()] == list(COMMANDS)

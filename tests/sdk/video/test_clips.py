@@ -25,7 +25,12 @@ def test_a_folder_of_images_is_one_clip(tmp_path: Path) -> None:
 
 
 def test_a_folder_of_clips_gives_them_by_name_and_nothing_else(tmp_path: Path) -> None:
-    wanted = [touch(tmp_path / "a.MP4"), touch(tmp_path / "b" / "0.jpg").parent, touch(tmp_path / "c.mkv")]
+    wanted = [
+        touch(tmp_path / "a.MP4"),
+        touch(tmp_path / "b" / "0.jpg").parent,
+        touch(tmp_path / "c.mkv"),
+        touch(tmp_path / "d.ts"),
+    ]
     touch(tmp_path / "notes.txt")
     touch(tmp_path / ".hidden.mkv")
     touch(tmp_path / "empty" / "notes.txt")
@@ -33,5 +38,5 @@ def test_a_folder_of_clips_gives_them_by_name_and_nothing_else(tmp_path: Path) -
 
 
 def test_a_folder_without_clips_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="the folder holds neither videos nor images"):
+    with pytest.raises(SourceError, match=r"the folder holds neither videos nor images; .*\.ts"):
         clips_of(tmp_path)

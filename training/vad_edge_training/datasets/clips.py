@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vad_edge.errors import DataError
+from vad_edge.video.clips import VIDEO_SUFFIXES
 from vad_edge_training.datasets.dataset import Dataset, clip_name, is_clip
 from vad_edge_training.datasets.masks import read_archive, same_length, unpack
 
@@ -43,7 +44,8 @@ class ClipFolder(Dataset):
             raise DataError(
                 "there is no clip to train on",
                 where=str(self.root / "training"),
-                fix="record normal life with `vad-edge record`, or put videos or image folders there",
+                fix="record normal life with `vad-edge record`, or put image folders or videos there:"
+                f" {', '.join(VIDEO_SUFFIXES)}",
             )
         return clips
 
