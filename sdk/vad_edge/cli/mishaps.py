@@ -28,8 +28,8 @@ EXTRAS = {
 """Which extra brings a package that a command did not find."""
 
 _FIXES = {
-    errno.ENOSPC: "make room there, or choose another place",
-    errno.EDQUOT: "make room there, or choose another place",
+    errno.ENOSPC: "make room, or choose another place",
+    errno.EDQUOT: "make room, or choose another place",
     errno.EFBIG: "a limit on the size of files was reached; raise it (ulimit -f)",
     errno.EACCES: "check who may read and write there",
     errno.EPERM: "check who may read and write there",

@@ -96,8 +96,14 @@ class Database:
                         raise
                 return attempt()
             except (OSError, sqlite3.Error) as error:
-                fix = _RUN_MENDS if not self._repair and _is_damage(error) else "check its disk"
-                raise StoreError(f"the event store failed: {error}", where=str(self.path), fix=fix) from error
+                raise StoreError(
+                    f"the event store failed: {error}", where=str(self.path), fix=self._fix(error)
+                ) from error
+
+    def _fix(self, error: Exception) -> str:
+        if _is_damage(error) and not self._repair:
+            return _RUN_MENDS
+        return "make room on its disk" if "full" in str(error) else "check its disk"
 
     def _transact(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
         connection = self._connection

@@ -29,12 +29,12 @@ from vad_edge.errors import ConfigError, SourceError
         ),
         (
             OSError(errno.ENOSPC, "No space left on device", "out/scores.csv"),
-            "out/scores.csv: No space left on device; make room there, or choose another place",
+            "out/scores.csv: No space left on device; make room, or choose another place",
             1,
         ),
         (
             OSError(errno.ENOSPC, "No space left on device", "/tmp/draft", None, "out/best.ckpt"),  # noqa: S108
-            "out/best.ckpt: No space left on device; make room there, or choose another place",
+            "out/best.ckpt: No space left on device; make room, or choose another place",
             1,
         ),
         (
@@ -42,6 +42,7 @@ from vad_edge.errors import ConfigError, SourceError
             "out: Permission denied; check who may read and write there",
             1,
         ),
+        (OSError(errno.ENOSPC, "Disk full"), "Disk full; make room, or choose another place", 1),
         (OSError(errno.ENODEV, "No such device"), "No such device", 1),
         (TimeoutError("nobody answered"), "nobody answered", 1),
     ],
@@ -92,7 +93,7 @@ def test_a_disk_that_is_full_shows_no_traceback(fails: Callable[[BaseException],
     result = CliRunner().invoke(main, ["doctor"])
     assert result.exit_code == 1
     assert result.output.splitlines() == [
-        "vad-edge: error: out/x: No space left on device; make room there, or choose another place"
+        "vad-edge: error: out/x: No space left on device; make room, or choose another place"
     ]
 
 
