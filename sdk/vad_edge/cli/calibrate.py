@@ -122,12 +122,14 @@ def command(
     from vad_edge.calibration.calibrate import calibrate, calibrate_on
     from vad_edge.calibration.footage import kept_footage
     from vad_edge.cli.ending import stop_on_signals
+    from vad_edge.cli.mishaps import need
     from vad_edge.cli.progress import progress_bars
     from vad_edge.cli.site_options import camera_of_site
     from vad_edge.errors import ConfigError
 
     if bool(sources) == (scores is not None):
         raise click.UsageError("give --source, or --scores")
+    need("scipy")
     site, own = camera_of_site(config, camera)
     sharing = cameras or max(len(site.camera), 1)
     model = read_bundle(bundle)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import importlib.util
 import signal
 import threading
 from collections.abc import Iterator
@@ -73,6 +74,14 @@ def missing_extra(error: ModuleNotFoundError) -> MissingExtraError | None:
     if extra is None:
         return None
     return MissingExtraError(f"this command needs {error.name}", fix=f"pip install 'vad-edge[{extra}]'")
+
+
+def need(package: str) -> None:
+    """Refuse a command now that would miss `package` only after its work. Raises MissingExtraError."""
+    if importlib.util.find_spec(package) is None:
+        missing = missing_extra(ModuleNotFoundError(name=package))
+        assert missing is not None, f"no extra brings {package}"  # noqa: S101 - EXTRAS has it
+        raise missing
 
 
 @contextmanager

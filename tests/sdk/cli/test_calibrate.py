@@ -169,3 +169,17 @@ def test_a_pack_that_cannot_be_written_where_it_was_asked_for_is_not_lost(
     )
     assert found is not None, err
     assert read_pack(Path(found[1])).camera == "camera"
+
+
+def test_a_missing_package_is_told_before_a_camera_is_watched_for_days(
+    calibrated_bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vad_edge.cli.mishaps.importlib.util.find_spec", lambda name: None)
+    code, _, err = vad_edge(
+        "calibrate", "--source", tmp_path / "never_opened.mkv", "--bundle", calibrated_bundle.path,
+        "--output", tmp_path / "c.vadc",
+    )  # fmt: skip
+    assert (code, err) == (
+        2,
+        "vad-edge: error: this command needs scipy; pip install 'vad-edge[calibrate]'\n",
+    )
