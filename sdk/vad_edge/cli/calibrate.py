@@ -129,6 +129,8 @@ def command(
 
     if bool(sources) == (scores is not None):
         raise click.UsageError("give --source, or --scores")
+    if since is not None and store is None and not false_alarms:
+        raise click.UsageError("--since belongs to --store or --false-alarms")
     need("scipy")
     site, own = camera_of_site(config, camera)
     sharing = cameras or max(len(site.camera), 1)

@@ -79,8 +79,11 @@ def command(
     from vad_edge.cli.progress import progress_bars
     from vad_edge.cli.site_options import camera_of_site
 
-    if (config is not None or faults) and not events:
-        raise click.UsageError("--config and --sensor-fault belong to --events")
+    if not events and (config is not None or faults or calibration is not None or alarm_budget is not None):
+        given = "--calibration, --alarm-budget, --config and --sensor-fault"
+        raise click.UsageError(f"{given} belong to --events")
+    if events and (baselines or output is not None or precision is not None):
+        raise click.UsageError("--baselines, --output and --precision do not go with --events")
     if events:
         if calibration is None:
             raise click.UsageError("--events needs --calibration, a pack of `vad-edge calibrate`")

@@ -294,3 +294,28 @@ def test_a_site_file_that_watches_nothing_is_named(invoke: Invoke, tmp_path: Pat
     result = invoke("run", "--config", site)
     assert result.exit_code == 2
     assert f"{site}: there is nothing to watch; add a [[camera]] or [[sensor]] table" in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ("evaluate", "--bundle", BUNDLE, "--data", ".", "--calibration", "door.vadc"),
+            "--calibration, --alarm-budget, --config and --sensor-fault belong to --events",
+        ),
+        (
+            ("evaluate", "--bundle", BUNDLE, "--data", ".", "--events", "--baselines"),
+            "--baselines, --output and --precision do not go with --events",
+        ),
+        (
+            ("calibrate", "--bundle", BUNDLE, "--source", CLIP, "--output", "x.vadc", "--since", "7d"),
+            "--since belongs to --store or --false-alarms",
+        ),
+    ],
+)
+def test_an_option_that_would_be_ignored_is_refused(
+    invoke: Invoke, arguments: tuple[str, ...], message: str
+) -> None:
+    result = invoke(*arguments)
+    assert result.exit_code == 2
+    assert message in result.output
