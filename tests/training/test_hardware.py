@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
 
+from vad_edge.errors import ConfigError
 from vad_edge_training.hardware import (
     Hardware,
     attempt_step,
@@ -13,6 +15,8 @@ from vad_edge_training.hardware import (
     quickest_device,
     quickest_precision,
 )
+from vad_edge_training.schedule import FitConfig
+from vad_edge_training.trainer import make_trainer
 
 
 @pytest.mark.parametrize(
@@ -91,3 +95,11 @@ def test_a_gpu_on_which_nothing_fits_says_so() -> None:
     assert str(out_of_memory(8, 0, "cuda:0")) == (
         "cuda:0 ran out of memory with batches of 8; not even one example fits; give a smaller --size"
     )
+
+
+@pytest.mark.parametrize("hardware", [Hardware(strategy="fastest"), Hardware(precision="8-maybe")])
+def test_hardware_that_lightning_does_not_know_is_the_user_s_mistake(
+    hardware: Hardware, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match=r"Lightning refuses this hardware: .*; change --devices"):
+        make_trainer(tmp_path, FitConfig(), hardware, [], None, progress_bar=False)

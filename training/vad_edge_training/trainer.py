@@ -11,7 +11,9 @@ from typing import Any
 import lightning
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint, RichProgressBar
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
+from vad_edge.errors import ConfigError
 from vad_edge_training.hardware import Hardware
 from vad_edge_training.schedule import FitConfig
 from vad_edge_training.shell import ModelModule
@@ -53,7 +55,8 @@ def make_trainer(
     """A trainer that leaves ``best.ckpt``, ``last.ckpt``, ``metrics.csv`` and TensorBoard's events in output.
 
     max_minutes ends the fit with the epoch in which they run out. keep_every also leaves a checkpoint of
-    every so many epochs of the last phase, ``epoch-001.ckpt`` and so on.
+    every so many epochs of the last phase, ``epoch-001.ckpt`` and so on. Raises ConfigError for hardware that
+    Lightning does not know or find.
     """
     # One for each: Lightning's own save_last keeps the last epoch that was better, not the last one.
     best = _OfLastPhase(output, "best", monitor="val_loss", **_EACH_EPOCH)
@@ -69,20 +72,27 @@ def make_trainer(
         every.append(RichProgressBar())
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     precision: Any = hardware.settled(mixes=False).precision
-    return lightning.Trainer(
-        max_epochs=fit.epochs,
-        accelerator="auto",
-        devices=hardware.devices,
-        num_nodes=hardware.nodes,
-        strategy=hardware.lightning_strategy,
-        precision=precision,
-        accumulate_grad_batches=fit.accumulate,
-        callbacks=every,
-        logger=[CSVLogger(output, name="", version=""), TensorBoardLogger(output, name="", version="")],
-        gradient_clip_val=1.0,
-        deterministic="warn",
-        enable_progress_bar=progress_bar,
-        enable_model_summary=False,
-        log_every_n_steps=1,
-        num_sanity_val_steps=0,
-    )
+    try:
+        return lightning.Trainer(
+            max_epochs=fit.epochs,
+            accelerator="auto",
+            devices=hardware.devices,
+            num_nodes=hardware.nodes,
+            strategy=hardware.lightning_strategy,
+            precision=precision,
+            accumulate_grad_batches=fit.accumulate,
+            callbacks=every,
+            logger=[CSVLogger(output, name="", version=""), TensorBoardLogger(output, name="", version="")],
+            gradient_clip_val=1.0,
+            deterministic="warn",
+            enable_progress_bar=progress_bar,
+            enable_model_summary=False,
+            log_every_n_steps=1,
+            num_sanity_val_steps=0,
+        )
+    except (MisconfigurationException, ValueError) as error:
+        said = str(error).partition("\n")[0]
+        raise ConfigError(
+            f"Lightning refuses this hardware: {said}",
+            fix="change --devices, --nodes, --strategy or --precision",
+        ) from error

@@ -137,7 +137,10 @@ def test_the_papers_mixture_is_of_cues_there_are(model: Model) -> None:
     ("values", "message"),
     [
         ({"items": "many"}, "model 'mnad': items: Input should be a valid integer"),
-        ({"wings": 2}, "model 'mnad': wings: Unexpected keyword argument"),
+        (
+            {"wings": 2},
+            "model 'mnad': wings: Unexpected keyword argument; its settings are height",
+        ),
         ({"height": 250}, "size: 250x256: height and width must be multiples of 8; 248x256 is near"),
     ],
 )

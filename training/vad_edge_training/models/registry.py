@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -52,8 +53,9 @@ def config_of(name: str, values: Mapping[str, Any]) -> Any:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         key = ".".join(str(part) for part in first["loc"])
+        known = [each.name for each in fields(model_type(name).config_type)]
         raise ConfigError(
-            f"{key}: {first['msg']}", where=f"model {name!r}", fix="docs/models.md has its settings"
+            f"{key}: {first['msg']}", where=f"model {name!r}", fix=f"its settings are {', '.join(known)}"
         ) from error
 
 
