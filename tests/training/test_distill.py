@@ -189,6 +189,13 @@ def test_a_teacher_of_another_frame_rate_is_refused(student: Path) -> None:
         open_teacher(str(student), [], 5.0)
 
 
+def test_a_student_is_not_taught_over_itself(data: Path, student: Path) -> None:
+    fitted = student.read_bytes()
+    with pytest.raises(ConfigError, match="there is a model already; give another --output"):
+        distill(student, ["foreground_speed"], data, student.parent, cache=student.parent)
+    assert student.read_bytes() == fitted
+
+
 def test_only_a_student_can_be_taught(data: Path, distilled: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="a distilled cannot be taught"):
         distill(distilled, ["foreground_speed"], data, tmp_path)

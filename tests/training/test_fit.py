@@ -94,6 +94,14 @@ def test_a_resumed_fit_goes_on_where_it_stopped(make_data: MakeData, tmp_path: P
     assert read_checkpoint(tmp_path / "out" / "last.ckpt")["epoch"] == 2
 
 
+def test_a_training_is_not_begun_over_another(make_data: MakeData, tmp_path: Path) -> None:
+    data, output = make_data(), tmp_path / "out"
+    done = train(data, output).read_bytes()
+    with pytest.raises(ConfigError, match=r"there is a training already; go on with --resume"):
+        train(data, output)
+    assert (output / "best.ckpt").read_bytes() == done
+
+
 def test_resuming_a_finished_fit_changes_nothing(make_data: MakeData, tmp_path: Path) -> None:
     data = make_data()
     before = weights(train(data, tmp_path / "out"))

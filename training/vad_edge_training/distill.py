@@ -69,12 +69,15 @@ def distill(
     normal footage, and averaged. Features and prototypes are matched by adapters that the checkpoint does not
     have; match names what of `MATCHES` is learned, all that the teachers have where it is empty. The examples
     are pieces of the clips the student was fitted on, each as it is and with a synthetic anomaly. output gets
-    ``best.ckpt``, ``metrics.csv`` and the like. Raises ConfigError for settings that contradict each other,
-    DataError for a checkpoint or footage that will not do, KeyboardInterrupt on Ctrl-C.
+    ``best.ckpt``, ``metrics.csv`` and the like. Raises ConfigError for settings that contradict each other
+    and for an output with a model in it, DataError for a checkpoint or footage that will not do,
+    KeyboardInterrupt on Ctrl-C.
     """
     report = on_progress or silent
     if not teachers:
         raise ConfigError("there is nobody to learn from", where="teacher", fix="name a teacher")
+    if (output / "best.ckpt").exists():
+        raise ConfigError("there is a model already", where=str(output), fix="give another --output")
     check_footage(student, data)
     facts = read_checkpoint(student)["hyper_parameters"]
     fit = fit or DistilledStudent.defaults

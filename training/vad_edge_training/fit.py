@@ -83,10 +83,18 @@ def train_model(
     ``training.json`` and ``loss.png``; keep_every adds ``epoch-NNN.ckpt`` of every so many epochs of the last
     phase. resume goes on from ``last.ckpt`` when there is one, with more epochs if asked; max_minutes ends
     the fit after a whole epoch, to be resumed. Raises DataError for data that does not fit and for a loss
-    that is no number, ConfigError for settings that contradict each other or the checkpoint, SourceError for
-    a clip that cannot be read, DeviceError where a GPU's memory does not suffice, KeyboardInterrupt on
-    Ctrl-C, after which ``last.ckpt`` holds the last whole epoch.
+    that is no number, ConfigError for settings that contradict each other or the checkpoint and for an output
+    with a training in it that is not to be resumed, SourceError for a clip that cannot be read, DeviceError
+    where a GPU's memory does not suffice, KeyboardInterrupt on Ctrl-C, after which ``last.ckpt`` holds the
+    last whole epoch.
     """
+    last = output / "last.ckpt"
+    if last.exists() and not resume:
+        raise ConfigError(
+            "there is a training already",
+            where=str(output),
+            fix="go on with --resume, or give another --output",
+        )
     kind = model_type(model)
     hardware = hardware.settled(mixes=kind.mixes_precision)
     _check_kind(kind, fold)
@@ -117,10 +125,11 @@ def train_model(
 
     facts = {"model": model, "config": asdict(settings), "data": origin}
     output.mkdir(parents=True, exist_ok=True)
-    last = output / "last.ckpt"
     resumed = resume and last.exists()
     if resumed:
         _check_same(last, facts)
+    elif resume:
+        _log.info("%s holds nothing to go on from: the training begins", output)
     history = LossHistory(report)
     trainer = make_trainer(
         output, fit, hardware, [history], max_minutes, keep_every, progress_bar=progress_bar
