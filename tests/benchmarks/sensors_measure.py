@@ -25,8 +25,8 @@ from tests.support.building import CUES, FPS, SENSORS, Happening, Life
 
 from vad_edge.bundle.calibration import Calibration
 from vad_edge.calibration.blocks import correlation_time
-from vad_edge.calibration.calibrate import default_policy
 from vad_edge.calibration.incidents import Course, incidents_at
+from vad_edge.calibration.learn import default_policy
 from vad_edge.calibration.levels import fit_levels
 from vad_edge.calibration.tails import fit_tails
 from vad_edge.clock import MediaClock

@@ -68,6 +68,19 @@ def joined(stretches: Sequence[Stretch], risks: Sequence[FloatArray], fps: float
     return Course(np.concatenate(times), np.concatenate(risks), frames / fps)
 
 
+def course_of(
+    stretches: Sequence[Stretch],
+    calibration: Calibration,
+    cues: Sequence[str],
+    policy: PolicyConfig,
+    fps: float,
+    gathering: Gathering | None = None,
+) -> Course:
+    """The risk of all stretches, one after another."""
+    risks = [risk_of(stretch, calibration, cues, policy, gathering) for stretch in stretches]
+    return joined(stretches, risks, fps)
+
+
 def unseen_risks(
     stretches: Sequence[Stretch],
     cues: Sequence[str],

@@ -11,10 +11,10 @@ import numpy as np
 
 from vad_edge.budget import AlarmBudget
 from vad_edge.calibration.blocks import FloatArray, correlation_time
-from vad_edge.calibration.calibrate import course_of, default_policy, gathering_of
-from vad_edge.calibration.course import risk_of
+from vad_edge.calibration.course import course_of, risk_of
 from vad_edge.calibration.footage import Stretch
 from vad_edge.calibration.incidents import Course, incidents_at
+from vad_edge.calibration.learn import default_policy, gathering_of
 from vad_edge.calibration.levels import REACH, fit_levels, keep_budget
 from vad_edge.calibration.life import RecordedLife
 from vad_edge.calibration.listening import believed

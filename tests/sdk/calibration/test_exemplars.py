@@ -15,9 +15,9 @@ from tests.support.life import CUES, life
 
 from vad_edge.budget import AlarmBudget
 from vad_edge.bundle.archive import Bundle
-from vad_edge.calibration.calibrate import default_policy, learn
 from vad_edge.calibration.exemplars import false_alarms, with_exemplars
 from vad_edge.calibration.incidents import Course, incidents_at
+from vad_edge.calibration.learn import default_policy, learn
 from vad_edge.cli import main
 from vad_edge.events.event import Event
 from vad_edge.events.incidents import Incidents

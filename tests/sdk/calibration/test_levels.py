@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from vad_edge.budget import AlarmBudget
-from vad_edge.calibration.calibrate import default_policy
 from vad_edge.calibration.incidents import Course, incidents_at
+from vad_edge.calibration.learn import default_policy
 from vad_edge.calibration.levels import COUNTED, REACH, fit_levels, keep_budget
 from vad_edge.errors import DataError
 

@@ -9,10 +9,10 @@ import pytest
 from tests.support.building import CUES, FPS, SENSORS, live, lying
 
 from vad_edge.budget import AlarmBudget
-from vad_edge.calibration.calibrate import Learned, course_of, default_policy, learn
-from vad_edge.calibration.course import without
+from vad_edge.calibration.course import course_of, without
 from vad_edge.calibration.footage import Stretch
 from vad_edge.calibration.incidents import incidents_at
+from vad_edge.calibration.learn import Learned, default_policy, learn
 from vad_edge.calibration.listening import HeardClip, Listener, began_at, believed, recording_beside
 from vad_edge.config.site import SensorConfig
 from vad_edge.sensors.recording import RecordedMessage, write_recording

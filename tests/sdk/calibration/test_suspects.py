@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from tests.support.life import CUES, life
 
-from vad_edge.calibration.calibrate import default_policy
 from vad_edge.calibration.course import joined, unseen_risks, without
 from vad_edge.calibration.footage import Stretch
+from vad_edge.calibration.learn import default_policy
 from vad_edge.calibration.suspects import Suspect, find_suspects
 
 FPS = 5.0

@@ -1,14 +1,14 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.support.life import CUES, life
 
 from vad_edge.budget import AlarmBudget
-from vad_edge.calibration.calibrate import Learned, course_of, default_policy, learn, lesser_budgets
+from vad_edge.calibration.course import course_of
 from vad_edge.calibration.incidents import incidents_at
+from vad_edge.calibration.learn import Learned, default_policy, learn
 from vad_edge.calibration.plot import plot_levels
 
 FPS = 5.0
@@ -25,14 +25,6 @@ def test_alarms_on_life_it_has_not_seen_keep_the_budget(learned: Learned) -> Non
     course = course_of(life(1800, clips=16, seed=500), learned.calibration, CUES, policy, FPS)
     alarms = len(incidents_at(course, course.persistent(policy), learned.levels.alarm, policy).begins)
     assert 1 <= alarms <= 16  # 8 hours
-
-
-def test_a_budget_that_sensors_are_needed_for_is_told(learned: Learned) -> None:
-    lesser = learned.levels.model_copy(update={"kept": "9.5/hour"})
-    partial = {"door": lesser, "sound": learned.levels, "": lesser}
-    assert lesser_budgets(replace(learned, partial=partial)) == [
-        "without door or several sensors the camera keeps 9.5/hour"
-    ]
 
 
 def test_normal_footage_is_used_whole(learned: Learned) -> None:
