@@ -98,6 +98,8 @@ def test_a_fine_tuning_that_is_not_needed_says_so_and_changes_nothing(
 
 
 def test_epochs_without_a_fine_tuning_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "bundle").touch()
+    (tmp_path / "data").mkdir()
     arguments = [f"--{name}={tmp_path / name}" for name in ("bundle", "data", "output")]
     found = CliRunner().invoke(main, ["quantize", *arguments, "--epochs=2"])
     assert found.exit_code == 2

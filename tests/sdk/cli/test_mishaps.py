@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import click
 import pytest
@@ -65,7 +65,15 @@ def test_after_ctrl_c_whatever_a_library_makes_of_it_is_an_interrupt(error: Base
     assert mishap(error, interrupted=True) == Mishap("interrupted", 130)
 
 
-def test_an_interrupt_is_noted_even_where_it_is_swallowed() -> None:
+@pytest.fixture
+def listening() -> Iterator[None]:
+    """Ctrl-C as a terminal's programs have it: what a shell starts in the background ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_an_interrupt_is_noted_even_where_it_is_swallowed(listening: None) -> None:
     with noted_interrupt() as pressed:
         assert not pressed.is_set()
         with pytest.raises(KeyboardInterrupt):
