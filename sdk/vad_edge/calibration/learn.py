@@ -115,8 +115,8 @@ def learn(
 def default_policy(armed_s: float) -> PolicyConfig:
     """The policy levels are derived under on so much footage; its own levels mean nothing yet.
 
-    A level is reached by one risk: models average their cues over time and the risk is averaged again, and N
-    of the last M on top came later and changed no count (docs/early-warning.md).
+    A level is reached by one risk: models average their cues over time and the risk is averaged again; N of
+    the last M on top came later and hardly changed a count (docs/early-warning.md).
     """
     return PolicyConfig(
         hysteresis=0.2,

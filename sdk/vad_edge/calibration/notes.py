@@ -37,10 +37,10 @@ def notes_of(learned: Learned) -> list[str]:
 
 def lesser_budgets(learned: Learned) -> list[str]:
     """What the camera keeps while sensors are missing, where that is less than with all of them."""
-    asked = AlarmBudget.parse(learned.levels.kept).per_hour
+    whole = AlarmBudget.parse(learned.levels.kept).per_hour
     lesser: dict[str, list[str]] = {}
     for name, levels in learned.partial.items():
-        if AlarmBudget.parse(levels.kept).per_hour > asked * (1.0 + 1e-9):
+        if AlarmBudget.parse(levels.kept).per_hour > whole * (1.0 + 1e-9):
             lesser.setdefault(levels.kept, []).append(name or "several sensors")
     return [f"without {' or '.join(names)} the camera keeps {kept}" for kept, names in lesser.items()]
 

@@ -82,8 +82,10 @@ def command(
     if not events and (config is not None or faults or calibration is not None or alarm_budget is not None):
         given = "--calibration, --alarm-budget, --config and --sensor-fault"
         raise click.UsageError(f"{given} belong to --events")
-    if events and (baselines or output is not None or precision is not None):
-        raise click.UsageError("--baselines, --output and --precision do not go with --events")
+    if events and precision is not None:
+        raise click.UsageError("--precision does not go with --events: the pack says which graph it is for")
+    if events and (baselines or output is not None):
+        raise click.UsageError("--baselines and --output do not go with --events")
     if events:
         if calibration is None:
             raise click.UsageError("--events needs --calibration, a pack of `vad-edge calibrate`")

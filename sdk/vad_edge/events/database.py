@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import sqlite3
 import threading
@@ -103,7 +104,9 @@ class Database:
     def _fix(self, error: Exception) -> str:
         if _is_damage(error) and not self._repair:
             return _RUN_MENDS
-        return "make room on its disk" if "full" in str(error) else "check its disk"
+        # SQLite's own codes come with Python 3.11 only.
+        full = "full" in str(error) or (isinstance(error, OSError) and error.errno == errno.ENOSPC)
+        return "make room on its disk" if full else "check its disk"
 
     def _transact(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
         connection = self._connection

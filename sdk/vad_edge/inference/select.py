@@ -98,7 +98,7 @@ def open_engine(
     bundle does not have; EngineError for a name there is no backend of, with the reason of the one that was
     named, and with the reason of each where none is left.
     """
-    there = {graph.precision: None for graph in bundle.manifest.graphs}
+    there = dict.fromkeys(graph.precision for graph in bundle.manifest.graphs)
     if precision is not None and precision not in there:
         raise BundleError(
             f"it has no {precision} graph, only {', '.join(there)}",

@@ -305,7 +305,11 @@ def test_a_site_file_that_watches_nothing_is_named(invoke: Invoke, tmp_path: Pat
         ),
         (
             ("evaluate", "--bundle", BUNDLE, "--data", ".", "--events", "--baselines"),
-            "--baselines, --output and --precision do not go with --events",
+            "--baselines and --output do not go with --events",
+        ),
+        (
+            ("evaluate", "--bundle", BUNDLE, "--data", ".", "--events", "--precision", "fp32"),
+            "--precision does not go with --events: the pack says which graph it is for",
         ),
         (
             ("calibrate", "--bundle", BUNDLE, "--source", CLIP, "--output", "x.vadc", "--since", "7d"),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -185,6 +186,23 @@ def test_a_store_that_is_not_there_is_not_made_by_who_only_looks(tmp_path: Path)
     with pytest.raises(ConfigError, match="there is no event store"):
         Database(tmp_path / "events.db", repair=False)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("error", "fix"),
+    [
+        (sqlite3.OperationalError("database or disk is full"), "make room on its disk"),
+        (OSError(errno.ENOSPC, "No space left on device"), "make room on its disk"),
+        (sqlite3.OperationalError("disk I/O error"), "check its disk"),
+    ],
+)
+def test_a_full_disk_is_told_from_a_failing_one(store: EventStore, error: Exception, fix: str) -> None:
+    def fail(connection: sqlite3.Connection) -> None:
+        raise error
+
+    with pytest.raises(StoreError) as failure:
+        store.database.write(fail)
+    assert failure.value.fix == fix
 
 
 def test_a_failed_transaction_leaves_nothing(store: EventStore, story: Story) -> None:
