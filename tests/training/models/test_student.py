@@ -55,6 +55,11 @@ def watch(student: Student, frames: Tensor) -> tuple[Tensor, Tensor]:
     return torch.stack(scores), torch.stack(maps)
 
 
+def test_scores_count_after_a_frame_to_compare_with_and_two_time_constants_of_motion() -> None:
+    assert Student(StudentConfig(height=64, width=96, fps=10.0)).spec.warmup_frames == 7
+    assert Student(StudentConfig(height=64, width=96, fps=5.0)).spec.warmup_frames == 5
+
+
 def test_who_runs_is_more_unusual_than_who_walks(student: Student) -> None:
     walking, _ = watch(student, footage(25, first=5, seed=1))
     running, _ = watch(student, footage(25, first=5, step=3, seed=1))

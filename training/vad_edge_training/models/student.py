@@ -128,7 +128,7 @@ class Student(Model, StepModel):
             map_width=columns,
             cues=("speed", "rarity", "background"),
             fps=config.fps,
-            warmup_frames=3 + 2 * round(config.fps * config.motion_persistence_s),
+            warmup_frames=1 + 2 * round(config.fps * config.motion_persistence_s),
             states=shapes,
             lasting=frozenset({"pictures"}),
         )
