@@ -118,7 +118,7 @@ class Lowering:
             if not layers:
                 raise EngineError(
                     self._too_much(stage, cost),
-                    fix="give more quantization data, --fine-tune CHECKPOINT where it was not, or raise --max-auc-drop",
+                    fix="give more quantization data or --fine-tune CHECKPOINT, or raise --max-auc-drop",
                 )
             cost, contents = self._int8_cost(layers, backend)
             if cost.auc_drop <= self._max_auc_drop:
