@@ -81,6 +81,7 @@ def command(
     Ends with the recording, after --duration, or on Ctrl-C or SIGTERM, always cleanly and with exit code 0;
     1 when a source failed or was truncated, 2 when something given was wrong. A second Ctrl-C ends at once.
     SIGHUP reads the site file and the bundle anew; where one of them is wrong the run goes on as it was.
+    What an earlier run left in OUTPUT is kept: events go on, other files get a number, as scores.1.csv.
     """
     from vad_edge.bundle.archive import read_bundle
     from vad_edge.cli.ending import again_on_hangup, exit_after, keep_summary, stop_on_signals
@@ -90,7 +91,7 @@ def command(
     from vad_edge.health.notify import ServiceManager
     from vad_edge.report.events_log import EventLines
     from vad_edge.report.moment import RunObserver
-    from vad_edge.report.outputs import output_observers
+    from vad_edge.report.outputs import SUMMARY, output_observers
     from vad_edge.runtime.loop import run
     from vad_edge.runtime.settings import RunSettings
 
@@ -140,5 +141,5 @@ def command(
             summary = run(settings, watchers(settings), stop, manager)
         manager.stopping()
     if output is not None:
-        summary = keep_summary(summary, output / "summary.json")
+        summary = keep_summary(summary, output / SUMMARY)
     exit_after(summary)

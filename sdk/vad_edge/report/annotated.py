@@ -23,6 +23,7 @@ from vad_edge.video.writer import VideoWriter
 QUEUE_FRAMES = 16
 HEAT_MEMORY = 300
 """Frames whose error maps set the scale of the heat."""
+VIDEO = "annotated.mp4"
 STILL = "annotated.png"
 
 
@@ -35,7 +36,7 @@ class AnnotatedVideo:
     def __init__(self, folder: Path, cameras: Sequence[str], fps: float, note: str = "") -> None:
         self._tapes = {
             camera: _Tape(
-                folder / per_camera("annotated.mp4", camera, cameras),
+                folder / per_camera(VIDEO, camera, cameras),
                 folder / per_camera(STILL, camera, cameras),
                 fps,
                 note,

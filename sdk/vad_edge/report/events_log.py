@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import IO
 
@@ -33,13 +34,25 @@ class EventLines:
 
 
 class EventsFile(EventLines):
-    """`EventLines` in a file of its own."""
+    """`EventLines` in a file of its own, after those of earlier runs."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = path.open("w", encoding="utf-8")
+        torn = _is_torn(path)
+        self._file = path.open("a", encoding="utf-8")
         super().__init__(self._file)
+        if torn:
+            self._file.write("\n")
 
     def close(self) -> None:
         """Finish the file."""
         self._file.close()
+
+
+def _is_torn(path: Path) -> bool:
+    """Whether the last line has no end, as after a power cut: what follows would be lost with it."""
+    if not path.exists() or not path.stat().st_size:
+        return False
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read() != b"\n"

@@ -11,29 +11,27 @@ from vad_edge.events.event import Event
 from vad_edge.health.board import HealthEvent
 from vad_edge.report.moment import Moment
 
+SCORES = "scores.csv"
+
 
 class ScoresCsv:
     """Writes frame, time_s, score_<cue> for each cue, surprise, risk and level, as they come.
 
     A frame without a valid score has empty cells. Several cameras get a file each, ``scores-<camera>.csv``.
+    A file begins with its camera's first frame: a run that cannot begin leaves none.
     """
 
     def __init__(self, folder: Path, cameras: Sequence[str], cues: Sequence[str]) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._cameras = cameras
         self._cues = cues
         self._files: list[IO[str]] = []
         self._writers: dict[str, Any] = {}
-        for camera in cameras:
-            file = (folder / per_camera("scores.csv", camera, cameras)).open(
-                "w", newline="", encoding="utf-8"
-            )
-            self._files.append(file)
-            self._writers[camera] = csv.writer(file)
-            columns = ["frame", "time_s", *(f"score_{cue}" for cue in cues), "surprise", "risk", "level"]
-            self._writers[camera].writerow(columns)
 
     def on_moment(self, moment: Moment) -> None:
         """Append one row."""
+        if moment.camera not in self._writers:
+            self._begin(moment.camera)
         scored, risk = moment.scored, moment.risk
         surprise = scored.surprise if scored is not None else None
         scores = scored.scores if scored is not None and scored.warm else None
@@ -47,6 +45,15 @@ class ScoresCsv:
                 moment.level,
             ]
         )
+
+    def _begin(self, camera: str) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        path = self._folder / per_camera(SCORES, camera, self._cameras)
+        file = path.open("w", newline="", encoding="utf-8")
+        self._files.append(file)
+        self._writers[camera] = csv.writer(file)
+        columns = ["frame", "time_s", *(f"score_{cue}" for cue in self._cues), "surprise", "risk", "level"]
+        self._writers[camera].writerow(columns)
 
     def on_event(self, event: Event) -> None:
         """Events have a file of their own."""

@@ -26,6 +26,7 @@ COLOURS: Mapping[Level, str] = {
     Level.WARNING: "#f6bb7a",
     Level.ALARM: "#ee8b80",
 }
+TIMELINE = "timeline.png"
 MOST_POINTS = 20_000
 """A camera's rows are thinned to this many, so that a run of months does not grow without bound."""
 
@@ -97,7 +98,7 @@ class Timeline:
         for camera, track in self._tracks.items():
             if not track.times:
                 continue
-            path = self._folder / per_camera("timeline.png", camera, list(self._tracks))
+            path = self._folder / per_camera(TIMELINE, camera, list(self._tracks))
             events = [event for event in self._events if event.camera == camera]
             _draw(path, track, events, self._policies[camera], self._title or camera, self._truth)
 

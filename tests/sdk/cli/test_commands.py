@@ -128,6 +128,29 @@ def test_json_prints_events_alone_on_standard_output(tmp_path: Path) -> None:
     assert summary["frames"] == 341
 
 
+def test_a_run_into_the_same_folder_keeps_what_the_one_before_left(tmp_path: Path) -> None:
+    def run_for(duration: str, bundle: str = "scene.vadb") -> str:
+        arguments = ["run", "--source", str(DEMO / "clip.mp4"), "--bundle", str(DEMO / bundle), "--json"]
+        result = CliRunner().invoke(
+            main, [*arguments, "--output", str(tmp_path), "--duration", duration, "--engine", "onnxruntime"]
+        )
+        return result.stdout if result.exit_code == 0 else ""
+
+    first = run_for("32s")
+    before = {path.name: path.read_bytes() for path in tmp_path.glob("*.*") if "events" not in path.name}
+    assert not run_for("1s", "gone.vadb")
+    second = run_for("1s")
+    assert set(before) == {
+        "annotated.mp4", "annotated.png", "scores.csv", "summary.json", "timeline.png",
+    }  # fmt: skip
+    for name, content in before.items():
+        stem, suffix = name.split(".")
+        assert (tmp_path / f"{stem}.1.{suffix}").read_bytes() == content
+        assert (tmp_path / name).read_bytes() != content
+    assert first
+    assert (tmp_path / "events.jsonl").read_text() == first + second
+
+
 @pytest.mark.parametrize(
     ("text", "setting"),
     [

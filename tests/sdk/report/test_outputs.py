@@ -119,6 +119,24 @@ def test_events_are_lines_of_json_written_at_once(tmp_path: Path) -> None:
     show(file, [])
 
 
+@pytest.mark.parametrize("tail", ["", '{"id": "torn', '{"id": "nul\0\0'])
+def test_events_go_on_after_those_of_earlier_runs_and_a_torn_line_is_ended(tmp_path: Path, tail: str) -> None:
+    path = tmp_path / "events.jsonl"
+    for _ in range(2):
+        show(EventsFile(path), [])
+    path.write_text(path.read_text() + tail)
+    show(EventsFile(path), [])
+    lines = path.read_text().splitlines()
+    whole = [line for line in lines if line != tail]
+    assert [json.loads(line)["data"]["level"] for line in whole] == ["alarm"] * 3
+    assert lines.count(tail) == bool(tail)
+
+
+def test_a_run_without_a_frame_leaves_no_scores(tmp_path: Path) -> None:
+    show(ScoresCsv(tmp_path, ["front"], ["mean"]), [])
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_annotated_video_has_every_frame_and_the_worst_one_as_a_picture(tmp_path: Path) -> None:
     show(AnnotatedVideo(tmp_path, ["front"], 10.0, note="test"), moments())
     capture = cv2.VideoCapture(str(tmp_path / "annotated.mp4"))
