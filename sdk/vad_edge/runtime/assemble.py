@@ -35,6 +35,7 @@ from vad_edge.runtime.arming_desk import ArmingDesk
 from vad_edge.runtime.desk import store_conditions
 from vad_edge.runtime.evidence import evidence_keeper
 from vad_edge.runtime.fallback import lose_levels, may_fall_back, without_lost_packs
+from vad_edge.runtime.hearing import sensors_heard
 from vad_edge.runtime.learned import LearnedFile
 from vad_edge.runtime.learner import Learner, learned_camera
 from vad_edge.runtime.pace import full_pace, slow_pace
@@ -83,6 +84,11 @@ def assemble(settings: RunSettings, stack: ExitStack) -> Assembly:
     cameras = site.camera or (CameraConfig(name=SENSORS_ONLY),)
     if not site.camera and not site.sensor:
         raise ConfigError("the site has neither camera nor sensor", fix="add a [[camera]] table")
+    heard = sensors_heard(site)
+    if not heard.ok:
+        if not site.camera:
+            raise ConfigError(f"{heard.reason}, and there is no camera", where="sensor", fix=heard.fix)
+        health.raise_condition("sensors_unheard", "sensors", f"{heard.reason}; {heard.fix}")
     sources = {camera.name: _open(camera, live, len(site.camera), health) for camera in site.camera}
     clock = _clock(sources, live)
     stations = [

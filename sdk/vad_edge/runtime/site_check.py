@@ -15,6 +15,7 @@ from vad_edge.errors import SensorError, VadEdgeError
 from vad_edge.events.store import EventStore
 from vad_edge.mqtt.ear import Ear
 from vad_edge.runtime.finding import Finding, failure
+from vad_edge.runtime.hearing import sensors_heard
 from vad_edge.runtime.learner import learned_camera
 from vad_edge.runtime.pace import full_pace, slow_pace
 from vad_edge.runtime.watch import SLOW_SHARE
@@ -108,8 +109,9 @@ def check_sensors(site: SiteConfig) -> Iterator[Finding]:
     """Listen for every sensor for some seconds."""
     if not site.sensor:
         return
-    if site.broker.url == "none":
-        yield Finding("sensors", "warn", "without a broker no sensor is heard", "give a [broker] url")
+    heard = sensors_heard(site)
+    if not heard.ok:
+        yield Finding("sensors", "warn" if site.camera else "fail", heard.reason, heard.fix)
         return
     if site.broker.url == "embedded":
         yield Finding("sensors", "ok", "they are heard by the run's own broker, which is there while it runs")

@@ -132,7 +132,9 @@ def test_a_run_says_ready_at_its_first_frame_and_stopping_at_its_end(
 def site(tmp_path: Path) -> Path:
     """A site of sensors alone: it runs until it is stopped."""
     path = tmp_path / "site.toml"
-    path.write_text('[[sensor]]\nname = "door"\ntopic = "door"\nkind = "binary"\n')
+    path.write_text(
+        '[broker]\nurl = "embedded"\n[[sensor]]\nname = "door"\ntopic = "door"\nkind = "binary"\n'
+    )
     return path
 
 

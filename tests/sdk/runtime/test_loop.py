@@ -16,12 +16,14 @@ from tests.support.runs import Notes
 from tests.support.tiny_bundle import STEP_GRAPH, MakeBundle
 
 from vad_edge.bundle.archive import Bundle
-from vad_edge.config.site import CameraConfig, SensorConfig, SiteConfig
+from vad_edge.config.site import BrokerConfig, CameraConfig, SensorConfig, SiteConfig
 from vad_edge.errors import BundleError, ConfigError, SourceError
 from vad_edge.events.incidents import Incidents
 from vad_edge.events.store import EventStore
 from vad_edge.report.moment import Moment
 from vad_edge.runtime.settings import RunSummary
+
+DOOR = SensorConfig(name="door", topic="door", kind="binary")
 
 
 def test_a_block_opens_an_incident_that_clears_when_it_is_gone(
@@ -209,6 +211,25 @@ def test_a_site_with_nothing_in_it_is_refused(go: Callable[..., RunSummary]) -> 
         go(notes=Notes(), site=SiteConfig())
 
 
+def test_sensors_alone_without_a_broker_are_refused(go: Callable[..., RunSummary]) -> None:
+    with pytest.raises(ConfigError, match=r"no sensor is heard \(door\), and there is no camera; give --bro"):
+        go(notes=Notes(), site=SiteConfig(sensor=(DOOR,)), bundle=None, duration_s=0.5)
+
+
+@pytest.mark.parametrize("url", ["none", "embedded"])
+def test_sensors_beside_a_camera_are_said_to_be_unheard_where_there_is_no_broker(
+    go: Callable[..., RunSummary], tmp_path: Path, url: str
+) -> None:
+    clip = write_video(tmp_path / "clip.mkv", quiet_frames(20, seed=1))
+    camera = CameraConfig(name="camera0", source=str(clip))
+    notes = Notes()
+
+    summary = go(notes=notes, site=SiteConfig(camera=(camera,), sensor=(DOOR,), broker=BrokerConfig(url=url)))
+
+    assert summary.scored == 20
+    assert notes.codes() == ([("sensors_unheard", "sensors")] if url == "none" else [])
+
+
 def test_live_cameras_that_are_gone_leave_the_others_and_their_sensors_running(
     go: Callable[..., RunSummary], calibrated_bundle: Bundle
 ) -> None:
@@ -225,10 +246,10 @@ def test_live_cameras_that_are_gone_leave_the_others_and_their_sensors_running(
 def test_a_site_of_sensors_alone_runs_without_a_model_and_keeps_what_it_learns(
     go: Callable[..., RunSummary], tmp_path: Path
 ) -> None:
-    sensor = SensorConfig(name="door", topic="door", kind="binary")
+    site = SiteConfig(sensor=(DOOR,), broker=BrokerConfig(url="embedded"))
     notes = Notes()
 
-    summary = go(notes=notes, site=SiteConfig(sensor=(sensor,)), bundle=None, duration_s=0.5)
+    summary = go(notes=notes, site=site, bundle=None, duration_s=0.5)
 
     assert (summary.frames, summary.events, summary.problems) == (0, 0, ())
     assert notes.closed == 1

@@ -210,8 +210,21 @@ def test_the_doctor_knows_the_site_s_own_limit_of_heat(monkeypatch: pytest.Monke
     assert {each.subject: each.state for each in examine()}["heat"] == "ok"
 
 
-def test_sensors_of_a_broker_inside_the_run_are_not_said_to_be_unheard() -> None:
+@pytest.mark.parametrize(
+    ("url", "cameras", "state"),
+    [
+        ("none", ("door",), "warn"),
+        ("none", (), "fail"),
+        ("embedded", ("door",), "ok"),
+        ("embedded", (), "ok"),
+    ],
+)
+def test_sensors_are_heard_with_a_broker_alone_be_it_inside_the_run(
+    url: str, cameras: tuple[str, ...], state: str
+) -> None:
     sensor = SensorConfig(name="hall", topic="home/hall", kind="binary")
-    for url, state in (("none", "warn"), ("embedded", "ok")):
-        found = only(site_check.check_sensors(SiteConfig(sensor=(sensor,), broker=BrokerConfig(url=url))))
-        assert (found.subject, found.state) == ("sensors", state)
+    named = tuple(CameraConfig(name=name, source=0) for name in cameras)
+    site = SiteConfig(camera=named, sensor=(sensor,), broker=BrokerConfig(url=url))
+    found = only(site_check.check_sensors(site))
+    assert (found.subject, found.state) == ("sensors", state)
+    assert (found.text == "there is no broker, so no sensor is heard (hall)") == (url == "none")
