@@ -25,6 +25,7 @@ from vad_edge.scoring.surprise import Surprise
 from vad_edge.video.frame import Frame
 from vad_edge.video.resample import FrameRateGate
 from vad_edge.video.resize import resize_into
+from vad_edge.video.shape import shape_fault
 from vad_edge.video.source import open_source
 from vad_edge.video.validity import Light, Validity, ValidityCheck
 from vad_edge.video.view import View
@@ -67,10 +68,10 @@ class Lane:
 class VideoPipeline:
     """Validity, resize, one engine call for all cameras, surprise.
 
-    seconds adds up the time spent in each of `STAGES`; counts the frames ``scored``, ``invalid``, these also
-    by their reason (``black``), and those the model gave no finite score for (``not_finite``). replace gives
-    another engine in the place of one that failed, and the lanes scorers for its graph, or raises; without it
-    a failure ends the run.
+    manifest is the bundle's. seconds adds up the time spent in each of `STAGES`; counts the frames
+    ``scored``, ``invalid``, these also by their reason (``black``), and those the model gave no finite score
+    for (``not_finite``). replace gives another engine in the place of one that failed, and the lanes scorers
+    for its graph, or raises; without it a failure ends the run.
     """
 
     def __init__(
@@ -83,7 +84,7 @@ class VideoPipeline:
     ) -> None:
         self._engine = engine
         self._replace = replace
-        self._manifest = manifest
+        self.manifest = manifest
         self.lanes = list(lanes)
         self.seconds = dict.fromkeys(STAGES, 0.0)
         self.counts: Counter[str] = Counter()
@@ -181,9 +182,9 @@ class VideoPipeline:
             lane.must_reset = True
             return ScoredFrame(frame, verdict, warm=False)
         self.counts["scored"] += 1
-        warm = lane.since_reset >= self._manifest.clock.warmup_frames
+        warm = lane.since_reset >= self.manifest.clock.warmup_frames
         surprise = lane.scorer.surprise(frame.time_s, score) if warm and lane.scorer is not None else None
-        scores = dict(zip(self._manifest.cues, values, strict=True))
+        scores = dict(zip(self.manifest.cues, values, strict=True))
         return ScoredFrame(frame, verdict, warm, scores, surprise, outputs.error_map[row].copy())
 
 
@@ -194,7 +195,7 @@ class RecordingScores:
     time_s is (T,); scores (T, K), NaN where a frame has none; warm (T,) bool; surprise (T,), NaN while
     warming up, on invalid frames and without a calibration. taken (T,) bool says which frames are the
     model's, at its own rate. counts are the pipeline's. truncated says why the recording ended early. views
-    are what the camera looked at.
+    are what the camera looked at. squeezed says that its pictures are of another shape than the model's.
     """
 
     time_s: NDArray[np.float64]
@@ -206,6 +207,7 @@ class RecordingScores:
     counts: Mapping[str, int]
     truncated: str | None
     views: Mapping[Light, View] = field(default_factory=dict)
+    squeezed: str = ""
 
 
 def known_views(stored: Mapping[Light, KnownView]) -> dict[Light, View]:
@@ -278,7 +280,8 @@ def score_recording(
         opened.close()
         runner.close()
     found = _table(rows, pipeline.counts, opened.truncated or lost, manifest)
-    return replace(found, views=pipeline.lanes[0].validity.views)
+    squeezed = shape_fault(opened.info.width, opened.info.height, manifest.width, manifest.height)
+    return replace(found, views=pipeline.lanes[0].validity.views, squeezed=squeezed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from tests.support.footage import quiet_frames, write_video
 
 from vad_edge.errors import DataError
+from vad_edge.video.shape import shape_fault
 from vad_edge_training.datasets.layouts import open_dataset
 from vad_edge_training.suit import MOST_PIXELS, suited_config, suited_fps, suited_size
 
@@ -38,6 +39,15 @@ def test_the_input_folds_and_is_not_much_more_than_a_board_takes(
     assert min(high, wide) >= 2 * multiple
     if max(width, height) < 3 * min(width, height):
         assert high * wide <= 1.5 * MOST_PIXELS
+
+
+@given(SIDES, SIDES, st.sampled_from([8, 16]))
+def test_the_rounded_input_is_never_said_to_be_of_another_shape(
+    width: int, height: int, multiple: int
+) -> None:
+    high, wide = suited_size(width, height, multiple=multiple)
+    if max(width, height) < 8 * min(width, height):
+        assert not shape_fault(width, height, wide, high)
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from vad_edge.scoring.kept import read_scores, unbroken
 from vad_edge.video.clips import clips_of
 from vad_edge.video.fingerprint import fingerprint
 from vad_edge.video.resample import FrameRateGate
+from vad_edge.video.shape import SHAPE_FIX
 from vad_edge.video.validity import Light, Reason
 from vad_edge.video.view import View
 
@@ -94,6 +95,7 @@ def score_footage(
     stretches: list[Stretch] = []
     views: dict[Light, View] = {}
     counts: Counter[str] = Counter()
+    squeezed: dict[str, str] = {}
     unread: SourceError | None = None
     for number, clip in enumerate(dict.fromkeys(clips)):
         if clip not in prints and isinstance(clip, Path):
@@ -124,6 +126,8 @@ def score_footage(
                 del prints[clip]
             continue
         views |= recording.views
+        if recording.squeezed:
+            squeezed.setdefault(recording.squeezed, str(clip))
         counts.update(recording.counts)
         if recording.truncated:
             notes.append(recording.truncated)
@@ -137,6 +141,7 @@ def score_footage(
     _check(stretches, bundle, unscored)
     if counts["invalid"] > TOLD_UNSCORED * (counts["invalid"] + counts["scored"]):
         notes.append(f"{unscored}; what is wrong with the picture there is no normal life")
+    notes += [f"{clip}: {fault}; {SHAPE_FIX}" for fault, clip in squeezed.items()]
     return Footage(tuple(stretches), tuple(prints.values()), tuple(notes), views)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from vad_edge.bundle.archive import Bundle
-from vad_edge.bundle.manifest import Graph
+from vad_edge.bundle.manifest import Graph, Manifest
 from vad_edge.clock import LiveClock
 from vad_edge.config.site import CameraConfig, SensorConfig, SiteConfig
 from vad_edge.errors import SensorError, VadEdgeError
@@ -21,6 +21,7 @@ from vad_edge.runtime.pace import full_pace, slow_pace
 from vad_edge.runtime.watch import SLOW_SHARE
 from vad_edge.sensors.parse import read_value, unwrap
 from vad_edge.video.frame import Frame
+from vad_edge.video.shape import SHAPE_FIX, shape_fault
 from vad_edge.video.source import FrameSource, open_source
 from vad_edge.video.validity import ValidityCheck
 
@@ -33,11 +34,10 @@ CONNECT_S: Final = 10.0
 def check_cameras(site: SiteConfig, bundle: Bundle | None) -> Iterator[Finding]:
     """Open every camera, and look at what it gives and how fast."""
     for camera in site.camera:
-        wanted = bundle.manifest.clock.fps if bundle is not None else None
-        yield from _camera(camera, wanted)
+        yield from _camera(camera, bundle.manifest if bundle is not None else None)
 
 
-def _camera(camera: CameraConfig, wanted_fps: float | None) -> Iterator[Finding]:
+def _camera(camera: CameraConfig, model: Manifest | None) -> Iterator[Finding]:
     subject = f"camera {camera.name}"
     if camera.source is None:
         yield Finding(subject, "fail", "it has no source", "give source = 0, a path or a URL")
@@ -48,14 +48,14 @@ def _camera(camera: CameraConfig, wanted_fps: float | None) -> Iterator[Finding]
         yield failure(subject, error)
         return
     try:
-        yield _looked_through(subject, source, wanted_fps)
+        yield _looked_through(subject, source, model)
     except VadEdgeError as error:
         yield failure(subject, error)
     finally:
         source.close()
 
 
-def _looked_through(subject: str, source: FrameSource, wanted_fps: float | None) -> Finding:
+def _looked_through(subject: str, source: FrameSource, model: Manifest | None) -> Finding:
     last, fps = _measured(source)
     if last is None:
         fix = "check cable and power, and whether another program has it: a service that runs does"
@@ -65,9 +65,11 @@ def _looked_through(subject: str, source: FrameSource, wanted_fps: float | None)
     verdict = ValidityCheck().check(last.image, last.time_s)
     if not verdict.ok:
         return Finding(subject, "warn", f"{text}, the picture is {verdict.reason}", "look at the camera")
-    if fps and wanted_fps and fps < SLOW_SHARE * wanted_fps:
+    if model is not None and fps and fps < SLOW_SHARE * model.clock.fps:
         fix = "raise the camera's rate (more light, another mode), or train for this one"
-        return Finding(subject, "warn", f"{text}; the model wants {wanted_fps:g}", fix)
+        return Finding(subject, "warn", f"{text}; the model wants {model.clock.fps:g}", fix)
+    if model is not None and (fault := shape_fault(width, height, model.width, model.height)):
+        return Finding(subject, "warn", f"{text}; {fault}", SHAPE_FIX)
     return Finding(subject, "ok", text)
 
 

@@ -13,6 +13,8 @@ from vad_edge.runtime.assemble import Assembly
 from vad_edge.runtime.frame_keeper import SUBJECT
 from vad_edge.runtime.station import Station
 from vad_edge.runtime.streams import left_out
+from vad_edge.video.shape import SHAPE_FIX, shape_fault
+from vad_edge.video.source import SourceInfo
 from vad_edge.video.validity import Reason, Validity
 
 LOOK_EVERY_S = 0.5
@@ -89,12 +91,20 @@ class HealthWatch:
                 slow,
                 f"the source gives {fps or 0:g} frames a second, the model knows {station.fps:g}",
             )
+            if reader.info is not None:
+                self._look_at_shape(station, reader.info)
         if station.publisher is not None:
             client = station.publisher.client
             lost = not client.connected and bool(client.last_error)
             self._set("broker_unreachable", station.name, lost, client.last_error)
             refused = "; ".join(sorted(map(str, client.refused.values())))
             self._set("broker_refuses", station.name, bool(refused), refused)
+
+    def _look_at_shape(self, station: Station, source: SourceInfo) -> None:
+        if self._parts.pipeline is not None:
+            model = self._parts.pipeline.manifest
+            fault = shape_fault(source.width, source.height, model.width, model.height)
+            self._set("squeezed_source", station.name, bool(fault), f"{fault}; {SHAPE_FIX}")
 
     def _look_at_budget(self, station: Station, time_s: float) -> None:
         governor = station.governor

@@ -57,6 +57,18 @@ def test_a_bundle_that_cannot_say_what_it_was_fitted_on_is_told(bundle: Bundle, 
     assert note.startswith("the bundle does not list the footage its model was fitted on")
 
 
+def test_footage_of_another_shape_than_the_model_s_is_told_once(
+    make_bundle: MakeBundle, folder: Path, tmp_path: Path
+) -> None:
+    bundle = fitted_on(make_bundle, write_video(tmp_path / "fitted.mkv", quiet_frames(3, seed=9)))
+    clips = [
+        write_video(tmp_path / f"{seed}.mkv", quiet_frames(200, height=64, width=48, seed=seed))
+        for seed in (3, 4)
+    ]
+    (note,) = score_footage(bundle, [str(folder), *map(str, clips)]).notes
+    assert note.startswith(f"{clips[0]}: its pictures, 48x64, are squeezed into the model's 48x32")
+
+
 def test_a_clip_given_twice_counts_once(make_bundle: MakeBundle, folder: Path, tmp_path: Path) -> None:
     bundle = fitted_on(make_bundle, write_video(tmp_path / "fitted.mkv", quiet_frames(3, seed=9)))
     footage = score_footage(bundle, [str(folder), str(folder / "1.mkv")])

@@ -198,6 +198,19 @@ def test_a_recording_and_a_camera_that_is_gone_do_not_mix(
         go(clip, "97", notes=Notes())
 
 
+def test_a_source_of_another_shape_than_the_model_s_is_told_once(
+    go: Callable[..., RunSummary], tmp_path: Path
+) -> None:
+    clip = write_video(tmp_path / "upright.mkv", quiet_frames(20, height=64, width=48))
+    notes = Notes()
+
+    go(clip, notes=notes)
+
+    (condition,) = notes.conditions
+    assert (condition.code, condition.subject) == ("squeezed_source", "camera0")
+    assert condition.message.startswith("its pictures, 48x64, are squeezed into the model's 48x32")
+
+
 def test_a_bundle_without_calibration_is_refused(
     go: Callable[..., RunSummary], make_bundle: MakeBundle, tmp_path: Path
 ) -> None:

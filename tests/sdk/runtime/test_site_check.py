@@ -81,6 +81,15 @@ def test_a_camera_slower_than_the_model_is_told(camera: Callable[..., SiteConfig
     assert found.text.endswith("6.0 frames a second; the model wants 10")
 
 
+def test_a_camera_of_another_shape_than_the_model_s_is_told(
+    camera: Callable[..., SiteConfig], bundle: Bundle
+) -> None:
+    upright = quiet_frames(1, height=64, width=48)[0]
+    found = only(site_check.check_cameras(camera(25.0, upright), bundle))
+    assert found.state == "warn"
+    assert "48x64, are squeezed into the model's 48x32" in found.text
+
+
 def test_a_black_picture_is_told(camera: Callable[..., SiteConfig]) -> None:
     found = only(site_check.check_cameras(camera(25.0, np.zeros_like(PICTURE)), None))
     assert (found.state, "black" in found.text) == ("warn", True)
