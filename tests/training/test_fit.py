@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -126,16 +127,21 @@ def test_the_best_checkpoint_is_of_the_epoch_with_the_lowest_held_out_loss(
     assert read_checkpoint(tmp_path / "out" / "last.ckpt")["epoch"] == 2
 
 
+@pytest.mark.parametrize("terminated", [False, True])
 def test_an_interrupted_fit_says_so_and_goes_on_after_its_last_whole_epoch(
-    make_data: MakeData, tmp_path: Path
+    make_data: MakeData, tmp_path: Path, terminated: bool
 ) -> None:
     def interrupt(what: str, done: int, total: int) -> None:
         if (what, done) == ("fitting", 2):
-            raise KeyboardInterrupt
+            if not terminated:
+                raise KeyboardInterrupt
+            signal.raise_signal(signal.SIGTERM)
 
+    handler = signal.getsignal(signal.SIGTERM)
     data, longer = make_data(), replace(FIT, epochs=3)
     with pytest.raises(KeyboardInterrupt):
         train(data, tmp_path / "out", fit=longer, on_progress=interrupt)
+    assert signal.getsignal(signal.SIGTERM) is handler
     assert read_checkpoint(tmp_path / "out" / "last.ckpt")["epoch"] == 0
     train(data, tmp_path / "out", fit=longer, resume=True)
     assert [row["epoch"] for row in losses(tmp_path / "out")] == [0, 1, 2]

@@ -85,8 +85,8 @@ def train_model(
     the fit after a whole epoch, to be resumed. Raises DataError for data that does not fit and for a loss
     that is no number, ConfigError for settings that contradict each other or the checkpoint and for an output
     with a training in it that is not to be resumed, SourceError for a clip that cannot be read, DeviceError
-    where a GPU's memory does not suffice, KeyboardInterrupt on Ctrl-C, after which ``last.ckpt`` holds the
-    last whole epoch.
+    where a GPU's memory does not suffice, KeyboardInterrupt on Ctrl-C or SIGTERM, after which ``last.ckpt``
+    holds the last whole epoch.
     """
     last = output / "last.ckpt"
     if last.exists() and not resume:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import signal
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -42,6 +44,19 @@ class _StopAfter(Callback):
         trainer.should_stop |= time.monotonic() >= self._end
 
 
+class _EndOnTerm(Callback):
+    """Ends a fit on SIGTERM as on Ctrl-C.
+
+    Lightning's own handler speaks to the other processes of a fit from the middle of whatever it interrupts;
+    where they were told to end, too, as by systemd, each may wait for the other for ever. Its teardown puts
+    back what was there before the fit.
+    """
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
 def make_trainer(
     output: Path,
     fit: FitConfig,
@@ -61,7 +76,7 @@ def make_trainer(
     # One for each: Lightning's own save_last keeps the last epoch that was better, not the last one.
     best = _OfLastPhase(output, "best", monitor="val_loss", **_EACH_EPOCH)
     last = ModelCheckpoint(output, "last", **_EACH_EPOCH)
-    every: list[Callback] = [*callbacks, best, last]
+    every: list[Callback] = [*callbacks, best, last, _EndOnTerm()]
     if keep_every is not None:
         kept = _OfLastPhase(output, KEPT, save_top_k=-1, every_n_epochs=keep_every, **_EACH_EPOCH)
         kept.CHECKPOINT_EQUALS_CHAR = "-"

@@ -64,7 +64,7 @@ def command(
 
     The student is for boards; the published systems are its teachers. What is not given is the model's own.
     Uses a CUDA GPU where there is one. A fifth of the frames is held out: it picks the checkpoint, and
-    `vad-edge export` calibrates on it.
+    `vad-edge export` calibrates on it. Ctrl-C and SIGTERM end it, to be gone on with by --resume.
 
     \b
     vad-edge train --data data --output out/train

@@ -10,7 +10,7 @@ SHAPE_FIX: Final = (
 )
 
 _TOLERATED = 1.1
-"""A picture stretched by less looks the same to a model."""
+"""What differs by less is not clearly of another shape: 5:4 and 4:3, 5:3 and 16:9."""
 _FOLD = 16
 """The coarsest multiple that the sides of a model's input are rounded to, a quarter up and the rest down."""
 
