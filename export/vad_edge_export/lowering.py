@@ -154,7 +154,7 @@ class Lowering:
                 lowered = Lowered("int8", backend, len(contents), cost, self._left_of(layers))
                 return Made(lowered, graph, contents, _judged(contents, backend))
         tuning = "more --epochs" if self._fine_tuning else "--fine-tune CHECKPOINT"
-        fix = f"give more quantization data, {tuning}, or raise --max-auc-drop"
+        fix = f"give more quantization data or {tuning}, or raise --max-auc-drop"
         return self._refused(graph, cost, fix)
 
     def _int8_choices(self, backend: Backend) -> Iterator[tuple[Sequence[str], Cost, bytes]]:

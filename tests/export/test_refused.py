@@ -91,7 +91,7 @@ def test_an_int8_graph_that_loses_too_much_is_left_out_and_the_others_are_writte
     assert (refused["precision"], refused["backend"]) == ("int8", "tensorrt")
     assert refused["reason"].startswith("int8 for tensorrt loses 0.1")
     assert refused["reason"].endswith("more than 0.05")
-    assert refused["fix"] == "give more quantization data, --fine-tune CHECKPOINT, or raise --max-auc-drop"
+    assert refused["fix"] == "give more quantization data or --fine-tune CHECKPOINT, or raise --max-auc-drop"
     assert [graph["backend"] for graph in values["graphs"]] == ["any", "onnxruntime"]
     bundle = read_bundle(tmp_path / "q.vadb")
     assert graphs_of(bundle.path) == [("fp32", "any"), ("fp16", "any"), ("int8", "onnxruntime")]
@@ -109,7 +109,7 @@ def test_people_read_what_it_lost_and_what_to_do_and_are_warned(
     found = quantize(narrow, data, output)
     assert found.exit_code == 0, found.output
     assert "Left out: int8 for tensorrt loses 0.1" in found.stdout
-    assert "more than 0.05; give more quantization data, --fine-tune CHECKPOINT, or raise" in found.stdout
+    assert "more than 0.05; give more quantization data or --fine-tune CHECKPOINT, or raise" in found.stdout
     assert f"{output} is written." in found.stdout
     assert f"vad-edge: warning: {output} goes without int8 for tensorrt\n" in found.stderr
 
@@ -187,7 +187,7 @@ def test_fine_tuning_is_no_advice_where_it_was_given_nor_kept_where_it_leaves_no
     assert found.checkpoint is None
     assert graphs_of(found.path) == [("fp32", "any"), ("fp16", "any")]
     assert {refused.fix for refused in found.refused} == {
-        "give more quantization data, more --epochs, or raise --max-auc-drop"
+        "give more quantization data or more --epochs, or raise --max-auc-drop"
     }
 
 
