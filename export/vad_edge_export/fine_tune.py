@@ -24,7 +24,8 @@ class FineTuning:
     """What became of a fine-tuning that was asked for.
 
     needed: whether INT8 lost more than it may without it. kept: whether the bundle is of the fine-tuned
-    weights, which it is where INT8 loses less by them and fp32 no more than it may. Losses are the model's
+    weights, which it is where INT8 loses less by them, some INT8 graph passes, and fp32 loses no more than it
+    may. Losses are the model's
     own on held-out clips, rounded as INT8, drops the AUC that the worse INT8 graph, and fp32, lose against
     the fp32 graph of the bundle that was given; both None where it was not needed.
     """
@@ -105,9 +106,10 @@ def fine_tuned(
         max_auc_drop,
         lambda what, share: report(f"fine-tuned {what}", share),
         lowering.judge.auc,
+        fine_tuning=True,
     )
     fp32_drop = max(lowering.judge.auc - anew.judge.auc, 0.0)
     after = anew.int8_drop()
-    kept = after < before and fp32_drop <= max_auc_drop
+    kept = after < before and fp32_drop <= max_auc_drop and anew.some_int8()
     found = FineTuning(True, kept, epochs, before, after, fp32_drop, tuned.loss_before, tuned.loss_after)
     return (found, anew, tuned.best) if kept else (found, lowering, checkpoint)

@@ -3,8 +3,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
 from click.testing import CliRunner
 from tests.support.tiny_models import TINY
@@ -17,27 +15,6 @@ from vad_edge_export.package import ExportReport
 from vad_edge_export.quantize import quantize_bundle
 from vad_edge_training.fit import train_model
 from vad_edge_training.schedule import FitConfig
-
-
-@pytest.fixture(scope="module")
-def labelled(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The normal clips, and one labelled clip in which the block jumps."""
-    root = tmp_path_factory.mktemp("labelled")
-    (root / "training").symlink_to(data / "training")
-    folder = root / "testing" / "00"
-    folder.mkdir(parents=True)
-    random = np.random.default_rng(1)
-    rows = ["clip,frame0,abnormal"]
-    for index in range(60):
-        image = random.integers(90, 110, (32, 48, 3)).astype(np.uint8)
-        abnormal = 30 <= index < 45
-        left = (17 * index if abnormal else index) % 40
-        image[8:20, left : left + 8] = 200
-        cv2.imwrite(str(folder / f"{index:03d}.png"), image)
-        rows.append(f"00,{index},{int(abnormal)}")
-    (root / "labels.csv").write_text("\n".join(rows) + "\n")
-    (root / "dataset.toml").write_text('name = "jumping block"\nfps = 10.0\nsynthetic = true\n')
-    return root
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 import pytest
 from click.testing import CliRunner
+from tests.support.lowered_bundles import louder
 from tests.support.tensorrt_rtx import compile_ahead
 
 import vad_edge_export.lowering as module
@@ -108,23 +109,6 @@ def test_layers_that_hurt_stay_in_fp32_worst_first(
         assert set(graph.kept_fp32) == (hurting if graph.precision == "int8" else set())
 
 
-def louder(path: Path, output: Path, first: str, second: str, factor: float) -> Path:
-    """The bundle with one layer's results `factor` times as large and the next one's weights smaller."""
-    bundle = read_bundle(path)
-    members = {name: bundle.member(name) for name in bundle.manifest.members}
-    name = bundle.graph().member
-    model = onnx.load_model_from_string(members[name])
-    for constant in model.graph.initializer:
-        value = onnx.numpy_helper.to_array(constant)
-        if constant.name.startswith(first):
-            constant.CopyFrom(onnx.numpy_helper.from_array(value * np.float32(factor), constant.name))
-        elif constant.name == f"{second}.weight":
-            constant.CopyFrom(onnx.numpy_helper.from_array(value / np.float32(factor), constant.name))
-    members[name] = model.SerializeToString()
-    write_bundle(output, bundle.manifest, members)
-    return output
-
-
 def test_layers_that_half_precision_cannot_hold_stay_in_fp32(
     exported: ExportReport, data: Path, tmp_path: Path
 ) -> None:
@@ -141,14 +125,6 @@ def test_layers_that_half_precision_cannot_hold_stay_in_fp32(
     assert half.cost.score_correlation > 0.999
 
 
-def test_half_precision_that_can_hold_no_layer_is_refused_with_the_one_that_reaches_furthest(
-    exported: ExportReport, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "beyond_half", lambda graph, layers, ranges: dict.fromkeys(layers, 7e4))
-    with pytest.raises(EngineError, match=r"fp16 ends at 65504, and the values of every layer .* to 7e\+04"):
-        quantize_bundle(exported.path, tmp_path / "q.vadb", data=data)
-
-
 def test_scores_that_are_no_numbers_do_not_pass(exported: ExportReport, data: Path, tmp_path: Path) -> None:
     loud = louder(exported.path, tmp_path / "loud.vadb", "encoder.layers.1.0", "encoder.layers.2.0", 1e6)
     bundle = read_bundle(loud)
@@ -162,21 +138,6 @@ def test_scores_that_are_no_numbers_do_not_pass(exported: ExportReport, data: Pa
     lost = read_bundle(tmp_path / "lost.vadb")
     with pytest.raises(EngineError, match=r"fp32 gives a score of \[.*nan.*\] at frame 1"):
         scores_of(lost, lost.graph(), frames)
-
-
-def test_a_loss_above_the_gate_is_refused_and_nothing_is_written(
-    exported: ExportReport, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("vad_edge_export.gate.Judge._judge", lambda self, bundle, graph: (SCORES, AUCS.pop()))
-    AUCS[:] = [0.5, 0.9]
-    output = tmp_path / "q.vadb"
-    with pytest.raises(EngineError, match=r"fp16 loses 0\.4000 of the AUC 0\.9000 .* more than 0\.003"):
-        quantize_bundle(exported.path, output, data=data)
-    assert not output.exists()
-
-
-SCORES = np.random.default_rng(0).random((50, 3))
-AUCS: list[float] = []
 
 
 def write_clip(folder: Path, frames: int, *, still: bool) -> None:

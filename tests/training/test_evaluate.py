@@ -14,7 +14,8 @@ from tests.training.conftest import MakeData, label_lines, only_header, write_la
 
 from vad_edge.bundle.archive import Bundle
 from vad_edge.bundle.manifest import Clock
-from vad_edge.errors import DataError
+from vad_edge.errors import DataError, EngineError
+from vad_edge.inference.onnxruntime_engine import OnnxRuntimeEngine
 from vad_edge_training.bar import _thinned
 from vad_edge_training.curves import write_evaluation
 from vad_edge_training.evaluate import evaluate_bundle
@@ -173,6 +174,20 @@ def test_labels_of_another_length_are_refused(calibrated_bundle: Bundle, make_da
 def test_a_bundle_without_calibration_is_refused(bundle: Bundle, make_data: MakeData) -> None:
     with pytest.raises(DataError, match="its fp32 graph has no calibration; export it with --data"):
         evaluate_bundle(bundle.path, make_data())
+
+
+def test_a_graph_for_another_backend_is_evaluated_by_an_engine_that_runs_it(
+    calibrated_bundle: Bundle, make_bundle: MakeBundle, make_data: MakeData
+) -> None:
+    original = calibrated_bundle.graph()
+    elsewhere = original.model_copy(update={"precision": "int8", "backend": "tensorrt"})
+    bundle, data = make_bundle(graphs=(original, elsewhere)), make_data()
+    found = evaluate_bundle(
+        bundle.path, data, engine=lambda: OnnxRuntimeEngine(bundle, elsewhere, 1), precision="int8"
+    )
+    assert found.auc == evaluate_bundle(bundle.path, data).auc
+    with pytest.raises(EngineError, match="it has no int8 graph for onnxruntime"):
+        evaluate_bundle(bundle.path, data, engine="onnxruntime", precision="int8")
 
 
 def test_thinning_keeps_frames_evenly_and_few() -> None:

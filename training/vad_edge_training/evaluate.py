@@ -132,16 +132,11 @@ def evaluate_bundle(
 
     engine is as for `score_recording`. with_baselines scores the same frames without any learning, against
     the median of the training clips. A model that has seen labelled anomalies is not tested on them, nor near
-    them. Raises BundleError for a bundle without calibration, DataError where labels and clips do not fit.
+    them. Raises DataError for a graph that might run and has no calibration, and where labels and clips do
+    not fit; BundleError and EngineError as `open_engine` does.
     """
     opened = read_bundle(bundle)
-    graph = opened.graph(precision)
-    if graph.calibration is None:
-        raise DataError(
-            f"its {graph.precision} graph has no calibration",
-            where=str(bundle),
-            fix="export it with --data of normal footage",
-        )
+    _check_calibrated(opened, precision)
     folder = open_dataset(data)
     report = on_progress or silent
     bar = Bar(folder, report) if with_baselines else None
@@ -149,9 +144,20 @@ def evaluate_bundle(
     clips = []
     for done, clip in enumerate(folder.testing):
         report("scoring", done, len(folder.testing))
-        clips.append(_score(opened, folder, clip, remaining[done], bar, engine, graph.precision))
+        clips.append(_score(opened, folder, clip, remaining[done], bar, engine, precision))
     report("scoring", len(clips), len(clips))
     return _summarise(bundle, opened.manifest, folder, clips)
+
+
+def _check_calibrated(bundle: Bundle, precision: Precision | None) -> None:
+    """Raise DataError where a graph that may run has no calibration; the engine chooses among them."""
+    for graph in bundle.manifest.graphs:
+        if precision in (None, graph.precision) and graph.calibration is None:
+            raise DataError(
+                f"its {graph.precision} graph has no calibration",
+                where=str(bundle.path),
+                fix="export it with --data of normal footage",
+            )
 
 
 def _remaining(manifest: Manifest, folder: Dataset) -> list[BoolArray]:
@@ -239,7 +245,7 @@ def _score(
     remaining: BoolArray,
     bar: Bar | None,
     engine: str | Callable[[], Engine],
-    precision: Precision,
+    precision: Precision | None,
 ) -> _ClipScores:
     truth = folder.labels(clip)
     masks = folder.masks(clip)

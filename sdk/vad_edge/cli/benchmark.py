@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     "precisions",
     type=PRECISION,
     multiple=True,
-    help="Once for each; all that the bundle has by default.",
+    help="Once for each; all that the bundle has and this machine can run by default.",
 )
 @click.option(
     "--cameras",
@@ -61,11 +61,12 @@ def command(
     from vad_edge.bundle.archive import read_bundle
     from vad_edge.cli.progress import progress_bars
     from vad_edge.inference.benchmark import Case, benchmark
+    from vad_edge.inference.select import runnable_precisions
 
-    there = dict.fromkeys(graph.precision for graph in read_bundle(bundle).manifest.graphs)
-    cases = [
-        Case(engine, precision, count, threads) for precision in precisions or there for count in cameras
-    ]
+    # Where none can run, the case of the fastest says why.
+    here = precisions or runnable_precisions(read_bundle(bundle), engine)
+    chosen: Sequence[Precision | None] = here or [None]
+    cases = [Case(engine, precision, count, threads) for precision in chosen for count in cameras]
     with progress_bars() as report:
         rows = benchmark(
             bundle, cases, steps=steps, on_progress=lambda done: report("measuring", done, len(cases))

@@ -46,11 +46,14 @@ def command(
     sensitivity: bool,
     as_json: bool,
 ) -> None:
-    """Add fp16 and INT8 graphs to a bundle, and refuse those that lose too much.
+    """Add fp16 and INT8 graphs to a bundle, without those that lose too much.
 
     INT8 comes twice, as ONNX Runtime on a CPU and as TensorRT want it. Each graph is judged on held-out
     normal clips with synthetic anomalies, then on the labelled clips of --data where there are any, and gets
     a score calibration of its own.
+
+    A graph that loses too much is refused with the reason, and the bundle goes without it; where all are
+    refused, nothing is written and the exit code is 1.
 
     Where INT8 loses too much, layers stay in fp32; with --fine-tune the model first learns to bear INT8's
     rounding, and the bundle is of the new weights, fp32 graph included, if that helps. Their checkpoint is
@@ -84,6 +87,8 @@ def command(
         click.echo(json.dumps(values))
     else:
         _show(values)
+    for graph in found.refused:
+        click.echo(f"vad-edge: warning: {output} goes without {graph.title}", err=True)
 
 
 _COLUMNS = ("graph", "for", "MB", "AUC", "lost", "correlation", "tested", "kept in fp32")
@@ -111,6 +116,8 @@ def _show(values: dict[str, Any]) -> None:
             ", ".join(graph["kept_fp32"]) or "none",
         )
     console.print(table)
+    for graph in values["refused"]:
+        console.print(f"Left out: {graph['reason']}; {graph['fix']}.", markup=False, highlight=False)
     if values["sensitivity"]:
         layers = Table("layer, alone in INT8", "lost", "correlation")
         for name, cost in values["sensitivity"].items():

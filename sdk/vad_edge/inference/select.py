@@ -103,7 +103,7 @@ def open_engine(
         raise BundleError(
             f"it has no {precision} graph, only {', '.join(there)}",
             where=str(bundle.path),
-            fix="`vad-edge quantize` adds fp16 and int8",
+            fix="`vad-edge quantize` adds fp16 and int8, but none that loses too much",
         )
     if engine != "auto":
         return _open_named(engine, bundle, precision, batch, threads)
@@ -127,6 +127,16 @@ def engine_verdicts(bundle: Bundle) -> list[tuple[str, Verdict]]:
     Nothing is opened or compiled, so one that says yes may still fail to open.
     """
     return [(backend.name, backend.fits(bundle, None)) for backend in BACKENDS]
+
+
+def runnable_precisions(bundle: Bundle, engine: str = "auto") -> list[Precision]:
+    """Those of `bundle` that the named backend, any with ``auto``, can run here, in the bundle's order.
+
+    Nothing is opened or compiled. Raises EngineError for a name there is no backend of.
+    """
+    backends = BACKENDS if engine == "auto" else (_named(engine),)
+    there = dict.fromkeys(graph.precision for graph in bundle.manifest.graphs)
+    return [precision for precision in there if any(each.fits(bundle, precision).ok for each in backends)]
 
 
 def graph_of(name: str, bundle: Bundle, *, batch: int) -> Graph:

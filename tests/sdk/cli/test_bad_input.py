@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from tests.support.footage import quiet_frames, write_video
+from tests.support.tiny_bundle import MakeBundle
 
 import vad_edge.demo
+from vad_edge.bundle.manifest import Graph
 from vad_edge.cli import main
 from vad_edge.video.reader import Reader
 
@@ -54,6 +56,35 @@ def test_run_says_what_is_wrong_and_what_to_do(
 ) -> None:
     result = invoke("run", *arguments)
     assert result.exit_code != 0
+    assert message in result.output
+    assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("graphs", "exit_code", "message"),
+    [
+        (
+            [Graph(member="model.onnx", precision="fp32")],
+            2,
+            "it has no int8 graph, only fp32; `vad-edge quantize` adds fp16 and int8, but none that loses",
+        ),
+        (
+            [
+                Graph(member="model.onnx", precision="fp32"),
+                Graph(member="model.onnx", precision="int8", backend="tensorrt"),
+            ],
+            1,
+            "it has no int8 graph for onnxruntime, only fp32 for any, int8 for tensorrt",
+        ),
+    ],
+)
+def test_a_run_at_a_precision_that_was_left_out_says_what_there_is(
+    invoke: Invoke, make_bundle: MakeBundle, graphs: list[Graph], exit_code: int, message: str
+) -> None:
+    bundle = make_bundle(graphs=tuple(graphs)).path
+    arguments = ("--engine", "onnxruntime", "--precision", "int8")
+    result = invoke("run", "--source", CLIP, "--bundle", bundle, *arguments)
+    assert result.exit_code == exit_code
     assert message in result.output
     assert "Traceback" not in result.output
 

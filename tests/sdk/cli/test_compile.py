@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from tests.support.tensorrt_rtx import tensorrt
 
 from vad_edge.bundle.archive import Bundle
+from vad_edge.bundle.manifest import Graph
 from vad_edge.cli import main
 from vad_edge.inference.tensorrt.engine_file import read_engine
 
@@ -85,6 +86,16 @@ def test_a_bundle_without_int8_is_the_users_mistake(bundle: Bundle) -> None:
     code, _, error = run(bundle, "--target", "rtx-sm86", "--precision", "int8")
     assert code == 2
     assert "it has no int8 graph for tensorrt, only fp32 for any" in error
+
+
+def test_int8_that_is_for_onnxruntime_alone_is_the_users_mistake(make_bundle: Callable[..., Bundle]) -> None:
+    graphs = (
+        Graph(member="model.onnx", precision="fp32"),
+        Graph(member="model.onnx", precision="int8", backend="onnxruntime"),
+    )
+    code, _, error = run(make_bundle(graphs=graphs), "--target", "rtx-sm86", "--precision", "int8")
+    assert code == 2
+    assert "it has no int8 graph for tensorrt, only fp32 for any, int8 for onnxruntime" in error
 
 
 @pytest.mark.parametrize("arguments", [["--batch", "0"], ["--workspace", "1"], ["--precision", "int4"]])

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from tests.support.tiny_bundle import MakeBundle
 
 import vad_edge.inference.benchmark as module
 from vad_edge.bundle.archive import Bundle
+from vad_edge.bundle.manifest import Graph
 from vad_edge.cli import main
 from vad_edge.errors import BundleError, EngineError
 from vad_edge.health.power import Energy, Rails
@@ -68,6 +70,33 @@ def test_the_command_prints_rows_and_draws_them(bundle: Bundle, tmp_path: Path) 
     assert {"engine", "fps", "p50_ms", "p99_ms", "rss_mb"} <= rows[0].keys()
     assert plot.read_bytes().startswith(b"\x89PNG")
     assert "onnxruntime-cpu fp32" in CliRunner().invoke(main, arguments).stdout
+
+
+def test_the_command_leaves_out_what_is_for_another_backend_unless_it_is_asked_for(
+    make_bundle: MakeBundle,
+) -> None:
+    graphs = (
+        Graph(member="model.onnx", precision="fp32"),
+        Graph(member="model.onnx", precision="int8", backend="tensorrt"),
+    )
+    arguments = ["benchmark", f"--bundle={make_bundle(graphs=graphs).path}", "--engine=onnxruntime"]
+    arguments += ["--cameras=1", "--steps=10"]
+    found = CliRunner().invoke(main, [*arguments, "--json"])
+    assert found.exit_code == 0, found.output
+    assert [row["precision"] for row in json.loads(found.stdout)["rows"]] == ["fp32"]
+    asked = CliRunner().invoke(main, [*arguments, "--precision=int8"])
+    assert asked.exit_code == 1
+    assert "onnxruntime int8, 1 cameras: " in asked.stderr
+    assert "it has no int8 graph for onnxruntime, only fp32 for any, int8 for tensorrt" in asked.stderr
+
+
+def test_where_nothing_can_run_the_command_says_why(make_bundle: MakeBundle) -> None:
+    graphs = (Graph(member="model.onnx", precision="int8", backend="tensorrt"),)
+    arguments = [f"--bundle={make_bundle(graphs=graphs).path}", "--engine=onnxruntime"]
+    found = CliRunner().invoke(main, ["benchmark", *arguments])
+    assert found.exit_code == 1
+    assert "onnxruntime fastest, 1 cameras: " in found.stderr
+    assert "it has no graph for onnxruntime, only int8 for tensorrt" in found.stderr
 
 
 def test_energy_is_counted_over_steps_of_its_own(bundle: Bundle) -> None:

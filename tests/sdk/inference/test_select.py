@@ -14,7 +14,14 @@ from vad_edge.cli.types import ENGINE
 from vad_edge.errors import BundleError, EngineError
 from vad_edge.inference import select
 from vad_edge.inference.onnxruntime_engine import OnnxRuntimeEngine
-from vad_edge.inference.select import BACKENDS, Backend, engine_verdicts, graph_of, open_engine
+from vad_edge.inference.select import (
+    BACKENDS,
+    Backend,
+    engine_verdicts,
+    graph_of,
+    open_engine,
+    runnable_precisions,
+)
 
 MakeBundle = Callable[..., Bundle]
 
@@ -154,3 +161,33 @@ def test_a_precision_the_bundle_does_not_have_is_one_line_with_its_fix(bundle: B
 
 def test_the_command_line_offers_the_engines_there_are() -> None:
     assert list(ENGINE.choices) == ["auto", *(each.name for each in BACKENDS)]
+
+
+@pytest.fixture
+def int8_elsewhere(make_bundle: MakeBundle) -> Bundle:
+    """What `vad-edge quantize` leaves where INT8 passed for TensorRT alone."""
+    graphs = (
+        Graph(member="model.onnx", precision="fp32"),
+        Graph(member="model.onnx", precision="int8", backend="tensorrt"),
+    )
+    return make_bundle(graphs=graphs)
+
+
+def test_int8_that_is_for_another_backend_is_not_run_and_the_reason_says_what_there_is(
+    int8_elsewhere: Bundle,
+) -> None:
+    reason = "it has no int8 graph for onnxruntime, only fp32 for any, int8 for tensorrt"
+    with pytest.raises(EngineError, match=f"no engine can run it .*{reason}"):
+        open_engine(int8_elsewhere, batch=1, precision="int8")
+    with pytest.raises(EngineError, match=f"onnxruntime cannot run it: {reason}"):
+        open_engine(int8_elsewhere, batch=1, engine="onnxruntime", precision="int8")
+
+
+def test_precisions_that_can_run_here_are_those_with_a_graph_for_a_backend(
+    int8_elsewhere: Bundle, have: Callable[..., None]
+) -> None:
+    assert runnable_precisions(int8_elsewhere, "onnxruntime") == ["fp32"]
+    have(backend("fast"), *BACKENDS)
+    assert runnable_precisions(int8_elsewhere) == ["fp32", "int8"]
+    with pytest.raises(EngineError, match="there is no engine 'gpu'"):
+        runnable_precisions(int8_elsewhere, "gpu")
