@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from vad_edge.errors import ConfigError
-from vad_edge_training.models.streaming_predictor import StreamingPredictor, StreamingPredictorConfig
+from vad_edge_training.models.model import CELL
+from vad_edge_training.models.predictor import Fold
+from vad_edge_training.models.streaming_predictor import (
+    GRAY_OF_BGR,
+    HALF,
+    StreamingPredictor,
+    StreamingPredictorConfig,
+)
 
 TINY = StreamingPredictorConfig(height=32, width=48, channels=8)
 
@@ -79,17 +87,46 @@ def test_the_background_starts_as_the_median_of_the_training_frames(predictor: S
     median = _frames(5, seed=1).median(dim=0).values
     _, _, after = _step(predictor, median.unsqueeze(0), predictor.initial_state(1))
     background = dict(zip(predictor.spec.states, after, strict=True))["background"]
-    assert torch.equal(background[0].permute(1, 2, 0), median.float())
+    cells = F.avg_pool2d(median.permute(2, 0, 1).float(), CELL)
+    torch.testing.assert_close(background[0], cells)
 
 
 def test_a_thing_that_appears_raises_the_background_cue(predictor: StreamingPredictor) -> None:
     median = _frames(5, seed=1).median(dim=0).values.unsqueeze(0)
     calm, _, state = _step(predictor, median, predictor.initial_state(1))
     strange = median.clone()
-    strange[:, 8:24, 8:24] = 255 - strange[:, 8:24, 8:24]
+    strange[:, 8:24, 8:24] = 255
     score, _, _ = _step(predictor, strange, state)
     column = predictor.spec.cues.index("background")
     assert score[0, column] > calm[0, column] + 100
+
+
+def test_a_folded_frame_is_the_frame_unshuffled() -> None:
+    pixels = _frames(2, seed=9).permute(0, 3, 1, 2).float()
+    torch.testing.assert_close(Fold()(pixels), F.pixel_unshuffle(pixels / 255.0, CELL))
+
+
+def test_grey_levels_of_blocks_are_those_of_the_frame_at_half_its_size(predictor: StreamingPredictor) -> None:
+    pixels = _frames(2, seed=10).permute(0, 3, 1, 2).float()
+    gray = (pixels * torch.tensor(GRAY_OF_BGR).view(1, 3, 1, 1)).sum(dim=1, keepdim=True)
+    torch.testing.assert_close(predictor.half_gray(predictor.fold(pixels)), F.avg_pool2d(gray, HALF))
+
+
+def test_what_moves_fast_before_the_background_raises_the_motion_cue(predictor: StreamingPredictor) -> None:
+    median = _frames(5, seed=1).median(dim=0).values.unsqueeze(0)
+    column = predictor.spec.cues.index("motion")
+
+    def peak_speed(pixels_a_frame: int) -> float:
+        state, fastest = predictor.initial_state(1), 0.0
+        texture = _frames(1, seed=11)
+        for step in range(6):
+            frame = median.clone()
+            frame[:, 8:24, 8:32] = torch.roll(texture, pixels_a_frame * step, dims=2)[:, 8:24, 8:32]
+            score, _, state = _step(predictor, frame, state)
+            fastest = max(fastest, float(score[0, column]))
+        return fastest
+
+    assert peak_speed(1) > peak_speed(0) + 0.1
 
 
 def test_training_steps_lower_the_loss() -> None:

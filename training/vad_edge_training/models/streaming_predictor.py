@@ -8,17 +8,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vad_edge_training.models.cues import BlockMatching, box_mean, foreground, mean_over_foreground, peak
+from vad_edge_training.models.cues import box_mean, mean_over_foreground, peak
+from vad_edge_training.models.flow import GradientFlow
 from vad_edge_training.models.insight import Insight
 from vad_edge_training.models.model import CELL, Card, Model, ModelConfig, gradient_loss
-from vad_edge_training.models.predictor import FrameEncoder, FramePredictor
+from vad_edge_training.models.predictor import BLOCK, FOLD, Fold, FrameEncoder, FramePredictor
 from vad_edge_training.models.step import StepModel, StepSpec
 
 TARGETS = 3
 """Frames of a training example that are predicted, one after another."""
 
-MATCHING_SCALE = 2
-"""Blocks are matched on frames of half the size."""
+HALF = 2
+"""Motion is measured on frames of half the size."""
 
 GRAY_OF_BGR = (0.114, 0.587, 0.299)
 
@@ -34,15 +35,13 @@ class StreamingPredictorConfig(ModelConfig):
 
     height: int = 240
     width: int = 360
-    channels: int = 32
+    channels: int = 40
     history: int = 3
-    radius: int = 3
-    block: int = 9
-    sharpness: float = 2.0
+    flow_window: int = 9
     motion_window: int = 9
     background_window: int = 9
     error_windows: tuple[int, ...] = (5, 9)
-    foreground_threshold: float = 15.0
+    foreground_threshold: float = 7.0
     filled: float = 0.35
     persistence_s: float = 0.3
     background_rate: float = 0.5
@@ -64,7 +63,7 @@ class StreamingPredictor(Model, StepModel):
     follows_footage = True
 
     initial_features: Tensor
-    initial_previous: Tensor
+    initial_blocks: Tensor
     initial_background: Tensor
     initial_maps: Tensor
     gray_weights: Tensor
@@ -75,26 +74,25 @@ class StreamingPredictor(Model, StepModel):
         self.config = config
         self.encoder = FrameEncoder(config.channels)
         self.predictor = FramePredictor(config.channels, config.history)
-        self.matching = BlockMatching(
-            config.radius, config.block, config.sharpness, stride=CELL // MATCHING_SCALE
-        )
+        self.fold = Fold()
+        self.flow = GradientFlow(config.flow_window, CELL // HALF, damping=4.0, fastest=16.0 / HALF)
+        rows, columns = config.height // CELL, config.width // CELL
         shapes: dict[str, tuple[int, ...]] = {
             "features": (2 * config.channels * config.history, config.height // 8, config.width // 8),
-            "previous": (3, config.height, config.width),
-            "background": (3, config.height, config.width),
-            "maps": (3, config.height // CELL, config.width // CELL),
+            "blocks": (BLOCK, rows, columns),
+            "background": (3, rows, columns),
+            "maps": (3, rows, columns),
         }
         for name, shape in shapes.items():
             self.register_buffer(f"initial_{name}", torch.zeros(shape))
-        self.register_buffer("gray_weights", torch.tensor(GRAY_OF_BGR).view(1, 3, 1, 1))
-        cell = torch.full((1, 3, CELL, CELL), 1 / (3 * CELL * CELL))
-        self.register_buffer("cell_weights", cell, persistent=False)
+        self.register_buffer("gray_weights", _half_gray_weights(), persistent=False)
+        self.register_buffer("cell_weights", _cell_weights(), persistent=False)
         self.spec = StepSpec(
             name="predictor",
             height=config.height,
             width=config.width,
-            map_height=config.height // CELL,
-            map_width=config.width // CELL,
+            map_height=rows,
+            map_width=columns,
             cues=("prediction", "motion", "background"),
             fps=config.fps,
             warmup_frames=config.history + 2 * round(config.fps * config.persistence_s),
@@ -104,8 +102,9 @@ class StreamingPredictor(Model, StepModel):
     def prepare(self, frames: Tensor, seconds: float) -> None:
         """Take the background from a sample of normal frames, uint8 (N, H, W, 3): their median."""
         median = frames.median(dim=0).values.float().permute(2, 0, 1)
-        self.initial_background.copy_(median)
-        self.initial_previous.copy_(median)
+        blocks = self.fold(median.unsqueeze(0))
+        self.initial_blocks.copy_(blocks[0])
+        self.initial_background.copy_(self._cells(blocks)[0])
 
     @property
     def clip_length(self) -> int:
@@ -114,7 +113,7 @@ class StreamingPredictor(Model, StepModel):
 
     def insight(self, clip: Tensor) -> Insight:
         """The features of the clips' last frames; there are no prototypes."""
-        return Insight(self.encoder(clip[:, -1]))
+        return Insight(self.encoder(self.fold(255.0 * clip[:, -1])))
 
     def step_module(self) -> StepModel:
         """The predictor is a step graph itself."""
@@ -127,16 +126,18 @@ class StreamingPredictor(Model, StepModel):
         "mse" the former alone, of images in 0..1.
         """
         count, length = batch.shape[:2]
-        image = batch.flatten(0, 1).permute(0, 3, 1, 2).float() / 255.0
-        features = self.encoder(image)
+        pixels = batch.flatten(0, 1).permute(0, 3, 1, 2).float()
+        blocks = self.fold(pixels)
+        features = self.encoder(blocks)
         features = features.reshape(count, length, *features.shape[1:])
-        image = image.reshape(count, length, *image.shape[1:])
+        blocks = blocks.reshape(count, length, *blocks.shape[1:])
+        image = (pixels / 255.0).reshape(count, length, *pixels.shape[1:])
         history = self.config.history
         targets = range(history, length)
         past = torch.cat([features[:, t - history : t].flatten(1, 2) for t in targets])
-        last = torch.cat([image[:, t - 1] for t in targets])
+        last = torch.cat([blocks[:, t - 1] for t in targets])
         target = torch.cat([image[:, t] for t in targets])
-        predicted = self.predictor(past, last)
+        predicted = F.pixel_shuffle(self.predictor(past, last), FOLD)
         squared = F.mse_loss(predicted, target)
         return {"loss": 100 * squared + gradient_loss(predicted, target), "mse": squared}
 
@@ -144,15 +145,16 @@ class StreamingPredictor(Model, StepModel):
         self, frame: Tensor, weight: Tensor, *state: Tensor
     ) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
         """Score one frame; see `StepModel.advance`. Maps are in the order of the cues."""
-        features, previous, background, maps = state
-        pixels = frame.permute(0, 3, 1, 2)
+        features, last, background, maps = state
         place = weight.unsqueeze(1)
+        blocks = self.fold(frame.permute(0, 3, 1, 2))
 
-        predicted = 255.0 * self.predictor(features, previous / 255.0)
-        unexpected = self._cell_mean((predicted - pixels).pow(2)) * place
-        distance = (pixels - background).abs()
-        strangeness = self._cell_mean(distance.pow(2)) * place
-        speed = self._foreground_speed(previous, pixels, distance) * place
+        wrong = self.predictor(features, last) - blocks
+        unexpected = _mean_square(255.0, wrong) * place
+        cells = self._cells(blocks)
+        distance = (cells - background).abs()
+        strangeness = distance.pow(2).mean(dim=1, keepdim=True) * place
+        speed = self._foreground_speed(last, blocks, distance) * place
 
         windows = torch.cat((unexpected, speed, strangeness), dim=1)
         follow = 1.0 / (1.0 + self.config.fps * self.config.persistence_s)
@@ -161,23 +163,24 @@ class StreamingPredictor(Model, StepModel):
         where = self._suspicion(maps).squeeze(1)
 
         step = self.config.background_rate / self.config.fps
-        background = background + (pixels - background).clamp(-step, step)
-        encoded = self.encoder(pixels / 255.0)
+        background = background + (cells - background).clamp(-step, step)
+        encoded = self.encoder(blocks)
         features = torch.cat((features[:, encoded.shape[1] :], encoded), dim=1)
-        return score, where, (features, pixels, background, maps)
+        return score, where, (features, blocks, background, maps)
 
-    def _foreground_speed(self, previous: Tensor, pixels: Tensor, distance: Tensor) -> Tensor:
-        before, now, apart = (self._gray(image) for image in (previous, pixels, distance))
-        share = F.avg_pool2d(foreground(apart, self.config.foreground_threshold, softness=4.0), CELL)
-        halved = (F.avg_pool2d(image, MATCHING_SCALE) for image in (before, now))
-        speed = MATCHING_SCALE * self.matching(*halved)
+    def _foreground_speed(self, before: Tensor, now: Tensor, distance: Tensor) -> Tensor:
+        apart = box_mean(distance.mean(dim=1, keepdim=True), 3)
+        share = ((apart - self.config.foreground_threshold) / 4.0 + 0.5).clamp(0.0, 1.0)
+        velocity = HALF * self.flow(self.half_gray(before), self.half_gray(now))
+        speed = velocity.pow(2).sum(dim=1, keepdim=True).add(1e-6).sqrt()
         return mean_over_foreground(speed, share, self.config.motion_window, self.config.filled)
 
-    def _gray(self, image: Tensor) -> Tensor:
-        return F.conv2d(image, self.gray_weights)
+    def half_gray(self, blocks: Tensor) -> Tensor:
+        """Grey levels in 0..255 of frames of half the size, (B, 1, H / 2, W / 2), from folded ones."""
+        return F.pixel_shuffle(F.conv2d(blocks, self.gray_weights), FOLD // HALF)
 
-    def _cell_mean(self, image: Tensor) -> Tensor:
-        return F.conv2d(image, self.cell_weights, stride=CELL)
+    def _cells(self, blocks: Tensor) -> Tensor:
+        return F.conv2d(blocks, self.cell_weights)
 
     def _suspicion(self, maps: Tensor) -> Tensor:
         # Grey levels of prediction error, times one plus the speed: points at the anomaly more often than
@@ -191,6 +194,25 @@ class StreamingPredictor(Model, StepModel):
         prediction = torch.stack(by_window).mean(dim=0)
         background = peak(box_mean(strangeness, self.config.background_window))
         return torch.stack((prediction, peak(speed), background), dim=1)
+
+
+def _half_gray_weights() -> Tensor:
+    """Weights that give blocks' grey levels, averaged over squares of two pixels: (4, 48, 1, 1)."""
+    side = FOLD // HALF
+    gray = 255.0 * torch.tensor(GRAY_OF_BGR).view(3, 1, 1, 1, 1) / HALF**2
+    squares = torch.eye(side * side).view(side * side, 1, side, 1, side, 1)
+    return (squares * gray.view(1, 3, 1, 1, 1, 1).expand(1, 3, 1, HALF, 1, HALF)).reshape(-1, BLOCK, 1, 1)
+
+
+def _cell_weights() -> Tensor:
+    """Weights that give blocks' mean colours in 0..255: (3, 48, 1, 1)."""
+    return 255.0 * torch.eye(3).repeat_interleave(FOLD * FOLD, dim=1).view(3, BLOCK, 1, 1) / FOLD**2
+
+
+def _mean_square(scale: float, values: Tensor) -> Tensor:
+    # By the norm, which is one pass over the channels.
+    norm: Tensor = torch.linalg.vector_norm(values, dim=1, keepdim=True)
+    return norm.pow(2) * (scale**2 / BLOCK)
 
 
 def _by_cue(maps: Tensor) -> tuple[Tensor, Tensor, Tensor]:
