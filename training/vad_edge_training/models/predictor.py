@@ -1,4 +1,4 @@
-"""The learned part of the student: a frame predicted from the features of the frames before it."""
+"""The learned part of the predictor: a frame predicted from the features of the frames before it."""
 
 from __future__ import annotations
 
