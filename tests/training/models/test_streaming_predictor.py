@@ -10,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from vad_edge.errors import ConfigError
 from vad_edge_training.models.model import CELL
-from vad_edge_training.models.predictor import Fold
+from vad_edge_training.models.predictor import GREY_LEVELS, Fold
 from vad_edge_training.models.streaming_predictor import (
     GRAY_OF_BGR,
     HALF,
@@ -103,7 +103,7 @@ def test_a_thing_that_appears_raises_the_background_cue(predictor: StreamingPred
 
 def test_a_folded_frame_is_the_frame_unshuffled() -> None:
     pixels = _frames(2, seed=9).permute(0, 3, 1, 2).float()
-    torch.testing.assert_close(Fold()(pixels), F.pixel_unshuffle(pixels / 255.0, CELL))
+    assert torch.equal(Fold()(pixels), F.pixel_unshuffle(pixels / GREY_LEVELS, CELL))
 
 
 def test_grey_levels_of_blocks_are_those_of_the_frame_at_half_its_size(predictor: StreamingPredictor) -> None:
@@ -161,3 +161,19 @@ def test_the_default_student_is_small_and_cheap() -> None:
 def test_a_size_that_does_not_fold_is_refused() -> None:
     with pytest.raises(ConfigError, match="100x98: height and width must be multiples of 8; 96x96 is near"):
         StreamingPredictorConfig(height=100, width=98)
+
+
+def test_one_frame_is_no_history() -> None:
+    with pytest.raises(ConfigError, match="history: 1 is no history to predict from; give 2 frames or more"):
+        StreamingPredictorConfig(height=32, width=48, history=1)
+
+
+def test_the_last_frames_features_are_made_of_it_and_not_carried(predictor: StreamingPredictor) -> None:
+    state = predictor.initial_state(1)
+    frames = _frames(3, seed=12)
+    for frame in frames.split(1):
+        _, _, state = _step(predictor, frame, state)
+    carried = dict(zip(predictor.spec.states, state, strict=True))["features"]
+    with torch.no_grad():
+        of_two = predictor.encoder(predictor.fold(frames[:2].permute(0, 3, 1, 2).float())).flatten(0, 1)
+    torch.testing.assert_close(carried[0], of_two)

@@ -12,6 +12,9 @@ FOLD = 4
 BLOCK = 3 * FOLD * FOLD
 """Channels of a folded frame."""
 
+GREY_LEVELS = 256.0
+"""What pixels are divided by: a power of two, so that half precision holds a folded frame exactly."""
+
 
 class Fold(nn.Module):
     """A frame as channels in 0..1: `nn.PixelUnshuffle` by one-hot kernels, which engines run faster."""
@@ -20,7 +23,7 @@ class Fold(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        kernels = torch.eye(BLOCK).view(BLOCK, 3, FOLD, FOLD) / 255.0
+        kernels = torch.eye(BLOCK).view(BLOCK, 3, FOLD, FOLD) / GREY_LEVELS
         self.register_buffer("kernels", kernels, persistent=False)
 
     def forward(self, pixels: Tensor) -> Tensor:

@@ -8,11 +8,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from vad_edge.errors import ConfigError
 from vad_edge_training.models.cues import box_mean, mean_over_foreground, peak
 from vad_edge_training.models.flow import GradientFlow
 from vad_edge_training.models.insight import Insight
 from vad_edge_training.models.model import CELL, Card, Model, ModelConfig, gradient_loss
-from vad_edge_training.models.predictor import BLOCK, FOLD, Fold, FrameEncoder, FramePredictor
+from vad_edge_training.models.predictor import BLOCK, FOLD, GREY_LEVELS, Fold, FrameEncoder, FramePredictor
 from vad_edge_training.models.step import StepModel, StepSpec
 
 TARGETS = 3
@@ -46,6 +47,13 @@ class StreamingPredictorConfig(ModelConfig):
     persistence_s: float = 0.3
     background_rate: float = 0.5
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.history < 2:
+            raise ConfigError(
+                f"{self.history} is no history to predict from", where="history", fix="give 2 frames or more"
+            )
+
 
 class StreamingPredictor(Model, StepModel):
     """Streaming video anomaly model with three cues.
@@ -78,7 +86,7 @@ class StreamingPredictor(Model, StepModel):
         self.flow = GradientFlow(config.flow_window, CELL // HALF, damping=4.0, fastest=16.0 / HALF)
         rows, columns = config.height // CELL, config.width // CELL
         shapes: dict[str, tuple[int, ...]] = {
-            "features": (2 * config.channels * config.history, config.height // 8, config.width // 8),
+            "features": (2 * config.channels * (config.history - 1), config.height // 8, config.width // 8),
             "blocks": (BLOCK, rows, columns),
             "background": (3, rows, columns),
             "maps": (3, rows, columns),
@@ -131,7 +139,7 @@ class StreamingPredictor(Model, StepModel):
         features = self.encoder(blocks)
         features = features.reshape(count, length, *features.shape[1:])
         blocks = blocks.reshape(count, length, *blocks.shape[1:])
-        image = (pixels / 255.0).reshape(count, length, *pixels.shape[1:])
+        image = (pixels / GREY_LEVELS).reshape(count, length, *pixels.shape[1:])
         history = self.config.history
         targets = range(history, length)
         past = torch.cat([features[:, t - history : t].flatten(1, 2) for t in targets])
@@ -149,8 +157,9 @@ class StreamingPredictor(Model, StepModel):
         place = weight.unsqueeze(1)
         blocks = self.fold(frame.permute(0, 3, 1, 2))
 
-        wrong = self.predictor(features, last) - blocks
-        unexpected = _mean_square(255.0, wrong) * place
+        past = torch.cat((features, self.encoder(last)), dim=1)
+        wrong = self.predictor(past, last) - blocks
+        unexpected = _mean_square(wrong) * place
         cells = self._cells(blocks)
         distance = (cells - background).abs()
         strangeness = distance.pow(2).mean(dim=1, keepdim=True) * place
@@ -164,9 +173,7 @@ class StreamingPredictor(Model, StepModel):
 
         step = self.config.background_rate / self.config.fps
         background = background + (cells - background).clamp(-step, step)
-        encoded = self.encoder(blocks)
-        features = torch.cat((features[:, encoded.shape[1] :], encoded), dim=1)
-        return score, where, (features, blocks, background, maps)
+        return score, where, (past[:, 2 * self.config.channels :], blocks, background, maps)
 
     def _foreground_speed(self, before: Tensor, now: Tensor, distance: Tensor) -> Tensor:
         apart = box_mean(distance.mean(dim=1, keepdim=True), 3)
@@ -199,20 +206,20 @@ class StreamingPredictor(Model, StepModel):
 def _half_gray_weights() -> Tensor:
     """Weights that give blocks' grey levels, averaged over squares of two pixels: (4, 48, 1, 1)."""
     side = FOLD // HALF
-    gray = 255.0 * torch.tensor(GRAY_OF_BGR).view(3, 1, 1, 1, 1) / HALF**2
+    gray = GREY_LEVELS * torch.tensor(GRAY_OF_BGR).view(3, 1, 1, 1, 1) / HALF**2
     squares = torch.eye(side * side).view(side * side, 1, side, 1, side, 1)
     return (squares * gray.view(1, 3, 1, 1, 1, 1).expand(1, 3, 1, HALF, 1, HALF)).reshape(-1, BLOCK, 1, 1)
 
 
 def _cell_weights() -> Tensor:
     """Weights that give blocks' mean colours in 0..255: (3, 48, 1, 1)."""
-    return 255.0 * torch.eye(3).repeat_interleave(FOLD * FOLD, dim=1).view(3, BLOCK, 1, 1) / FOLD**2
+    return GREY_LEVELS * torch.eye(3).repeat_interleave(FOLD * FOLD, dim=1).view(3, BLOCK, 1, 1) / FOLD**2
 
 
-def _mean_square(scale: float, values: Tensor) -> Tensor:
-    # By the norm, which is one pass over the channels.
-    norm: Tensor = torch.linalg.vector_norm(values, dim=1, keepdim=True)
-    return norm.pow(2) * (scale**2 / BLOCK)
+def _mean_square(blocks: Tensor) -> Tensor:
+    # In squared grey levels; by the norm, which is one pass over the channels.
+    norm: Tensor = torch.linalg.vector_norm(blocks, dim=1, keepdim=True)
+    return norm.pow(2) * (GREY_LEVELS**2 / BLOCK)
 
 
 def _by_cue(maps: Tensor) -> tuple[Tensor, Tensor, Tensor]:
