@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vad_edge.bundle.archive import Bundle
-from vad_edge.bundle.manifest import Manifest, Precision
+from vad_edge.bundle.manifest import Graph, Manifest, Precision
 from vad_edge.bundle.pack import KnownView
 from vad_edge.clock import LiveClock
 from vad_edge.errors import EngineError, SourceError
@@ -194,8 +194,9 @@ class RecordingScores:
 
     time_s is (T,); scores (T, K), NaN where a frame has none; warm (T,) bool; surprise (T,), NaN while
     warming up, on invalid frames and without a calibration. taken (T,) bool says which frames are the
-    model's, at its own rate. counts are the pipeline's. truncated says why the recording ended early. views
-    are what the camera looked at. squeezed says that its pictures are of another shape than the model's.
+    model's, at its own rate. counts are the pipeline's. truncated says why the recording ended early. graph
+    is what the engine ran. views are what the camera looked at. squeezed says that its pictures are of
+    another shape than the model's.
     """
 
     time_s: NDArray[np.float64]
@@ -206,6 +207,7 @@ class RecordingScores:
     error_maps: Sequence[NDArray[np.float32] | None]
     counts: Mapping[str, int]
     truncated: str | None
+    graph: Graph
     views: Mapping[Light, View] = field(default_factory=dict)
     squeezed: str = ""
 
@@ -279,7 +281,7 @@ def score_recording(
     finally:
         opened.close()
         runner.close()
-    found = _table(rows, pipeline.counts, opened.truncated or lost, manifest)
+    found = _table(rows, pipeline.counts, opened.truncated or lost, manifest, runner.graph)
     squeezed = shape_fault(opened.info.width, opened.info.height, manifest.width, manifest.height)
     return replace(found, views=pipeline.lanes[0].validity.views, squeezed=squeezed)
 
@@ -305,7 +307,7 @@ def _row(time_s: float, scored: ScoredFrame | None, with_maps: bool) -> _Row:
 
 
 def _table(
-    rows: Sequence[_Row], counts: Mapping[str, int], truncated: str | None, manifest: Manifest
+    rows: Sequence[_Row], counts: Mapping[str, int], truncated: str | None, manifest: Manifest, graph: Graph
 ) -> RecordingScores:
     """The rows as arrays, each score moved to the frame it belongs to in a model that looks ahead."""
     scores = np.full((len(rows), len(manifest.cues)), np.nan)
@@ -324,4 +326,4 @@ def _table(
             surprise[place] = row.surprise
     times = np.array([row.time_s for row in rows])
     chosen = np.array([row.taken for row in rows], np.bool_)
-    return RecordingScores(times, chosen, scores, warm, surprise, maps, dict(counts), truncated)
+    return RecordingScores(times, chosen, scores, warm, surprise, maps, dict(counts), truncated, graph)

@@ -110,7 +110,7 @@ def test_a_checkpoint_of_another_model_is_refused(
     exported: ExportReport, checkpoint: Path, data: Path, tmp_path: Path
 ) -> None:
     stored = torch.load(checkpoint, weights_only=True)
-    stored["state_dict"]["model.encoder.layers.1.0.weight"] += 0.1 * torch.randn(1, 48, 1, 1)
+    stored["state_dict"]["model.encoder.layers.0.0.weight"] += 0.1 * torch.randn(1, 48, 1, 1)
     torch.save(stored, tmp_path / "other.ckpt")
     with pytest.raises(DataError, match="was not made from it; give the checkpoint that was exported"):
         quantize_bundle(exported.path, tmp_path / "q.vadb", data=data, fine_tune=tmp_path / "other.ckpt")

@@ -31,7 +31,7 @@ from vad_edge_export.quantize import QuantizeReport, quantize_bundle
 from vad_edge_training.datasets.layouts import open_dataset
 
 GATE = 0.05
-LAYERS = ("encoder.layers.1.0", "encoder.layers.2.0")
+LAYERS = ("encoder.layers.0.0", "encoder.layers.1.0")
 NEVER = -1.0
 """A gate that nothing passes: no loss is less than none."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import onnx
@@ -105,3 +106,15 @@ def calibrated_bundle(make_bundle: MakeBundle, tmp_path: Path) -> Bundle:
     found = score_recording(make_bundle(), clip)
     calibration = fit_calibration(found.scores[found.warm], ("mean", "peak"), fps=10.0)
     return make_bundle(calibration=calibration)
+
+
+def with_int8(bundle: Bundle, path: Path, backend: Literal["any", "tensorrt"] = "any") -> Bundle:
+    """The bundle with the same model once more, as its INT8 graph for that backend."""
+    graph = bundle.graph()
+    model = onnx.load_model_from_string(bundle.member(graph.member))
+    model.producer_name = "another"
+    twin = graph.model_copy(update={"member": "int8.onnx", "precision": "int8", "backend": backend})
+    members = {name: bundle.member(name) for name in bundle.manifest.members}
+    manifest = bundle.manifest.model_copy(update={"graphs": (*bundle.manifest.graphs, twin), "members": {}})
+    write_bundle(path, manifest, {**members, "int8.onnx": model.SerializeToString()})
+    return read_bundle(path)

@@ -114,7 +114,7 @@ def evaluate_events(
     SensorError for a bad recording, ConfigError for a fault that there is not.
     """
     opened, pack = read_bundle(bundle), read_pack(calibration)
-    graph = opened.graph(pack.precision)
+    graph = opened.graph_of(pack.graph_sha256) or opened.graph(pack.precision)
     verdict = pack_fits(pack, opened, graph)
     if not verdict.ok:
         raise BundleError(verdict.reason, where=str(calibration), fix=verdict.fix)
@@ -138,6 +138,12 @@ def evaluate_events(
         recording = score_recording(
             opened, clip, engine=engine, precision=pack.precision, fps=folder.fps, weight=weight
         )
+        if recording.graph != graph:
+            raise BundleError(
+                f"it was made for {graph.member}, and the engine here runs {recording.graph.member}",
+                where=str(calibration),
+                fix="evaluate where that graph runs, or name another --engine",
+            )
         truth = folder.labels(clip)
         if recording.truncated or len(recording.time_s) != len(truth):
             raise DataError(

@@ -72,6 +72,11 @@ class Bundle:
         wanted = f"{precision} graph" if precision else "graph"
         raise BundleError(f"it has no {wanted} for {backend}, only {there}", where=str(self.path))
 
+    def graph_of(self, sha256: str) -> Graph | None:
+        """The graph whose member has that hash, as a camera pack names it."""
+        members = self.manifest.members
+        return next((graph for graph in self.manifest.graphs if members[graph.member] == sha256), None)
+
     def at_rate(self, fps: float) -> Bundle:
         """The same bundle, its model run at another rate: only for a camera that is calibrated at it.
 

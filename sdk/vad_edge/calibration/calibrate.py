@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from vad_edge.budget import AlarmBudget
 from vad_edge.bundle.archive import Bundle
 from vad_edge.bundle.calibration import SUM_OF_ALL
-from vad_edge.bundle.manifest import Graph, Manifest, Precision
+from vad_edge.bundle.manifest import Manifest, Precision
 from vad_edge.bundle.pack import CameraPack, PackedStream
 from vad_edge.calibration.footage import Footage, Progress, score_footage
 from vad_edge.calibration.learn import Learned, learn
@@ -89,14 +89,13 @@ def calibrate(
     risk that levels are set for. latency_s is the camera's. Raises DataError for footage that will not do,
     SourceError, SensorError, EngineError. Needs scipy.
     """
-    graph = bundle.graph(precision)
     weight = _weight(masks, bundle.manifest)
     listener = Listener(sensors, camera, latency_s=latency_s)
     footage = score_footage(
         bundle,
         sources,
         engine=engine,
-        precision=graph.precision,
+        precision=precision,
         fps=fps,
         weight=weight,
         duration_s=duration_s,
@@ -106,7 +105,6 @@ def calibrate(
     )
     return calibrate_on(
         bundle,
-        graph,
         footage,
         budget,
         camera=camera,
@@ -121,7 +119,6 @@ def calibrate(
 
 def calibrate_on(
     bundle: Bundle,
-    graph: Graph,
     footage: Footage,
     budget: AlarmBudget,
     *,
@@ -133,11 +130,11 @@ def calibrate_on(
     exemplars: Sequence[float] = (),
     on_progress: Progress = lambda what, done, total: None,
 ) -> CalibrationReport:
-    """The same for footage that `graph` has scored already, and `listener` heard; of video alone without one.
+    """The same for footage that is scored already, and `listener` heard; of video alone without one.
 
     masks are those it was scored with. Raises DataError. Needs scipy.
     """
-    manifest = bundle.manifest
+    manifest, graph = bundle.manifest, footage.graph
     weight = _weight(masks, manifest)
     listener = listener or Listener((), camera)
     learned = learn(

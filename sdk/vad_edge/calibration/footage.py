@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from vad_edge.bundle.archive import Bundle
 from vad_edge.bundle.manifest import Graph, Precision
 from vad_edge.config.site import Polygon
-from vad_edge.errors import DataError, SourceError
+from vad_edge.errors import DataError, EngineError, SourceError
 from vad_edge.pipeline import RecordingScores, score_recording
 from vad_edge.scoring.kept import read_scores, unbroken
 from vad_edge.video.clips import clips_of
@@ -60,12 +60,13 @@ class Stretch:
 class Footage:
     """What a camera showed of normal life: its stretches, its clips' fingerprints, notes for people.
 
-    views are what it looked at in the newest clips.
+    graph is the one that scored all of it. views are what it looked at in the newest clips.
     """
 
     stretches: tuple[Stretch, ...]
     fingerprints: tuple[str, ...]
     notes: tuple[str, ...]
+    graph: Graph
     views: Mapping[Light, View] = field(default_factory=dict)
 
 
@@ -97,6 +98,7 @@ def score_footage(
     counts: Counter[str] = Counter()
     squeezed: dict[str, str] = {}
     unread: SourceError | None = None
+    graph: Graph | None = None
     for number, clip in enumerate(dict.fromkeys(clips)):
         if clip not in prints and isinstance(clip, Path):
             continue
@@ -125,6 +127,13 @@ def score_footage(
             if isinstance(clip, Path):
                 del prints[clip]
             continue
+        if graph is not None and recording.graph != graph:
+            raise EngineError(
+                f"one clip was scored by {graph.member}, this one by {recording.graph.member}",
+                where=str(clip),
+                fix="name the engine with --engine and calibrate again",
+            )
+        graph = recording.graph
         views |= recording.views
         if recording.squeezed:
             squeezed.setdefault(recording.squeezed, str(clip))
@@ -139,10 +148,11 @@ def score_footage(
         raise unread
     unscored = why_unscored(counts)
     _check(stretches, bundle, unscored)
+    assert graph is not None, "no stretch without a recording"  # noqa: S101
     if counts["invalid"] > TOLD_UNSCORED * (counts["invalid"] + counts["scored"]):
         notes.append(f"{unscored}; what is wrong with the picture there is no normal life")
     notes += [f"{clip}: {fault}; {SHAPE_FIX}" for fault, clip in squeezed.items()]
-    return Footage(tuple(stretches), tuple(prints.values()), tuple(notes), views)
+    return Footage(tuple(stretches), tuple(prints.values()), tuple(notes), graph, views)
 
 
 def why_unscored(counts: Mapping[str, int]) -> str:
@@ -155,23 +165,21 @@ def why_unscored(counts: Mapping[str, int]) -> str:
     return f"{counts['invalid']} of {frames} frames got no score ({each})"
 
 
-def kept_footage(bundle: Bundle, path: Path) -> tuple[Footage, Graph, Sequence[Polygon]]:
-    """What a device kept of its own camera's scores while it watched, their graph and ignore masks.
+def kept_footage(bundle: Bundle, path: Path) -> tuple[Footage, Sequence[Polygon]]:
+    """What a device kept of its own camera's scores while it watched, and their ignore masks.
 
     Raises DataError for a file that is none, is of another graph or rate, or holds too little.
     """
     head, times, scores = read_scores(path)
     manifest = bundle.manifest
-    graph = next(
-        (each for each in manifest.graphs if manifest.members[each.member] == head.graph_sha256), None
-    )
+    graph = bundle.graph_of(head.graph_sha256)
     if graph is None or (head.fps, head.cues) != (manifest.clock.fps, manifest.cues):
         raise DataError("its scores are of another graph or frame rate", where=str(path), fix="begin anew")
     found = [
         Stretch(path.stem, times[part], scores[part]) for part in unbroken(times, manifest.clock.max_gap_s)
     ]
     _check(found, bundle)
-    return Footage(tuple(found), (), ()), graph, head.masks
+    return Footage(tuple(found), (), (), graph), head.masks
 
 
 def cut_into_stretches(clip: str, recording: RecordingScores, bundle: Bundle) -> Iterator[Stretch]:

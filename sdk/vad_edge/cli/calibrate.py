@@ -152,10 +152,9 @@ def command(
             exemplars = [each.risk for each in find_false_alarms(events, own.name, cues, since)]
     with progress_bars() as report:
         if scores is not None:
-            footage, graph, masks = kept_footage(model, scores)
+            footage, masks = kept_footage(model, scores)
             found = calibrate_on(
                 model,
-                graph,
                 footage,
                 alarm_budget,
                 camera=own.name,

@@ -7,13 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import onnx
-import onnx.parser
 import pytest
 from tests.support.footage import quiet_frames, with_block, write_video
 from tests.support.runs import POLICY, FailingEngine, Notes
+from tests.support.tiny_bundle import with_int8
 
-from vad_edge.bundle.archive import Bundle, read_bundle, write_bundle
+from vad_edge.bundle.archive import Bundle
 from vad_edge.bundle.levels import AlarmLevels
 from vad_edge.bundle.pack import CameraPack, write_pack
 from vad_edge.config.site import CameraConfig, LearningConfig, SensorConfig, SiteConfig
@@ -120,20 +119,7 @@ def test_an_engine_with_the_same_graph_keeps_the_pack_s_levels(
 
 @pytest.fixture
 def two_graphs(calibrated_bundle: Bundle, tmp_path: Path) -> Bundle:
-    """The tiny bundle with the same model once more, as its INT8 graph."""
-    graph = calibrated_bundle.graph()
-    model = onnx.load_model_from_string(calibrated_bundle.member(graph.member))
-    model.producer_name = "another"
-    twin = graph.model_copy(update={"member": "int8.onnx", "precision": "int8"})
-    manifest = calibrated_bundle.manifest
-    members = {name: calibrated_bundle.member(name) for name in manifest.members}
-    path = tmp_path / "two.vadb"
-    write_bundle(
-        path,
-        manifest.model_copy(update={"graphs": (*manifest.graphs, twin), "members": {}}),
-        {**members, "int8.onnx": model.SerializeToString()},
-    )
-    return read_bundle(path)
+    return with_int8(calibrated_bundle, tmp_path / "two.vadb")
 
 
 def test_an_engine_with_another_graph_loses_the_levels_and_says_so(
