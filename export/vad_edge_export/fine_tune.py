@@ -25,9 +25,9 @@ class FineTuning:
 
     needed: whether INT8 lost more than it may without it. kept: whether the bundle is of the fine-tuned
     weights, which it is where INT8 loses less by them, some INT8 graph passes, and fp32 loses no more than it
-    may. Losses are the model's
-    own on held-out clips, rounded as INT8, drops the AUC that the worse INT8 graph, and fp32, lose against
-    the fp32 graph of the bundle that was given; both None where it was not needed.
+    may. Losses are the model's own on held-out clips, rounded as INT8, drops the AUC that the worse INT8
+    graph, and fp32, lose against the fp32 graph of the bundle that was given; both None where it was not
+    needed.
     """
 
     needed: bool
