@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from vad_edge.inference.tensorrt.collection import without_collection
+
 CAMERAS = (1, 1, 4)
 """Smallest, usual and largest batch of the compiled engine."""
 
@@ -22,6 +24,7 @@ def tensorrt() -> Any:
         pytest.skip("TensorRT for RTX is not installed; pip install 'vad-edge[dev]' brings it on x86-64")
 
 
+@without_collection()
 def compile_ahead(graph: bytes) -> tuple[bytes, set[str]]:
     """A serialised engine for RTX cards of compute capability 8.6, and the names of its tensors.
 

@@ -13,6 +13,7 @@ from typing import Any, Final, NoReturn
 from vad_edge.errors import EngineError
 from vad_edge.inference.tensorrt.api import Builder, Config, Network, Parser, ParserError
 from vad_edge.inference.tensorrt.capabilities import Capabilities, capabilities_of
+from vad_edge.inference.tensorrt.collection import without_collection
 from vad_edge.inference.tensorrt.flavour import Flavour
 from vad_edge.inference.tensorrt.messages import Messages, logger_for
 from vad_edge.inference.tensorrt.phases import Phases, Report, monitor_for
@@ -48,6 +49,7 @@ class Compiled:
     timing_cache: bytes = b""
 
 
+@without_collection()
 def compile_graph(flavour: Flavour, graph: bytes, options: CompileOptions, report: Report) -> Compiled:
     """Compile an ONNX graph; its types and precisions are kept as they are.
 
@@ -84,6 +86,7 @@ def compile_graph(flavour: Flavour, graph: bytes, options: CompileOptions, repor
     return Compiled(bytes(engine), bytes(learned.serialize()) if learned is not None else b"")
 
 
+@without_collection()
 def dla_cores(flavour: Flavour) -> int:
     """How many deep learning accelerators TensorRT finds here. Raises EngineError where it cannot start."""
     if not capabilities_of(flavour.module).dla:

@@ -18,6 +18,7 @@ from vad_edge.bundle.archive import Bundle
 from vad_edge.bundle.manifest import Graph
 from vad_edge.errors import EngineError
 from vad_edge.inference.engine import StepInputs, StepOutputs
+from vad_edge.inference.tensorrt.collection import without_collection
 from vad_edge.inference.tensorrt.cuda import Cuda
 from vad_edge.inference.tensorrt.direction import Context, Direction
 from vad_edge.inference.tensorrt.flavour import Flavour
@@ -145,6 +146,7 @@ class TensorRtEngine:
         if self._closed:
             raise EngineError("the engine is closed")
 
+    @without_collection()
     def _load(self, bundle: Bundle, batch: int, engine_bytes: bytes, stored: bytes, trt: Any) -> None:
         manifest = bundle.manifest
         where = f"{bundle.path}: {self.graph.member}"
