@@ -236,7 +236,7 @@ def test_a_phase_moves_only_what_its_turns_may_move(staged: str, make_data: Make
     with pytest.raises(KeyboardInterrupt):
         train(data, tmp_path / "out", on_progress=stop, **options)
     half = weights(tmp_path / "out" / "last.ckpt")
-    assert moved(untrained, half) - {"initial_background", "initial_previous"} == {"encoder"}
+    assert moved(untrained, half) - {"initial_background", "initial_blocks"} == {"encoder"}
     assert not (tmp_path / "out" / "best.ckpt").exists()
     whole = weights(train(data, tmp_path / "out", resume=True, **options))
     assert moved(half, whole) == {"encoder", "predictor"}
