@@ -110,8 +110,9 @@ def evaluate_events(
     budget is this camera's, the pack's own where None. sensors are the site's: those that the pack was made
     with are heard from the recordings beside the clips, after the faults, such as ``delay:30``, have been
     done to them, and the levels follow which of them can be believed; gates do not disarm. Raises BundleError
-    for a pack without levels or made for another model, DataError where labels and clips do not fit,
-    SensorError for a bad recording, ConfigError for a fault that there is not.
+    for a pack without levels, made for another model, or for another graph than the engine here runs,
+    DataError where labels and clips do not fit, SensorError for a bad recording, ConfigError for a fault that
+    there is not.
     """
     opened, pack = read_bundle(bundle), read_pack(calibration)
     graph = opened.graph_of(pack.graph_sha256) or opened.graph(pack.precision)

@@ -5,11 +5,19 @@ from __future__ import annotations
 import pytest
 import torch
 
-from vad_edge_training.models.cues import box_mean, mean_over_foreground, peak
+from vad_edge_training.models.cues import box_mean, foreground, mean_over_foreground, peak
 
 
 def test_a_box_mean_at_the_border_counts_only_what_is_inside() -> None:
     assert torch.equal(box_mean(torch.ones(1, 1, 5, 5), 3), torch.ones(1, 1, 5, 5))
+
+
+def test_foreground_is_zero_on_the_background_and_one_on_a_thing_brighter_or_darker() -> None:
+    apart = torch.zeros(1, 3, 20, 20)
+    apart[:, :, 4:8, 4:8], apart[:, :, 12:16, 12:16] = 60.0, -60.0
+    surely = foreground(apart, threshold=7.0)
+    assert surely.shape == (1, 1, 20, 20)
+    assert [surely[0, 0, place, place].item() for place in (5, 13, 0)] == [1.0, 1.0, 0.0]
 
 
 def test_the_mean_over_the_foreground_ignores_what_is_beside_it() -> None:

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vad_edge_training.models.flow import GradientFlow
+from vad_edge_training.models.flow import GradientFlow, speed_of
 
 
 @pytest.fixture
@@ -45,3 +45,8 @@ def test_noise_is_drawn_to_zero(texture: Tensor) -> None:
         torch.full_like(texture, 90.0) + torch.randn(texture.shape, generator=generator) for _ in range(2)
     ]
     assert flow()(*noise).pow(2).mean().item() < 0.25
+
+
+def test_speed_is_the_length_of_a_velocity_of_any_direction() -> None:
+    velocity = torch.tensor([[3.0, 0.0], [-4.0, 0.0]]).view(1, 2, 1, 2)
+    torch.testing.assert_close(speed_of(velocity).flatten(), torch.tensor([5.0, 0.001]))

@@ -9,11 +9,10 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from vad_edge.errors import ConfigError
+from vad_edge_training.models.flow import GRAY_OF_BGR, HALF
 from vad_edge_training.models.model import CELL
 from vad_edge_training.models.predictor import GREY_LEVELS, Fold
 from vad_edge_training.models.streaming_predictor import (
-    GRAY_OF_BGR,
-    HALF,
     StreamingPredictor,
     StreamingPredictorConfig,
 )

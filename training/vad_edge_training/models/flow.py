@@ -8,6 +8,16 @@ from torch import Tensor, nn
 
 from vad_edge_training.models.cues import box_mean
 
+HALF = 2
+"""Motion is measured on frames of half the size."""
+
+GRAY_OF_BGR = (0.114, 0.587, 0.299)
+
+
+def speed_of(velocity: Tensor) -> Tensor:
+    """The length of each velocity, (B, 2, h, w) -> (B, 1, h, w), with a gradient at rest too."""
+    return velocity.pow(2).sum(dim=1, keepdim=True).add(1e-6).sqrt()
+
 
 class GradientFlow(nn.Module):
     """Velocity of each place from how brightness changes along its gradients.

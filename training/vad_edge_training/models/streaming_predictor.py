@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vad_edge.errors import ConfigError
-from vad_edge_training.models.cues import box_mean, mean_over_foreground, peak
-from vad_edge_training.models.flow import GradientFlow
+from vad_edge_training.models.cues import box_mean, foreground, mean_over_foreground, peak
+from vad_edge_training.models.flow import GRAY_OF_BGR, HALF, GradientFlow, speed_of
 from vad_edge_training.models.insight import Insight
 from vad_edge_training.models.model import CELL, Card, Model, ModelConfig, gradient_loss
 from vad_edge_training.models.predictor import BLOCK, FOLD, GREY_LEVELS, Fold, FrameEncoder, FramePredictor
@@ -18,11 +18,6 @@ from vad_edge_training.models.step import StepModel, StepSpec
 
 TARGETS = 3
 """Frames of a training example that are predicted, one after another."""
-
-HALF = 2
-"""Motion is measured on frames of half the size."""
-
-GRAY_OF_BGR = (0.114, 0.587, 0.299)
 
 
 @dataclass(frozen=True)
@@ -161,9 +156,9 @@ class StreamingPredictor(Model, StepModel):
         wrong = self.predictor(past, last) - blocks
         unexpected = _mean_square(wrong) * place
         cells = self._cells(blocks)
-        distance = (cells - background).abs()
-        strangeness = distance.pow(2).mean(dim=1, keepdim=True) * place
-        speed = self._foreground_speed(last, blocks, distance) * place
+        apart = cells - background
+        strangeness = apart.pow(2).mean(dim=1, keepdim=True) * place
+        speed = self._foreground_speed(last, blocks, apart) * place
 
         windows = torch.cat((unexpected, speed, strangeness), dim=1)
         follow = 1.0 / (1.0 + self.config.fps * self.config.persistence_s)
@@ -172,14 +167,12 @@ class StreamingPredictor(Model, StepModel):
         where = self._suspicion(maps).squeeze(1)
 
         step = self.config.background_rate / self.config.fps
-        background = background + (cells - background).clamp(-step, step)
+        background = background + apart.clamp(-step, step)
         return score, where, (past[:, 2 * self.config.channels :], blocks, background, maps)
 
-    def _foreground_speed(self, before: Tensor, now: Tensor, distance: Tensor) -> Tensor:
-        apart = box_mean(distance.mean(dim=1, keepdim=True), 3)
-        share = ((apart - self.config.foreground_threshold) / 4.0 + 0.5).clamp(0.0, 1.0)
-        velocity = HALF * self.flow(self.half_gray(before), self.half_gray(now))
-        speed = velocity.pow(2).sum(dim=1, keepdim=True).add(1e-6).sqrt()
+    def _foreground_speed(self, before: Tensor, now: Tensor, apart: Tensor) -> Tensor:
+        share = foreground(apart, self.config.foreground_threshold)
+        speed = speed_of(HALF * self.flow(self.half_gray(before), self.half_gray(now)))
         return mean_over_foreground(speed, share, self.config.motion_window, self.config.filled)
 
     def half_gray(self, blocks: Tensor) -> Tensor:

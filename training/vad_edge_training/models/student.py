@@ -11,18 +11,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vad_edge_training.models.cues import box_mean, peak
+from vad_edge_training.models.cues import box_mean, foreground, peak
 from vad_edge_training.models.density import MixtureDensity
-from vad_edge_training.models.flow import GradientFlow
+from vad_edge_training.models.flow import GRAY_OF_BGR, HALF, GradientFlow, speed_of
 from vad_edge_training.models.gallery import choose_pictures, fit_exposure, nearest_picture
 from vad_edge_training.models.model import CELL, Card, Model, ModelConfig
 from vad_edge_training.models.step import StepModel, StepSpec
 from vad_edge_training.schedule import FitConfig
-
-HALF = 2
-"""Motion is measured on frames of half the size."""
-
-GRAY_OF_BGR = (0.114, 0.587, 0.299)
 
 PICTURE_S = 300.0
 """Footage behind each picture of the scene: medians of less show who passed by."""
@@ -193,14 +188,11 @@ class Student(Model, StepModel):
         picture = nearest_picture(cells, pictures)
         strange = (cells - picture).pow(2).mean(dim=1, keepdim=True) * place
         apart = cells - fit_exposure(picture, cells)
-        difference = box_mean(apart.abs().mean(dim=1, keepdim=True), 3)
-        ramp = (difference - self.config.foreground_threshold) / 4.0 + 0.5
-        surely = ramp.clamp(0.0, 1.0) * place
+        surely = foreground(apart, self.config.foreground_threshold) * place
 
         gray = self._half_gray(pixels)
         velocity = HALF * self.flow(previous, gray)
-        speed = velocity.pow(2).sum(dim=1, keepdim=True).add(1e-6).sqrt()
-        fast = speed * surely
+        fast = speed_of(velocity) * surely
         now = torch.cat((velocity * surely, fast, surely), dim=1)
         soon = self.follow(self.config.motion_persistence_s)
         moving = moving + soon * (now - moving)
