@@ -9,9 +9,9 @@ from pathlib import Path
 
 from vad_edge.bundle.archive import Bundle, read_bundle
 from vad_edge.bundle.calibration import SUM_OF_ALL
-from vad_edge.calibration.footage import Stretch, score_footage
-from vad_edge.calibration.life import RecordedLife, write_life
-from vad_edge.scoring.joining import counted_cues
+from vad_edge.calibration.recorded_scores import RecordedLife, write_life
+from vad_edge.calibration.scores import Stretch, score_footage
+from vad_edge.scoring.tail import counted_cues
 
 
 def life_of(bundle: Bundle, stretches: Sequence[Stretch], about: str) -> RecordedLife:

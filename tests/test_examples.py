@@ -11,7 +11,7 @@ from jinja2 import Environment
 
 import vad_edge
 from vad_edge.bundle.archive import read_bundle
-from vad_edge.cli.group import COMMANDS
+from vad_edge.cli.app import COMMANDS
 from vad_edge.clock import LiveClock
 from vad_edge.config.bridges import BacnetConfig, SparkplugConfig, WebhookConfig
 from vad_edge.config.load import load_site

@@ -14,12 +14,11 @@ from numpy.typing import NDArray
 
 from vad_edge.bundle.archive import Bundle
 from vad_edge.bundle.calibration import SUM_OF_ALL, Joining
-from vad_edge.scoring.calibrate import fit_calibration
-from vad_edge.scoring.joining import joint_surprise
+from vad_edge.scoring.tail import fit_calibration, joint_surprise
 from vad_edge_export.footage import read_pieces
-from vad_edge_export.gate import scores_of
+from vad_edge_export.quantize.gate import scores_of
 from vad_edge_training.datasets.anomalies import KINDS, MIN_FRAMES, Flags, with_anomaly
-from vad_edge_training.metrics import frame_auc
+from vad_edge_training.evaluate.metrics import frame_auc
 
 PIECES: Final = 12
 PIECE_FRAMES: Final = 100

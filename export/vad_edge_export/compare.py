@@ -17,11 +17,11 @@ from vad_edge.bundle.manifest import Graph, Precision
 from vad_edge.errors import DataError, EngineError
 from vad_edge.inference.benchmark import Case, benchmark
 from vad_edge.inference.select import BACKENDS
-from vad_edge_export.gate import correlation
-from vad_edge_training.checkpoint import load_model
-from vad_edge_training.evaluate import Evaluation, evaluate_bundle
+from vad_edge_export.quantize.gate import correlation
+from vad_edge_training.evaluate.evaluate import Evaluation, evaluate_bundle
+from vad_edge_training.fit.checkpoint import load_model
+from vad_edge_training.fit.torch_engine import TorchEngine
 from vad_edge_training.models.step import StepModel
-from vad_edge_training.torch_engine import TorchEngine
 
 TIMED_STEPS: Final = 100
 _REFERENCE: Final = ("onnxruntime", "fp32")

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from vad_edge.bundle.manifest import Clock
 from vad_edge.clock import MediaClock
 from vad_edge.errors import DataError
-from vad_edge.video.resample import FrameRateGate
-from vad_edge.video.resize import resize_into
+from vad_edge.video.frame import resize_into
+from vad_edge.video.rate import FrameRateGate
 from vad_edge.video.source import open_source
-from vad_edge_training.split import HELD_OUT, spread
+from vad_edge_training.fit.split import HELD_OUT, spread
 
 
 @dataclass(frozen=True, slots=True)

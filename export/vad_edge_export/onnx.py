@@ -13,9 +13,9 @@ import onnx
 import torch
 
 from vad_edge.errors import EngineError
-from vad_edge.inference.tensors import NEXT
-from vad_edge_export.compact import compact_constants
-from vad_edge_export.region import note_learned
+from vad_edge.inference.engine import NEXT
+from vad_edge_export.quantize.compact import compact_constants
+from vad_edge_export.quantize.region import note_learned
 from vad_edge_training.models.step import StepModel
 
 OPSET: Final = 18

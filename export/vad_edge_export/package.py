@@ -18,14 +18,14 @@ from vad_edge.bundle.calibration import SUM_OF_ALL, Calibration, Joining
 from vad_edge.bundle.manifest import Provenance
 from vad_edge.inference.select import open_engine
 from vad_edge.pipeline import score_recording
-from vad_edge.scoring.calibrate import fit_calibration
-from vad_edge.video.fingerprint import fingerprint
+from vad_edge.scoring.tail import fit_calibration
+from vad_edge.video.clips import fingerprint
 from vad_edge_export.choose import Choice, choose_cues
 from vad_edge_export.footage import sample_frames, unseen_footage
 from vad_edge_export.lower import lower
 from vad_edge_export.parity import Parity, check_parity
-from vad_edge_training.checkpoint import load_model, read_checkpoint
 from vad_edge_training.datasets.layouts import open_dataset
+from vad_edge_training.fit.checkpoint import load_model, read_checkpoint
 from vad_edge_training.models.step import StepModel
 
 Progress = Callable[[str, float], None]

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from vad_edge.errors import EngineError
 from vad_edge.inference.engine import Engine, StepInputs
+from vad_edge_training.fit.torch_engine import TorchEngine
 from vad_edge_training.models.step import StepModel
-from vad_edge_training.torch_engine import TorchEngine
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,15 +20,12 @@ from vad_edge.clock import LiveClock
 from vad_edge.errors import EngineError, SourceError
 from vad_edge.inference.engine import Engine, StepOutputs
 from vad_edge.inference.select import open_engine
-from vad_edge.scoring.scorer import Scorer
-from vad_edge.scoring.surprise import Surprise
-from vad_edge.video.frame import Frame
-from vad_edge.video.resample import FrameRateGate
-from vad_edge.video.resize import resize_into
-from vad_edge.video.shape import shape_fault
+from vad_edge.scoring.scorer import Scorer, Surprise
+from vad_edge.video.frame import Frame, resize_into, shape_fault
+from vad_edge.video.rate import FrameRateGate
+from vad_edge.video.scene import View
 from vad_edge.video.source import open_source
 from vad_edge.video.validity import Light, Validity, ValidityCheck
-from vad_edge.video.view import View
 
 STAGES = ("validity", "resize", "engine", "score")
 

@@ -17,9 +17,9 @@ from tests.support.mosquitto import Mosquitto
 
 from vad_edge.clock import age_s, utc_now
 from vad_edge.config.site import BrokerConfig
-from vad_edge.events.rehearsal import made_up_incident
+from vad_edge.events.commissioning import made_up_incident
 from vad_edge.events.store import EventStore
-from vad_edge.fusion.level import Level
+from vad_edge.fusion.machine import Level
 from vad_edge.mqtt.client import MqttClient
 from vad_edge.mqtt.outbox import Outbox
 from vad_edge.mqtt.publisher import camera_publisher

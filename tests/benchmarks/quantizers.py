@@ -27,15 +27,15 @@ from tests.support.tensorrt_rtx import compile_ahead
 
 from vad_edge.bundle.archive import Bundle, read_bundle, write_bundle
 from vad_edge.inference.onnxruntime_engine import OnnxRuntimeEngine
-from vad_edge_export.compact import drop_unused_constants
-from vad_edge_export.emulate import emulate_int8
-from vad_edge_export.gate import correlation
-from vad_edge_export.int8 import to_int8
-from vad_edge_export.material import Material, gather
-from vad_edge_export.observe import activation_ranges
-from vad_edge_export.region import WITH_WEIGHTS, learned_layers
+from vad_edge_export.quantize.compact import drop_unused_constants
+from vad_edge_export.quantize.emulate import emulate_int8
+from vad_edge_export.quantize.gate import correlation
+from vad_edge_export.quantize.int8 import to_int8
+from vad_edge_export.quantize.observe import activation_ranges
+from vad_edge_export.quantize.region import WITH_WEIGHTS, learned_layers
+from vad_edge_export.quantize.trial_footage import Material, gather
 from vad_edge_training.datasets.layouts import open_dataset
-from vad_edge_training.evaluate import Evaluation, evaluate_bundle
+from vad_edge_training.evaluate.evaluate import Evaluation, evaluate_bundle
 
 PYTHON = "MODELOPT_PYTHON"
 TIMED_STEPS = 60

@@ -21,14 +21,14 @@ from tests.support.mosquitto import Mosquitto
 from vad_edge.bundle.levels import Gathering
 from vad_edge.clock import LiveClock
 from vad_edge.config.site import BrokerConfig, CameraConfig, PolicyConfig, SensorConfig
+from vad_edge.fusion.accumulate import Gatherer
 from vad_edge.fusion.fuse import Fuser
-from vad_edge.fusion.gather import Gatherer
 from vad_edge.fusion.machine import WarningMachine
-from vad_edge.fusion.standing import Standing
+from vad_edge.fusion.policy import Standing
 from vad_edge.mqtt.client import MqttClient
-from vad_edge.mqtt.subscriber import PACE_S, SensorSubscriber
-from vad_edge.runtime.station import Station
-from vad_edge.scoring.surprise import Surprise
+from vad_edge.mqtt.sensors import PACE_S, SensorSubscriber
+from vad_edge.runtime.camera import Station
+from vad_edge.scoring.scorer import Surprise
 from vad_edge.sensors.hub import SensorHub
 
 TOPICS = 200

@@ -24,22 +24,20 @@ from tests.support import building
 from tests.support.building import CUES, FPS, SENSORS, Happening, Life
 
 from vad_edge.bundle.calibration import Calibration
-from vad_edge.calibration.blocks import correlation_time
-from vad_edge.calibration.incidents import Course, incidents_at
-from vad_edge.calibration.learn import default_policy
+from vad_edge.calibration.fit import default_policy
 from vad_edge.calibration.levels import fit_levels
-from vad_edge.calibration.tails import fit_tails
+from vad_edge.calibration.policy_replay import Course, incidents_at
+from vad_edge.calibration.tails import correlation_time, fit_tails
 from vad_edge.clock import MediaClock
 from vad_edge.config.site import PolicyConfig
+from vad_edge.fusion.accumulate import FADES_OVER
 from vad_edge.fusion.fuse import STREAM_CAP, STREAM_FLOOR
-from vad_edge.fusion.gather import FADES_OVER
-from vad_edge.fusion.policy import WARNING_TIMES, WATCH_TIMES, rising
-from vad_edge.fusion.standing import RETURN_S
+from vad_edge.fusion.policy import RETURN_S, WARNING_TIMES, WATCH_TIMES, rising
 from vad_edge.scoring.tail import tail_surprise
 from vad_edge.sensors.hub import SensorHub
 from vad_edge.sensors.recording import RecordedMessage
-from vad_edge_training.evaluate_events import Decided, announced
-from vad_edge_training.sensor_faults import SensorFault
+from vad_edge_training.evaluate.evaluate_events import Decided, announced
+from vad_edge_training.evaluate.sensor_faults import SensorFault
 
 HOURS = float(os.environ.get("HOURS", "96"))
 SEED = int(os.environ.get("SEED", "0"))
@@ -158,7 +156,7 @@ def _block_maxima(values: FloatArray, block_s: float) -> FloatArray:
 
 
 def gathered(values: FloatArray, block_s: float, usual: float, keep: float) -> FloatArray:
-    """What `vad_edge.fusion.gather.Gatherer` gathers, at once for all frames."""
+    """What `vad_edge.fusion.accumulate.Gatherer` gathers, at once for all frames."""
     length = round(block_s * FPS)
     padded = np.pad(values, (0, -len(values) % length)).reshape(-1, length)
     so_far = np.maximum.accumulate(padded, axis=1)

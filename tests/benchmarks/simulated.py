@@ -14,8 +14,8 @@ from rich.console import Console
 from tests.support.building import CUES, FPS, SENSORS, live
 
 from vad_edge.budget import AlarmBudget
-from vad_edge.calibration.life import RecordedLife
-from vad_edge.calibration.listening import Listener
+from vad_edge.calibration.recorded_scores import RecordedLife
+from vad_edge.calibration.sensors import Listener
 from vad_edge.calibration.simulate import simulate
 
 HOURS = float(os.environ.get("HOURS", "48"))

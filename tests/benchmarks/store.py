@@ -16,16 +16,15 @@ import numpy as np
 import psutil
 from rich.console import Console
 
+from vad_edge.common.ids import new_id
 from vad_edge.config.site import PolicyConfig
 from vad_edge.events.announce import event_from_change
-from vad_edge.events.body import pack
-from vad_edge.events.event import Event, to_cloudevent
+from vad_edge.events.event import Event, pack, to_cloudevent
 from vad_edge.events.store import EventStore
-from vad_edge.fusion.ident import new_id
+from vad_edge.fusion.fuse import Risk
 from vad_edge.fusion.machine import WarningMachine
-from vad_edge.fusion.risk import Risk
 from vad_edge.scoring.regions import Region
-from vad_edge.scoring.surprise import Surprise
+from vad_edge.scoring.scorer import Surprise
 
 COMMITS = 2_000
 OUTAGE_EVENTS = 100_000

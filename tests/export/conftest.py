@@ -14,9 +14,9 @@ from vad_edge.bundle.archive import Bundle, read_bundle, write_bundle
 from vad_edge.bundle.manifest import Provenance
 from vad_edge_export.lower import lower
 from vad_edge_export.package import ExportReport, export_bundle
-from vad_edge_training.fit import train_model
+from vad_edge_training.fit.fit import train_model
+from vad_edge_training.fit.schedule import FitConfig
 from vad_edge_training.models.step import StepModel, StepSpec
-from vad_edge_training.schedule import FitConfig
 
 
 class TinyModel(StepModel):

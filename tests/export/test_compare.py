@@ -12,9 +12,9 @@ from vad_edge.cli import main
 from vad_edge.errors import DataError, EngineError
 from vad_edge_export.compare import compare_bundle
 from vad_edge_export.package import ExportReport
-from vad_edge_export.quantize import quantize_bundle
-from vad_edge_training.fit import train_model
-from vad_edge_training.schedule import FitConfig
+from vad_edge_export.quantize.quantize import quantize_bundle
+from vad_edge_training.fit.fit import train_model
+from vad_edge_training.fit.schedule import FitConfig
 
 
 @pytest.fixture(scope="module")

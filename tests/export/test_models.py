@@ -15,15 +15,14 @@ from tests.support.tiny_models import TINY
 
 from vad_edge.bundle.archive import read_bundle, write_bundle
 from vad_edge.bundle.manifest import Provenance
-from vad_edge.inference.onnxruntime_engine import OnnxRuntimeEngine
-from vad_edge.inference.onnxruntime_session import open_session
-from vad_edge_export.half import to_half
-from vad_edge_export.int8 import to_int8
+from vad_edge.inference.onnxruntime_engine import OnnxRuntimeEngine, open_session
 from vad_edge_export.lower import GRAPH, lower
-from vad_edge_export.observe import activation_ranges
 from vad_edge_export.onnx import BATCH
 from vad_edge_export.parity import check_parity
-from vad_edge_export.region import learned_layers
+from vad_edge_export.quantize.half import to_half
+from vad_edge_export.quantize.int8 import to_int8
+from vad_edge_export.quantize.observe import activation_ranges
+from vad_edge_export.quantize.region import learned_layers
 from vad_edge_training.models.registry import MODELS, build
 from vad_edge_training.models.step import StepModel
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from vad_edge.bundle.archive import read_bundle
-from vad_edge.video.fingerprint import fingerprint
+from vad_edge.video.clips import fingerprint
 from vad_edge_export.package import ExportReport
 
 

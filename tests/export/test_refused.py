@@ -10,24 +10,24 @@ import pytest
 from click.testing import CliRunner, Result
 from tests.support.lowered_bundles import louder, narrower
 
-import vad_edge_export.lowering as lowering_module
-import vad_edge_export.material as material_module
-import vad_edge_export.quantize as quantize_module
+import vad_edge_export.quantize.lowering as lowering_module
+import vad_edge_export.quantize.quantize as quantize_module
+import vad_edge_export.quantize.trial_footage as material_module
 from vad_edge.bundle.archive import Bundle, read_bundle
 from vad_edge.bundle.manifest import Graph
 from vad_edge.cli import main
 from vad_edge.errors import EngineError
 from vad_edge.inference.select import open_engine
 from vad_edge_export.compare import compare_bundle
-from vad_edge_export.confirm import confirm
-from vad_edge_export.emulate import emulate_int8
-from vad_edge_export.gate import Cost, Judge
-from vad_edge_export.int8 import Backend, Ranges
-from vad_edge_export.lowering import Lowering
-from vad_edge_export.material import gather
-from vad_edge_export.outcome import Lowered, Refused
 from vad_edge_export.package import ExportReport
-from vad_edge_export.quantize import QuantizeReport, quantize_bundle
+from vad_edge_export.quantize.confirm import confirm
+from vad_edge_export.quantize.emulate import emulate_int8
+from vad_edge_export.quantize.gate import Cost, Judge
+from vad_edge_export.quantize.int8 import Backend, Ranges
+from vad_edge_export.quantize.lowering import Lowering
+from vad_edge_export.quantize.outcome import Lowered, Refused
+from vad_edge_export.quantize.quantize import QuantizeReport, quantize_bundle
+from vad_edge_export.quantize.trial_footage import gather
 from vad_edge_training.datasets.layouts import open_dataset
 
 GATE = 0.05

@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 from tests.integration.conftest import DEMO, VAD_EDGE, Heard
 from tests.support.mosquitto import Mosquitto
 
-from vad_edge.mqtt.schemas import schema
+from vad_edge.mqtt.topics import schema
 
 Start = Callable[..., subprocess.Popen[str]]
 

@@ -10,8 +10,8 @@ from vad_edge.bundle.archive import read_bundle
 from vad_edge.bundle.manifest import Precision
 from vad_edge.inference.tensorrt.compiler import CompileOptions
 from vad_edge.inference.tensorrt.engine_file import read_engine
-from vad_edge.inference.tensorrt.prepare import prepare_engine
-from vad_edge.inference.tensorrt.target import parse_target
+from vad_edge.inference.tensorrt.library import parse_target
+from vad_edge.inference.tensorrt.loader import prepare_engine
 
 BUNDLES = {
     "demo": Path(vad_edge.demo.__file__).parent / "scene.vadb",

@@ -16,10 +16,10 @@ from contextlib import closing
 from pathlib import Path
 
 from vad_edge.clock import utc_now
-from vad_edge.events.evidence.vault import Vault
+from vad_edge.events.commissioning import made_up_incident
 from vad_edge.events.incidents import Incidents
-from vad_edge.events.rehearsal import made_up_incident
 from vad_edge.events.store import EventStore
+from vad_edge.evidence.files import Vault
 
 
 def say(word: str, matter: str = "") -> None:

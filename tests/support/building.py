@@ -14,8 +14,8 @@ from datetime import datetime, timezone
 import numpy as np
 from numpy.typing import NDArray
 
-from vad_edge.calibration.footage import Stretch
-from vad_edge.calibration.listening import HeardClip
+from vad_edge.calibration.scores import Stretch
+from vad_edge.calibration.sensors import HeardClip
 from vad_edge.config.site import SensorConfig
 from vad_edge.sensors.recording import RecordedMessage
 

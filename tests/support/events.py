@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from vad_edge.events.event import Event
-from vad_edge.fusion.level import Level
+from vad_edge.fusion.machine import Level
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
 

@@ -17,8 +17,8 @@ import onnx
 from numpy.typing import DTypeLike, NDArray
 
 from vad_edge.errors import EngineError
-from vad_edge.inference.onnxruntime_session import open_session
-from vad_edge.inference.tensorrt.flavour import Flavour
+from vad_edge.inference.onnxruntime_engine import open_session
+from vad_edge.inference.tensorrt.library import Flavour
 
 STREAM = 77
 Work = Callable[[], None]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from vad_edge.calibration.footage import Stretch
+from vad_edge.calibration.scores import Stretch
 
 CUES = ("look", "motion")
 

@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 
 from vad_edge.bundle.archive import read_bundle, write_bundle
-from vad_edge_export.region import note_learned
+from vad_edge_export.quantize.region import note_learned
 
 
 def louder(path: Path, output: Path, first: str, second: str, factor: float) -> Path:

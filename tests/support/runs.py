@@ -7,9 +7,9 @@ from collections.abc import Callable
 from vad_edge.config.site import PolicyConfig
 from vad_edge.errors import EngineError
 from vad_edge.events.event import Event
-from vad_edge.health.board import HealthEvent
+from vad_edge.health.conditions import HealthEvent
 from vad_edge.inference.engine import Engine, StepOutputs
-from vad_edge.report.moment import Moment
+from vad_edge.report.observer import Moment
 
 POLICY = PolicyConfig(watch=2, warning=3, alarm=4, smoothing_s=0.0, dwell_s=0.2, clear_s=0.5)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from vad_edge.inference.tensorrt.collection import without_collection
+from vad_edge.inference.tensorrt.compiler import without_collection
 
 CAMERAS = (1, 1, 4)
 """Smallest, usual and largest batch of the compiled engine."""

@@ -17,7 +17,7 @@ from vad_edge.bundle.archive import Bundle, read_bundle, write_bundle
 from vad_edge.bundle.calibration import Calibration
 from vad_edge.bundle.manifest import Clock, Graph, Manifest, Provenance, StateTensor
 from vad_edge.pipeline import score_recording
-from vad_edge.scoring.calibrate import fit_calibration
+from vad_edge.scoring.tail import fit_calibration
 
 # A running-mean background (a quarter of the way each step) and two cues: mean and peak of the squared error.
 STEP_GRAPH = """

@@ -6,8 +6,8 @@ from tests.benchmarks.sensors_measure import gathered
 from tests.support.building import FPS
 
 from vad_edge.bundle.levels import Gathering
-from vad_edge.fusion.gather import FADES_OVER, Gatherer
-from vad_edge.fusion.risk import Risk
+from vad_edge.fusion.accumulate import FADES_OVER, Gatherer
+from vad_edge.fusion.fuse import Risk
 
 
 @pytest.mark.parametrize("block_s", [2.0, 7.5])

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from vad_edge.bundle.verdict import Verdict
+from vad_edge.common.verdict import Verdict
 from vad_edge_devices.registry import Board
 
 PRINT: Final = ("./nvautoflash.sh", "--print_boardid")

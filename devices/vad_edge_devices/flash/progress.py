@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from vad_edge.bundle.verdict import Verdict
+from vad_edge.common.verdict import Verdict
 
 _PERCENT: Final = re.compile(r"(\d{1,3})%")
 _STEP: Final = re.compile(r"Step (\d+): ([^*]+)")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from vad_edge.bundle.verdict import Verdict
+from vad_edge.common.verdict import Verdict
 from vad_edge_devices.provision.probe import BoardState
 from vad_edge_devices.registry import OLDEST_PYTHON
 from vad_edge_devices.release import Release

@@ -14,7 +14,7 @@ from typing import IO, Final
 
 from typing_extensions import Self
 
-from vad_edge.bundle.verdict import Verdict
+from vad_edge.common.verdict import Verdict
 from vad_edge.errors import ConfigError, DeviceError
 
 _TARGET: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_.-]*@)?[A-Za-z0-9\[][A-Za-z0-9.:%\]_-]*")

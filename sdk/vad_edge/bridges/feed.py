@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import platformdirs
 
+from vad_edge.common.ids import new_id
 from vad_edge.config.site import SENSORS_ONLY, BrokerConfig, SiteConfig
 from vad_edge.errors import ConfigError
 from vad_edge.mqtt.client import MqttClient
 from vad_edge.mqtt.identity import client_id
+from vad_edge.mqtt.messages import json_object
 from vad_edge.mqtt.topics import ROOT
 
 Deliver = Callable[[str, str, bytes], None]
@@ -90,3 +93,24 @@ class CameraFeed:
         camera, _, leaf = topic.removeprefix(self._prefix).partition("/")
         if camera in self._cameras and leaf in self._leaves:
             self._deliver(camera, leaf, payload)
+
+
+COMMAND, RESULT = "command", "command/result"
+
+_NAME = 64
+"""The longest name a command may carry."""
+
+
+def acknowledge(incident: str, by: str) -> bytes:
+    """The command that acknowledges an incident as seen by somebody, who says nothing about its truth."""
+    command = {"id": new_id(), "command": "acknowledge", "incident": incident, "by": by[:_NAME]}
+    return json.dumps(command).encode()
+
+
+def acknowledged_incident(payload: bytes) -> str | None:
+    """The incident that a message on the result topic says has been acknowledged; None for any other."""
+    result = json_object(payload) or {}
+    if result.get("command") != "acknowledge" or result.get("ok") is not True:
+        return None
+    incident = result.get("incident")
+    return incident if isinstance(incident, str) else None

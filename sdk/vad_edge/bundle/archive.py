@@ -15,11 +15,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from vad_edge.bundle.atomic import write_atomically
 from vad_edge.bundle.container import MAX_BYTES, ContainerError, pack_members, unpack_members
 from vad_edge.bundle.keys import trusted_keys
 from vad_edge.bundle.manifest import SCHEMA_VERSION, Graph, Manifest, Precision
 from vad_edge.bundle.signature import SIGNATURE, sign, signature_holds
+from vad_edge.common.files import write_atomically
 from vad_edge.errors import BundleError
 
 MANIFEST: Final = "manifest.json"

@@ -11,11 +11,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from typing_extensions import Self
 
 from vad_edge.bundle.archive import Bundle
-from vad_edge.bundle.atomic import write_atomically
 from vad_edge.bundle.calibration import Calibration
 from vad_edge.bundle.levels import AlarmLevels, Gathering
 from vad_edge.bundle.manifest import Graph, Sha256
-from vad_edge.bundle.verdict import Verdict
+from vad_edge.common.files import write_atomically
+from vad_edge.common.verdict import Verdict
 from vad_edge.errors import BundleError
 
 PACK_SCHEMA_VERSION: Final = 1

@@ -9,7 +9,7 @@ from typing import Final
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from vad_edge.bundle.verdict import Verdict
+from vad_edge.common.verdict import Verdict
 
 SIGNATURE: Final = "signature"
 

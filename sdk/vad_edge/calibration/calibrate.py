@@ -16,15 +16,14 @@ from vad_edge.bundle.archive import Bundle
 from vad_edge.bundle.calibration import SUM_OF_ALL
 from vad_edge.bundle.manifest import Manifest, Precision
 from vad_edge.bundle.pack import CameraPack, PackedStream
-from vad_edge.calibration.footage import Footage, Progress, score_footage
-from vad_edge.calibration.learn import Learned, learn
-from vad_edge.calibration.life import RecordedLife
-from vad_edge.calibration.listening import Listener
-from vad_edge.calibration.notes import notes_of
+from vad_edge.calibration.fit import Learned, learn, notes_of
+from vad_edge.calibration.recorded_scores import RecordedLife
+from vad_edge.calibration.scores import Footage, Progress, score_footage
+from vad_edge.calibration.sensors import Listener
 from vad_edge.config.site import Polygon, SensorConfig
 from vad_edge.errors import DataError
 from vad_edge.pipeline import stored_views
-from vad_edge.scoring.places import ignore_weight
+from vad_edge.scoring.regions import ignore_weight
 
 
 @dataclass(frozen=True, slots=True)

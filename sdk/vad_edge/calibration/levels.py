@@ -11,8 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from vad_edge.budget import AlarmBudget
 from vad_edge.bundle.levels import AlarmLevels
-from vad_edge.calibration.incidents import Course, FloatArray, incidents_at, peaks_above
 from vad_edge.calibration.pareto import MIN_PEAKS, Pareto, fit_pareto, fit_surprises, goodness_of_fit
+from vad_edge.calibration.policy_replay import Course, incidents_at, peaks_above
+from vad_edge.calibration.tails import FloatArray
 from vad_edge.config.site import PolicyConfig
 from vad_edge.errors import DataError
 from vad_edge.fusion.policy import WARNING_TIMES, WATCH_TIMES, rising

@@ -10,15 +10,13 @@ from typing import Any, Final
 import numpy as np
 
 from vad_edge.budget import AlarmBudget
-from vad_edge.calibration.blocks import FloatArray, correlation_time
-from vad_edge.calibration.course import course_of, risk_of
-from vad_edge.calibration.footage import Stretch
-from vad_edge.calibration.incidents import Course, incidents_at
-from vad_edge.calibration.learn import default_policy, gathering_of
+from vad_edge.calibration.fit import default_policy, gathering_of
 from vad_edge.calibration.levels import REACH, fit_levels, keep_budget
-from vad_edge.calibration.life import RecordedLife
-from vad_edge.calibration.listening import believed
-from vad_edge.calibration.tails import fit_tails
+from vad_edge.calibration.policy_replay import Course, course_of, incidents_at, risk_of
+from vad_edge.calibration.recorded_scores import RecordedLife
+from vad_edge.calibration.scores import Stretch
+from vad_edge.calibration.sensors import believed
+from vad_edge.calibration.tails import FloatArray, correlation_time, fit_tails
 from vad_edge.errors import DataError
 from vad_edge.fusion.policy import policy_of
 

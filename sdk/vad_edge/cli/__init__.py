@@ -1,5 +1,5 @@
 """The command line: one file a command, no logic."""
 
-from vad_edge.cli.group import main
+from vad_edge.cli.app import main
 
 __all__ = ["main"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from vad_edge.cli.broker_options import broker_options
+from vad_edge.cli.options import broker_options
 from vad_edge.cli.types import TOPIC_NAME
 
 
@@ -56,11 +56,11 @@ def test(
     vad-edge alarm test --broker mqtt://localhost --site shop --camera entrance --yes
     """
     from vad_edge.bridges.feed import state_folder
-    from vad_edge.cli.findings import show_findings
     from vad_edge.cli.logs import set_level
-    from vad_edge.cli.site_options import listening_site
+    from vad_edge.cli.options import listening_site
+    from vad_edge.cli.output import show_findings
     from vad_edge.config.site import SENSORS_ONLY
-    from vad_edge.runtime.alarm_test.drive import alarm_test, camera_of
+    from vad_edge.diagnostics.alarm_test.drive import alarm_test, camera_of
     from vad_edge.runtime.settings import RunSettings
 
     found = listening_site(config, broker, broker_password_file, site)

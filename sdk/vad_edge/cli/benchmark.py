@@ -59,7 +59,7 @@ def command(
     vad-edge benchmark --bundle my.vadb --precision fp32 --precision int8 --cameras 1 --cameras 4 --json
     """
     from vad_edge.bundle.archive import read_bundle
-    from vad_edge.cli.progress import progress_bars
+    from vad_edge.cli.output import progress_bars
     from vad_edge.inference.benchmark import Case, benchmark
     from vad_edge.inference.select import runnable_precisions
 

@@ -120,11 +120,10 @@ def command(
     """
     from vad_edge.bundle.archive import read_bundle
     from vad_edge.calibration.calibrate import calibrate, calibrate_on
-    from vad_edge.calibration.footage import kept_footage
-    from vad_edge.cli.ending import stop_on_signals
-    from vad_edge.cli.mishaps import need
-    from vad_edge.cli.progress import progress_bars
-    from vad_edge.cli.site_options import camera_of_site
+    from vad_edge.calibration.scores import kept_footage
+    from vad_edge.cli.app import need
+    from vad_edge.cli.options import camera_of_site
+    from vad_edge.cli.output import progress_bars, stop_on_signals
     from vad_edge.errors import ConfigError
 
     if bool(sources) == (scores is not None):
@@ -144,7 +143,7 @@ def command(
         model = model.at_rate(model_fps)
     exemplars: list[float] = []
     if store is not None or false_alarms:
-        from vad_edge.calibration.exemplars import false_alarms as find_false_alarms
+        from vad_edge.calibration.false_alarms import false_alarms as find_false_alarms
         from vad_edge.cli.events import opened
 
         with opened(store, site.site) as events:
@@ -191,7 +190,7 @@ def command(
 
         plot_levels(found.learned.fit, found.learned.levels, plot)
     if life is not None:
-        from vad_edge.calibration.life import write_life
+        from vad_edge.calibration.recorded_scores import write_life
 
         write_life(life, found.life)
     values = {"pack": str(output), **found.to_json()}

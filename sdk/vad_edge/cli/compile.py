@@ -64,10 +64,10 @@ def command(
     vad-edge compile --bundle my.vadb --target rtx-sm86 --output my.engine
     """
     from vad_edge.bundle.archive import read_bundle
-    from vad_edge.cli.progress import progress_bars
+    from vad_edge.cli.output import progress_bars
     from vad_edge.inference.tensorrt.compiler import CompileOptions
-    from vad_edge.inference.tensorrt.prepare import prepare_engine
-    from vad_edge.inference.tensorrt.target import parse_target
+    from vad_edge.inference.tensorrt.library import parse_target
+    from vad_edge.inference.tensorrt.loader import prepare_engine
 
     options = CompileOptions(parse_target(target), batch=batch, workspace_mb=workspace, dla=dla)
     with progress_bars() as report_progress:

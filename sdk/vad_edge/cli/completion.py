@@ -16,7 +16,7 @@ def command(shell: str) -> None:
     \b
     vad-edge completion bash > ~/.local/share/bash-completion/completions/vad-edge
     """
-    from vad_edge.cli.group import main
+    from vad_edge.cli.app import main
 
     script = get_completion_class(shell)
     if script is None:

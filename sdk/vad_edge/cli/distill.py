@@ -63,9 +63,9 @@ def command(
     """
     import importlib
 
-    from vad_edge.cli.progress import progress_bars
+    from vad_edge.cli.output import progress_bars
 
-    distilling = importlib.import_module("vad_edge_training.distill")
+    distilling = importlib.import_module("vad_edge_training.distill.distill")
     registry = importlib.import_module("vad_edge_training.models.registry")
     given = {name: value for name, value in options.items() if value is not None}
     try:

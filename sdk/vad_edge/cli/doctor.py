@@ -10,8 +10,8 @@ from typing import Any
 
 import click
 
-from vad_edge.cli.broker_options import broker_options
-from vad_edge.cli.findings import show_findings
+from vad_edge.cli.options import broker_options
+from vad_edge.cli.output import show_findings
 from vad_edge.cli.types import OUTPUT_FILE
 
 
@@ -76,10 +76,10 @@ def command(
         return
     if report is not None:
         raise click.UsageError("--report is for --engine")
-    from vad_edge.cli.site_options import with_broker
+    from vad_edge.cli.options import with_broker
     from vad_edge.config.load import load_site
     from vad_edge.config.site import BrokerConfig
-    from vad_edge.runtime.doctor import examine
+    from vad_edge.diagnostics.doctor import examine
 
     site = None
     if config is not None:
@@ -100,8 +100,8 @@ def _check_engines(bundle: Path | None, output: Path, as_json: bool) -> None:
     from rich.progress import Progress
 
     import vad_edge.demo
-    from vad_edge.cli.ending import exit_on_signals
-    from vad_edge.runtime.engine_check.check import check_engines
+    from vad_edge.cli.output import exit_on_signals
+    from vad_edge.diagnostics.engines.run import check_engines
 
     with exit_on_signals(), Progress(console=Console(stderr=True), transient=True) as progress:
         bar = progress.add_task("")

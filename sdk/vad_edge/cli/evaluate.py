@@ -76,8 +76,8 @@ def command(
     import importlib
 
     from vad_edge.bundle.pack import read_pack
-    from vad_edge.cli.progress import progress_bars
-    from vad_edge.cli.site_options import camera_of_site
+    from vad_edge.cli.options import camera_of_site
+    from vad_edge.cli.output import progress_bars
 
     if not events and (config is not None or faults or calibration is not None or alarm_budget is not None):
         given = "--calibration, --alarm-budget, --config and --sensor-fault"
@@ -94,7 +94,7 @@ def command(
         if config is not None:
             site, own = camera_of_site(config, read_pack(calibration).camera)
             sensors, latency_s = site.sensor, own.latency_s
-        judged = importlib.import_module("vad_edge_training.evaluate_events")
+        judged = importlib.import_module("vad_edge_training.evaluate.evaluate_events")
         with progress_bars() as report:
             values = judged.evaluate_events(
                 bundle,
@@ -110,13 +110,13 @@ def command(
         click.echo(json.dumps(values)) if as_json else _show_events(values)
         return
 
-    evaluate = importlib.import_module("vad_edge_training.evaluate")
+    evaluate = importlib.import_module("vad_edge_training.evaluate.evaluate")
     with progress_bars() as report:
         found = evaluate.evaluate_bundle(
             bundle, data, with_baselines=baselines, engine=engine, precision=precision, on_progress=report
         )
     if output is not None:
-        importlib.import_module("vad_edge_training.curves").write_evaluation(found, output)
+        importlib.import_module("vad_edge_training.evaluate.curves").write_evaluation(found, output)
     values = found.to_json()
     if as_json:
         click.echo(json.dumps(values))

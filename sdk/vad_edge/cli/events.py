@@ -89,7 +89,7 @@ def list_incidents(
     vad-edge events list --store out/clip --json
     """
     from vad_edge.events.incidents import Incidents
-    from vad_edge.fusion.level import Level
+    from vad_edge.fusion.machine import Level
 
     floor = Level.NORMAL if level is None else Level[level.upper()]
     with opened(store, site) as source:
@@ -121,8 +121,8 @@ def show(incident: str, store: Path | None, site: str, as_json: bool) -> None:
     """
     from vad_edge.events.audit import audit_rows
     from vad_edge.events.event import to_cloudevent
-    from vad_edge.events.evidence.vault import Vault
     from vad_edge.events.incidents import Incidents
+    from vad_edge.evidence.files import Vault
 
     with opened(store, site) as source:
         found = Incidents(source.database).get(incident)
@@ -189,8 +189,8 @@ def export(
     \b
     vad-edge events export 0198c2 --output report.zip --reason "for the police"
     """
-    from vad_edge.events.disposal import export_incident
     from vad_edge.events.incidents import Incidents
+    from vad_edge.evidence.export import export_incident
 
     with opened(store, site) as source:
         name = Incidents(source.database).get(incident).id
@@ -221,8 +221,8 @@ def delete(
     \b
     vad-edge events delete 0198c2 --reason "asked for by the person in it"
     """
-    from vad_edge.events.disposal import delete_incident
     from vad_edge.events.incidents import Incidents
+    from vad_edge.evidence.export import delete_incident
 
     with opened(store, site) as source:
         found = Incidents(source.database).get(incident)

@@ -23,7 +23,7 @@ def command(checkpoint: Path, data: Path, output: Path, name: str | None, terms:
     """
     import importlib
 
-    from vad_edge.cli.progress import progress_bars
+    from vad_edge.cli.output import progress_bars
 
     package = importlib.import_module("vad_edge_export.package")
     with progress_bars() as report_progress:

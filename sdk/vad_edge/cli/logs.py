@@ -8,7 +8,7 @@ import sys
 from datetime import datetime, timezone
 
 from vad_edge.clock import utc_stamp
-from vad_edge.report.journal import JournalHandler, under_journal
+from vad_edge.health.systemd import JournalHandler, under_journal
 
 OURS = ("vad_edge", "vad_edge_training", "vad_edge_export", "vad_edge_devices")
 

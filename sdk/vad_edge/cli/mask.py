@@ -50,8 +50,7 @@ def command(
 
     from vad_edge.config.polygons import parse_polygon
     from vad_edge.errors import ConfigError
-    from vad_edge.runtime.mask_page import MaskServer
-    from vad_edge.runtime.masking import MaskDesk
+    from vad_edge.mask_editor.editor import MaskDesk, MaskServer
 
     if (polygon is None) != (name is None):
         raise click.UsageError("--polygon and --name belong together")

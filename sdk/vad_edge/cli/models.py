@@ -62,11 +62,11 @@ def sweep(
     \b
     vad-edge models sweep training/recipes/ped2.toml --data ped2 --output out/sweep
     """
-    from vad_edge.cli.progress import progress_bars
+    from vad_edge.cli.output import progress_bars
 
-    sweeping = importlib.import_module("vad_edge_export.sweep")
-    recipes = importlib.import_module("vad_edge_export.recipe")
-    hardware = importlib.import_module("vad_edge_training.hardware")
+    sweeping = importlib.import_module("vad_edge_export.experiments.sweep")
+    recipes = importlib.import_module("vad_edge_export.experiments.recipe")
+    hardware = importlib.import_module("vad_edge_training.fit.hardware")
     with progress_bars() as report:
         results = sweeping.sweep(
             recipes.read_recipe(recipe),
@@ -99,9 +99,9 @@ def try_(variant: Path, data: tuple[Path, ...], output: Path, as_json: bool) -> 
     \b
     vad-edge models try training/recipes/student.toml --data ped2 --data scene --output out/variants
     """
-    from vad_edge.cli.progress import progress_bars
+    from vad_edge.cli.output import progress_bars
 
-    variants = importlib.import_module("vad_edge_export.variant")
+    variants = importlib.import_module("vad_edge_export.experiments.variant")
     wanted = variants.read_variant(variant)
     with progress_bars() as report:
         rows = [variants.try_variant(wanted, folder, output, on_progress=report) for folder in data]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from vad_edge.cli.broker_options import broker_options
+from vad_edge.cli.options import broker_options
 from vad_edge.cli.types import DURATION, TOPIC_NAME
 
 _COLOURS = {"event": "yellow", "state": "cyan", "command": "magenta", "command/result": "magenta"}
@@ -39,10 +39,10 @@ def check(
     vad-edge mqtt check --config site.toml
     vad-edge mqtt check --broker mqtts://cam@broker --broker-password-file password.txt --site shop
     """
-    from vad_edge.cli.findings import show_findings
     from vad_edge.cli.logs import set_level
-    from vad_edge.cli.site_options import listening_site
-    from vad_edge.runtime.broker_check import check_broker
+    from vad_edge.cli.options import listening_site
+    from vad_edge.cli.output import show_findings
+    from vad_edge.diagnostics.broker import check_broker
 
     set_level("error")  # the findings say it all
     show_findings(check_broker(listening_site(config, broker, broker_password_file, site)), as_json=as_json)
@@ -70,10 +70,9 @@ def listen_command(
     vad-edge mqtt listen --broker mqtt://localhost
     vad-edge mqtt listen --config site.toml --risk --json
     """
-    from vad_edge.cli.ending import stop_on_signals
-    from vad_edge.cli.site_options import listening_site
-    from vad_edge.mqtt.describe import describe
-    from vad_edge.mqtt.listen import listen
+    from vad_edge.cli.options import listening_site
+    from vad_edge.cli.output import stop_on_signals
+    from vad_edge.mqtt.listener import describe, listen
 
     found = listening_site(config, broker, broker_password_file, site)
     name = found.site if config is not None or site is not None else "+"

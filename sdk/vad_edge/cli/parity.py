@@ -39,7 +39,7 @@ def command(bundle: Path, data: Path, checkpoint: Path | None, output: Path | No
     """
     import importlib
 
-    from vad_edge.cli.progress import progress_bars
+    from vad_edge.cli.output import progress_bars
 
     compare = importlib.import_module("vad_edge_export.compare")
     with progress_bars() as report:

@@ -71,7 +71,7 @@ def command(
     """
     from pydantic import ValidationError
 
-    from vad_edge.cli.progress import progress_bars
+    from vad_edge.cli.output import progress_bars
     from vad_edge.config.site import LearningConfig
     from vad_edge.errors import ConfigError, DeviceError
 

@@ -66,11 +66,11 @@ def command(
     """
     import importlib
 
-    from vad_edge.cli.progress import progress_bars
+    from vad_edge.cli.output import progress_bars
 
     if epochs is not None and fine_tune is None:
         raise click.UsageError("--epochs are those of a fine-tuning: give --fine-tune CHECKPOINT too")
-    quantize = importlib.import_module("vad_edge_export.quantize")
+    quantize = importlib.import_module("vad_edge_export.quantize.quantize")
     with progress_bars() as report_progress:
         found = quantize.quantize_bundle(
             bundle,

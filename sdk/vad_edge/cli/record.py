@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from vad_edge.cli.broker_options import broker_options
+from vad_edge.cli.options import broker_options
 from vad_edge.cli.types import DURATION, OUTPUT_FOLDER
 
 
@@ -49,14 +49,13 @@ def command(
     vad-edge record --camera 0 --output data --duration 24h --config site.toml
     vad-edge record --config site.toml --name entrance --output data
     """
-    from vad_edge.cli.ending import stop_on_signals
-    from vad_edge.cli.progress import progress_bars
-    from vad_edge.cli.site_options import recorded_camera, with_outside_broker
+    from vad_edge.cli.options import recorded_camera, with_outside_broker
+    from vad_edge.cli.output import progress_bars, stop_on_signals
     from vad_edge.clock import LiveClock
     from vad_edge.config.load import load_site
     from vad_edge.errors import SourceError
-    from vad_edge.events.evidence.privacy import PrivacyMasks
-    from vad_edge.mqtt.sensor_recorder import SensorRecorder
+    from vad_edge.evidence.images import PrivacyMasks
+    from vad_edge.mqtt.sensors import SensorRecorder
     from vad_edge.video.reader import Reader
     from vad_edge.video.recorder import record
     from vad_edge.video.source import open_source

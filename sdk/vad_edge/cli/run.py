@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vad_edge.cli.broker_options import broker_options
+from vad_edge.cli.options import broker_options
 from vad_edge.cli.types import DURATION, ENGINE, OUTPUT_FOLDER, PRECISION
 
 if TYPE_CHECKING:
@@ -84,13 +84,18 @@ def command(
     What an earlier run left in OUTPUT is kept: events go on, other files get a number, as scores.1.csv.
     """
     from vad_edge.bundle.archive import read_bundle
-    from vad_edge.cli.ending import again_on_hangup, exit_after, keep_summary, stop_on_signals
-    from vad_edge.cli.site_options import site_from_options
-    from vad_edge.cli.watching import terminal_observer
+    from vad_edge.cli.options import site_from_options
+    from vad_edge.cli.output import (
+        again_on_hangup,
+        exit_after,
+        keep_summary,
+        stop_on_signals,
+        terminal_observer,
+    )
     from vad_edge.errors import VadEdgeError
-    from vad_edge.health.notify import ServiceManager
+    from vad_edge.health.systemd import ServiceManager
     from vad_edge.report.events_log import EventLines
-    from vad_edge.report.moment import RunObserver
+    from vad_edge.report.observer import RunObserver
     from vad_edge.report.outputs import SUMMARY, output_observers
     from vad_edge.runtime.loop import run
     from vad_edge.runtime.settings import RunSettings

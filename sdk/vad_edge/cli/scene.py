@@ -36,7 +36,7 @@ def render(
     """
     import importlib
 
-    from vad_edge.cli.progress import progress_bars
+    from vad_edge.cli.output import progress_bars
 
     dataset = importlib.import_module("vad_edge_training.datasets.scene.dataset")
     with progress_bars() as report:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from vad_edge.cli.broker_options import broker_options
+from vad_edge.cli.options import broker_options
 from vad_edge.cli.types import DURATION, TOPIC_NAME
 
 
@@ -46,7 +46,7 @@ def replay(
     vad-edge sensors replay sensors.jsonl --broker mqtt://localhost
     vad-edge sensors replay sensors.jsonl --broker mqtt://localhost --speed 1
     """
-    from vad_edge.cli.progress import progress_bars
+    from vad_edge.cli.output import progress_bars
     from vad_edge.config.site import BrokerConfig
     from vad_edge.errors import ConfigError
     from vad_edge.mqtt.replay import replay_sensors

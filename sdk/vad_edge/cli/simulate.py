@@ -45,9 +45,9 @@ def command(hours: float, alarm_budget: AlarmBudget, life: Path | None, seed: in
     vad-edge simulate --hours 10000 --alarm-budget 1/week --seed 1
     vad-edge simulate --hours 10000 --alarm-budget 1/week --life door-life.npz
     """
-    from vad_edge.calibration.life import read_life, shipped_life
+    from vad_edge.calibration.recorded_scores import read_life, shipped_life
     from vad_edge.calibration.simulate import simulate
-    from vad_edge.cli.progress import progress_bars
+    from vad_edge.cli.output import progress_bars
 
     with progress_bars() as report:
         found = simulate(

@@ -77,9 +77,9 @@ def command(
 
     from vad_edge.cli.logs import set_level
 
-    fitting = importlib.import_module("vad_edge_training.fit")
+    fitting = importlib.import_module("vad_edge_training.fit.fit")
     folds = importlib.import_module("vad_edge_training.datasets.folds")
-    hardware = importlib.import_module("vad_edge_training.hardware")
+    hardware = importlib.import_module("vad_edge_training.fit.hardware")
     registry = importlib.import_module("vad_edge_training.models.registry")
     on_terminal = sys.stderr.isatty()
     if on_terminal:

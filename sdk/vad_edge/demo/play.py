@@ -13,10 +13,10 @@ from vad_edge.config.site import BrokerConfig
 from vad_edge.demo.findings import Incident, find_incidents, read_incidents
 from vad_edge.errors import VadEdgeError
 from vad_edge.events.event import Event
-from vad_edge.health.board import HealthEvent
+from vad_edge.health.conditions import HealthEvent
 from vad_edge.mqtt.broker import EmbeddedBroker
 from vad_edge.mqtt.replay import replay_sensors
-from vad_edge.report.moment import Moment, RunObserver
+from vad_edge.report.observer import Moment, RunObserver
 from vad_edge.report.outputs import output_observers
 from vad_edge.runtime.loop import run
 from vad_edge.runtime.settings import RunSettings, RunSummary

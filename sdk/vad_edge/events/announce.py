@@ -6,14 +6,13 @@ import math
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from vad_edge.common.ids import new_id
 from vad_edge.events.event import Event
-from vad_edge.fusion.ident import new_id
-from vad_edge.fusion.level import Level
-from vad_edge.fusion.machine import LevelChange
-from vad_edge.fusion.risk import Risk
+from vad_edge.fusion.fuse import Risk
+from vad_edge.fusion.machine import Level, LevelChange
 from vad_edge.fusion.tamper import TamperChange
 from vad_edge.scoring.regions import Region
-from vad_edge.scoring.surprise import Surprise
+from vad_edge.scoring.scorer import Surprise
 
 
 def event_from_change(

@@ -13,8 +13,7 @@ from typing import TypeVar
 
 from vad_edge.errors import ConfigError, StoreError
 from vad_edge.events.migrations import MIGRATIONS
-from vad_edge.events.reserve import Reserve
-from vad_edge.events.salvage import salvage
+from vad_edge.events.recovery import Reserve, salvage
 
 logger = logging.getLogger(__name__)
 

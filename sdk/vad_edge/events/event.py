@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from importlib.resources import files
 from typing import Any
 
-from vad_edge.fusion.level import Level
-from vad_edge.fusion.machine import ChangeKind
+from vad_edge.fusion.machine import ChangeKind, Level
 from vad_edge.fusion.tamper import TamperKind
 from vad_edge.scoring.regions import Region
 
@@ -128,3 +128,21 @@ def time_of(text: str) -> datetime:
     """The time that `stamp` wrote. Raises ValueError for anything that is no time."""
     # Python 3.10 reads an offset but no "Z".
     return datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
+def pack(event: Event) -> bytes:
+    """Its CloudEvent, compressed: a third of the text. Raises ValueError for a number JSON does not know."""
+    return compressed(json.dumps(to_cloudevent(event), allow_nan=False))
+
+
+def compressed(text: str) -> bytes:
+    """JSON as the column of bodies holds it."""
+    return zlib.compress(text.encode(), 6)
+
+
+def unpack(body: bytes) -> Event:
+    """The event in a body. Raises ValueError if it is damaged or not one of ours."""
+    try:
+        return from_cloudevent(json.loads(zlib.decompress(body)))
+    except (TypeError, zlib.error) as error:
+        raise ValueError(f"its body is damaged: {error}") from error

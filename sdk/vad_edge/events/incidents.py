@@ -11,7 +11,7 @@ from typing import Any, Literal
 from vad_edge.errors import ConfigError
 from vad_edge.events.database import Database
 from vad_edge.events.event import stamp, time_of
-from vad_edge.fusion.level import Level
+from vad_edge.fusion.machine import Level
 
 Answer = Literal["true", "false", "test"]
 """Whether an incident was a real one, a false alarm, or a test."""

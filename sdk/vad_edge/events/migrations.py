@@ -6,9 +6,8 @@ import json
 import sqlite3
 from collections.abc import Callable
 
-from vad_edge.events.body import compressed
-from vad_edge.events.event import Event, from_cloudevent, stamp
-from vad_edge.fusion.level import Level
+from vad_edge.events.event import Event, compressed, from_cloudevent, stamp
+from vad_edge.fusion.machine import Level
 
 Step = Callable[[sqlite3.Connection], None]
 

@@ -13,9 +13,8 @@ from itertools import islice
 from pathlib import Path
 
 from vad_edge.errors import StoreError
-from vad_edge.events.body import pack, unpack
 from vad_edge.events.database import Database
-from vad_edge.events.event import Event
+from vad_edge.events.event import Event, pack, unpack
 from vad_edge.events.migrations import note_incident
 
 logger = logging.getLogger(__name__)

@@ -4,11 +4,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
-from vad_edge.fusion.risk import Risk
-from vad_edge.scoring.surprise import Surprise
-from vad_edge.sensors.reading import SensorSurprise
+from vad_edge.scoring.scorer import Surprise
+from vad_edge.sensors.stream import SensorSurprise
+
+
+@dataclass(frozen=True, slots=True)
+class Risk:
+    """One number for how unusual the situation is, and what it is made of.
+
+    value is on the scale of a surprise (-log10 of a chance, 0 is ordinary). shares maps the name of each
+    cue and stream to its part of the value; the parts add up to value.
+    """
+
+    time_s: float
+    value: float
+    shares: Mapping[str, float]
+
 
 STREAM_FLOOR: Final = 1.0
 STREAM_CAP: Final = 3.0

@@ -6,12 +6,25 @@ import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Literal
 
+from vad_edge.common.ids import new_id
 from vad_edge.config.site import PolicyConfig
-from vad_edge.fusion.ident import new_id
-from vad_edge.fusion.level import Level
-from vad_edge.fusion.risk import Risk
+from vad_edge.fusion.fuse import Risk
+
+
+class Level(IntEnum):
+    """How serious a situation is; higher is worse. Its text form is the lower-case name."""
+
+    NORMAL = 0
+    WATCH = 1
+    WARNING = 2
+    ALARM = 3
+
+    def __str__(self) -> str:
+        return self.name.lower()
+
 
 ChangeKind = Literal["opened", "raised", "lowered", "cleared"]
 

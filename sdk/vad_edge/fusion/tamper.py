@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from vad_edge.common.ids import new_id
 from vad_edge.config.site import TamperConfig
-from vad_edge.fusion.ident import new_id
 from vad_edge.video.validity import Validity
 
 TamperKind = Literal["tampered", "restored"]

@@ -5,13 +5,16 @@ Never run on hardware: the layouts are those of the kernel's drivers and of what
 
 from __future__ import annotations
 
+import re
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Protocol
+
+from vad_edge.common.sysfs import text
 
 SAMPLE_S: Final = 0.05
 _SYSFS: Final = Path("/sys")
@@ -183,3 +186,36 @@ def _text(path: Path) -> str:
         return path.read_text(errors="replace").strip()
     except OSError:
         return ""
+
+
+CONFIGURATION: Final = "etc/nvpmodel.conf"
+STATUS: Final = "var/lib/nvpmodel/status"
+"""Written by nvpmodel itself: ``pmode:0002``. It is missing until somebody has chosen a mode."""
+
+_MODEL: Final = re.compile(r"^<\s*POWER_MODEL\s+ID=(\d+)\s+NAME=(\S+)\s*>", re.MULTILINE)
+_DEFAULT: Final = re.compile(r"^<\s*PM_CONFIG\s+DEFAULT=(\d+)\s*>", re.MULTILINE)
+_CHOSEN: Final = re.compile(r"\bpmode:(\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class PowerMode:
+    """The mode a board is in, and all it has, in the file's order."""
+
+    name: str
+    known: tuple[str, ...]
+
+
+def read_power_mode(root: Path) -> PowerMode | None:
+    """The mode of the machine whose files lie below `root`; None for one that is no Jetson."""
+    configuration = text(root / CONFIGURATION)
+    names = modes(configuration)
+    if not names:
+        return None
+    chosen = _CHOSEN.search(text(root / STATUS)) or _DEFAULT.search(configuration)
+    number = int(chosen[1]) if chosen else -1
+    return PowerMode(names.get(number, "unknown"), tuple(names.values()))
+
+
+def modes(configuration: str) -> Mapping[int, str]:
+    """The modes of an nvpmodel.conf by number; what is commented out does not count."""
+    return {int(number): name for number, name in _MODEL.findall(configuration)}

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from vad_edge.health.sysfs import number, text
+from vad_edge.common.sysfs import number, text
 
 NEAR_CRITICAL_C: Final = 10.0
 """Where a zone has no trip point to slow down at, this far below where it switches the machine off counts."""

@@ -11,9 +11,9 @@ from typing import Any, Final
 
 import psutil
 
+from vad_edge.common.sysfs import number
 from vad_edge.health.clock_sync import clock_synced
-from vad_edge.health.power_mode import read_power_mode
-from vad_edge.health.sysfs import number
+from vad_edge.health.power import read_power_mode
 from vad_edge.health.thermal import Thermal, read_thermal
 
 EVERY_S: Final = 5.0

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from vad_edge.bundle.archive import read_bundle
 from vad_edge.bundle.manifest import Precision
+from vad_edge.common.process import answer_job, ask_process
 from vad_edge.errors import EngineError
 from vad_edge.health.power import Energy, EnergyMeter, Source, find_source
 from vad_edge.inference.engine import Engine
-from vad_edge.inference.process import answer_job, ask_process
 
 WARMUP_STEPS: Final = 5
 ENERGY_S: Final = 2.0

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vad_edge.bundle.manifest import Graph
+from vad_edge.bundle.manifest import Graph, Manifest
+from vad_edge.errors import EngineError
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,3 +74,74 @@ class Engine(Protocol):
     def close(self) -> None:
         """Free what the engine holds."""
         ...
+
+
+NEXT: Final = "_next"
+"""What a state's output is called after its input."""
+
+
+@dataclass(frozen=True, slots=True)
+class TensorType:
+    """A numpy dtype's name, and a shape with its batch axis; a symbolic axis is its name."""
+
+    dtype: str
+    shape: tuple[int | str | None, ...]
+
+    def __str__(self) -> str:
+        return f"{self.dtype} [{', '.join(str(size) for size in self.shape)}]"
+
+
+Tensors = dict[str, TensorType]
+
+
+def host_inputs(manifest: Manifest) -> Tensors:
+    """The inputs the caller fills, all but the state."""
+    return {
+        "frame": TensorType("uint8", ("B", manifest.height, manifest.width, 3)),
+        "weight": TensorType("float32", ("B", manifest.map_height, manifest.map_width)),
+        "active": TensorType("bool", ("B",)),
+        "reset": TensorType("bool", ("B",)),
+    }
+
+
+def host_outputs(manifest: Manifest) -> Tensors:
+    """The outputs the caller reads, all but the state."""
+    return {
+        "score": TensorType("float32", ("B", len(manifest.cues))),
+        "error_map": TensorType("float32", ("B", manifest.map_height, manifest.map_width)),
+    }
+
+
+def states(manifest: Manifest) -> Tensors:
+    """The state, by the names of its inputs."""
+    return {state.name: TensorType(state.dtype, ("B", *state.shape)) for state in manifest.states}
+
+
+def buffers(tensors: Tensors, batch: int) -> dict[str, NDArray[Any]]:
+    """Zeros for each tensor, at a batch of this size."""
+    return {
+        name: np.zeros([size if isinstance(size, int) else batch for size in tensor.shape], tensor.dtype)
+        for name, tensor in tensors.items()
+    }
+
+
+def check_graph(manifest: Manifest, inputs: Tensors, outputs: Tensors, where: str) -> None:
+    """Compare a loaded graph with the manifest. Raises EngineError naming the first tensor that differs."""
+    state = states(manifest)
+    new_state = {name + NEXT: tensor for name, tensor in state.items()}
+    _check("input", inputs, {**host_inputs(manifest), **state}, where)
+    _check("output", outputs, {**host_outputs(manifest), **new_state}, where)
+
+
+def _check(
+    side: str, found: Mapping[str, TensorType], expected: Mapping[str, TensorType], where: str
+) -> None:
+    fix = "export the bundle again"
+    for name in [*found, *expected]:
+        if name not in expected:
+            raise EngineError(f"{side} {name!r} is not in the manifest", where=where, fix=fix)
+        if name not in found:
+            raise EngineError(f"{side} {name!r} is not in the graph", where=where, fix=fix)
+        if found[name] != expected[name]:
+            what = f"{side} {name!r} is {found[name]}, the manifest says {expected[name]}"
+            raise EngineError(what, where=where, fix=fix)

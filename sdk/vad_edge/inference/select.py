@@ -9,14 +9,14 @@ from typing import Final
 
 from vad_edge.bundle.archive import Bundle
 from vad_edge.bundle.manifest import Graph, Precision
-from vad_edge.bundle.verdict import Verdict
+from vad_edge.common.verdict import Verdict
 from vad_edge.errors import BundleError, EngineError
 from vad_edge.inference.engine import Engine
-from vad_edge.inference.onnxruntime_engine import OnnxRuntimeEngine
-from vad_edge.inference.onnxruntime_session import (
+from vad_edge.inference.onnxruntime_engine import (
     CPU,
     CUDA,
     TENSORRT,
+    OnnxRuntimeEngine,
     Provider,
     provider_fits,
     provider_graph,

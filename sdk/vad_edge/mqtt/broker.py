@@ -9,9 +9,24 @@ import threading
 from types import TracebackType
 from typing import Any
 
+from amqtt.broker import Broker
 from typing_extensions import Self
 
 from vad_edge.errors import BrokerError, MissingExtraError
+
+
+class ClosingBroker(Broker):  # type: ignore[misc]
+    """amqtt leaves a client it refuses, or that comes while it shuts down, with an open socket."""
+
+    async def stream_connected(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, listener_name: str
+    ) -> None:
+        """Serve one TCP client, and close its socket however that ends."""
+        try:
+            await super().stream_connected(reader, writer, listener_name)
+        finally:
+            writer.close()
+
 
 _START_S = 10.0
 _STOP_S = 5.0
@@ -75,7 +90,7 @@ class EmbeddedBroker:
             self._up.set()
 
     async def _run(self) -> None:
-        from vad_edge.mqtt.closing_broker import ClosingBroker
+        from vad_edge.mqtt.broker import ClosingBroker
 
         for name in ("amqtt", "transitions"):
             logging.getLogger(name).setLevel(logging.CRITICAL)

@@ -6,17 +6,52 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from paho.mqtt.enums import MQTTProtocolVersion
 
+from vad_edge.common.retry import Backoff
 from vad_edge.config.site import BrokerConfig
+from vad_edge.errors import ConfigError
 from vad_edge.mqtt.address import BrokerAddress, parse_broker
-from vad_edge.mqtt.attempt import attempt
-from vad_edge.mqtt.backoff import Backoff
 from vad_edge.mqtt.connection import IN_FLIGHT, Connection, Will
-from vad_edge.mqtt.handle import PublishHandle
-from vad_edge.mqtt.label import Label
+from vad_edge.mqtt.messages import Label, PublishHandle
 from vad_edge.mqtt.problem import BrokerProblem, refused_topic
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What came of it: a connection that stands, or the problem; and the version to begin with next time."""
+
+    connection: Connection | None
+    problem: BrokerProblem | None
+    protocol: MQTTProtocolVersion
+
+
+def attempt(make: Callable[[MQTTProtocolVersion], Connection], protocol: MQTTProtocolVersion) -> Attempt:
+    """Connect with `protocol`, and with MQTT 3.1.1 after a broker that MQTT 5 does not agree with.
+
+    A broker that answers neither is tried in MQTT 5 again the next time, and so is one that was merely
+    silent: it may just have been stuck, or out of reach. Blocks for some seconds.
+    """
+    newest = MQTTProtocolVersion.MQTTv5
+    try:
+        connection = make(protocol)
+        problem = connection.open()
+        if protocol is newest and connection.reached and _another_version_may_help(problem):
+            silent = problem is not None and problem.cause == "silent"
+            connection = make(MQTTProtocolVersion.MQTTv311)
+            problem = connection.open()
+            again = silent or _another_version_may_help(problem)
+            protocol = newest if again else MQTTProtocolVersion.MQTTv311
+    except ConfigError as error:  # a password or key file that has been there before
+        return Attempt(None, BrokerProblem("credentials", str(error)), protocol)
+    return Attempt(connection if problem is None else None, problem, protocol)
+
+
+def _another_version_may_help(problem: BrokerProblem | None) -> bool:
+    return problem is not None and problem.cause in ("protocol", "not_mqtt", "silent")
+
 
 __all__ = ["MessageHandler", "MqttClient", "Will"]
 

@@ -20,9 +20,8 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from vad_edge.config.site import BrokerConfig
 from vad_edge.mqtt.address import BrokerAddress
-from vad_edge.mqtt.handle import PublishHandle
 from vad_edge.mqtt.identity import login_of, secure
-from vad_edge.mqtt.label import Label
+from vad_edge.mqtt.messages import Label, PublishHandle
 from vad_edge.mqtt.paced import PacedClient
 from vad_edge.mqtt.problem import BrokerProblem, connect_failure, hung_up, lost, no_answer, refused
 

@@ -16,14 +16,13 @@ from vad_edge.clock import age_s, utc_now, utc_stamp
 from vad_edge.config.site import BrokerConfig
 from vad_edge.events.event import Event
 from vad_edge.events.store import EventStore
-from vad_edge.fusion.level import Level
-from vad_edge.health.board import HealthSnapshot
+from vad_edge.fusion.machine import Level
+from vad_edge.health.conditions import HealthSnapshot
 from vad_edge.mqtt.client import MqttClient, Will
-from vad_edge.mqtt.command import CommandResult
+from vad_edge.mqtt.command import CommandInbox, CommandResult
 from vad_edge.mqtt.homeassistant import BIRTH, Shown, discovery, discovery_topic, status_topic
 from vad_edge.mqtt.identity import client_id
-from vad_edge.mqtt.inbox import CommandInbox
-from vad_edge.mqtt.label import JSON, Label
+from vad_edge.mqtt.messages import JSON, Label
 from vad_edge.mqtt.outbox import Outbox
 from vad_edge.mqtt.topics import CameraTopics
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from vad_edge.config.site import BrokerConfig
 from vad_edge.errors import BrokerError, ConfigError
 from vad_edge.mqtt.client import MqttClient
-from vad_edge.mqtt.handle import PublishHandle
 from vad_edge.mqtt.identity import client_id
+from vad_edge.mqtt.messages import PublishHandle
 from vad_edge.mqtt.topics import any_availability, replay_watermark
 from vad_edge.sensors.recording import RecordedMessage, envelope, read_recording
 

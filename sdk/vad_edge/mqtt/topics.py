@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any, Literal
+
+from vad_edge.events.event import event_schema
 
 ROOT = "vad-edge"
 
@@ -81,3 +86,16 @@ def replay_watermark(site: str) -> str:
 def any_availability(site: str) -> str:
     """The filter for the availability of every camera of a site."""
     return CameraTopics(site, "+").availability
+
+
+SchemaName = Literal["event", "state", "health", "command", "command_result"]
+SCHEMAS: tuple[SchemaName, ...] = ("event", "state", "health", "command", "command_result")
+
+
+def schema(name: SchemaName) -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of a topic's payload."""
+    if name == "event":
+        return event_schema()
+    path = files("vad_edge.mqtt") / "schema" / f"{name}.schema.json"
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return content

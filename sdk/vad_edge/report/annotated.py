@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vad_edge.events.event import Event
-from vad_edge.fusion.level import Level
-from vad_edge.health.board import HealthEvent
+from vad_edge.fusion.machine import Level
+from vad_edge.health.conditions import HealthEvent
 from vad_edge.report.drawing import Caption, annotate, canvas_size
-from vad_edge.report.moment import Moment
+from vad_edge.report.observer import Moment
 from vad_edge.report.scores import per_camera
 from vad_edge.scoring.regions import Region, find_regions, half_peak
 from vad_edge.video.writer import VideoWriter

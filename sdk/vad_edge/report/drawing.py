@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vad_edge.fusion.level import Level
-from vad_edge.fusion.risk import Risk
+from vad_edge.fusion.fuse import Risk
+from vad_edge.fusion.machine import Level
 from vad_edge.scoring.regions import Region
 from vad_edge.sensors.stream import StreamView
 

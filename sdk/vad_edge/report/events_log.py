@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import IO
 
 from vad_edge.events.event import Event, to_cloudevent
-from vad_edge.health.board import HealthEvent
-from vad_edge.report.moment import Moment
+from vad_edge.health.conditions import HealthEvent
+from vad_edge.report.observer import Moment
 
 
 class EventLines:

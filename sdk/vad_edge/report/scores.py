@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from vad_edge.events.event import Event
-from vad_edge.health.board import HealthEvent
-from vad_edge.report.moment import Moment
+from vad_edge.health.conditions import HealthEvent
+from vad_edge.report.observer import Moment
 
 SCORES = "scores.csv"
 

@@ -11,9 +11,9 @@ import numpy as np
 
 from vad_edge.config.site import PolicyConfig
 from vad_edge.events.event import Event
-from vad_edge.fusion.level import Level
-from vad_edge.health.board import HealthEvent
-from vad_edge.report.moment import Moment
+from vad_edge.fusion.machine import Level
+from vad_edge.health.conditions import HealthEvent
+from vad_edge.report.observer import Moment
 from vad_edge.report.scores import per_camera
 from vad_edge.sensors.stream import StreamView
 

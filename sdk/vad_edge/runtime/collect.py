@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from vad_edge.runtime.station import Station
+from vad_edge.runtime.camera import Station
 from vad_edge.video.frame import Frame
 
 POLL_S = 0.2

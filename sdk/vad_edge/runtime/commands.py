@@ -13,18 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vad_edge.clock import RunClock
+from vad_edge.common.retry import RateLimit
 from vad_edge.config.site import Keeping
 from vad_edge.errors import VadEdgeError
 from vad_edge.events.event import Event
 from vad_edge.events.incidents import Incidents
-from vad_edge.health.board import HealthBoard
+from vad_edge.health.conditions import HealthBoard
 from vad_edge.mqtt.command import Command, CommandResult, done, refuse
 from vad_edge.mqtt.publisher import CameraPublisher
-from vad_edge.mqtt.rate import RateLimit
 from vad_edge.runtime.arming import Asked
-from vad_edge.runtime.arming_desk import ArmingDesk
-from vad_edge.runtime.photographer import photograph
-from vad_edge.runtime.station import Station
+from vad_edge.runtime.arming_control import ArmingDesk
+from vad_edge.runtime.camera import Station
+from vad_edge.runtime.snapshot import photograph
 from vad_edge.scoring.regions import Region
 from vad_edge.video.frame import Frame
 

@@ -8,9 +8,9 @@ from vad_edge.bundle.archive import Bundle
 from vad_edge.bundle.manifest import Graph
 from vad_edge.bundle.pack import CameraPack, pack_fits, read_pack
 from vad_edge.config.site import CameraConfig, PolicyConfig
-from vad_edge.health.board import HealthBoard
+from vad_edge.health.conditions import HealthBoard
+from vad_edge.runtime.camera import Station
 from vad_edge.runtime.settings import RunSettings
-from vad_edge.runtime.station import Station
 
 _log = logging.getLogger(__name__)
 

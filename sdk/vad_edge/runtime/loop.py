@@ -16,20 +16,19 @@ from numpy.typing import NDArray
 from vad_edge.clock import MediaClock
 from vad_edge.events.event import Event
 from vad_edge.events.incidents import Incidents
-from vad_edge.health.notify import ServiceManager
+from vad_edge.health.systemd import ServiceManager
 from vad_edge.pipeline import STAGES, ScoredFrame
-from vad_edge.report.moment import Moment, RunObserver
-from vad_edge.runtime.assemble import Assembly, assemble
-from vad_edge.runtime.audience import Audience
+from vad_edge.report.observer import Moment, RunObserver
+from vad_edge.runtime.assembly import Assembly, assemble
+from vad_edge.runtime.camera import Station
 from vad_edge.runtime.collect import POLL_S, Picked, collect_live, collect_recorded
 from vad_edge.runtime.commands import CommandDesk
-from vad_edge.runtime.desk import EventDesk
-from vad_edge.runtime.frame_keeper import FrameKeeper
-from vad_edge.runtime.heartbeat import Heartbeat
+from vad_edge.runtime.event_writer import EventDesk
+from vad_edge.runtime.monitor import HealthWatch, Heartbeat
+from vad_edge.runtime.observers import Audience
+from vad_edge.runtime.overload import FrameKeeper
 from vad_edge.runtime.settings import RunSettings, RunSummary
-from vad_edge.runtime.station import Station
-from vad_edge.runtime.watch import HealthWatch
-from vad_edge.sensors.reading import SensorSurprise
+from vad_edge.sensors.stream import SensorSurprise
 from vad_edge.video.frame import Frame
 
 _log = logging.getLogger(__name__)

@@ -11,6 +11,7 @@ import platformdirs
 
 from vad_edge.bundle.archive import Bundle
 from vad_edge.bundle.manifest import Precision
+from vad_edge.common.verdict import Verdict
 from vad_edge.config.site import SiteConfig
 
 
@@ -76,3 +77,15 @@ class RunSummary:
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return asdict(self)
+
+
+def sensors_heard(site: SiteConfig) -> Verdict:
+    """Sensors speak over MQTT alone: a site that has some must have a broker."""
+    if not site.sensor or site.broker.url != "none":
+        return Verdict(ok=True)
+    names = ", ".join(sensor.name for sensor in site.sensor)
+    return Verdict(
+        ok=False,
+        reason=f"there is no broker, so no sensor is heard ({names})",
+        fix="give --broker mqtt://HOST or the site file a [broker] url, or leave the sensors out",
+    )

@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vad_edge.bundle.calibration import Calibration
 from vad_edge.errors import BundleError
-from vad_edge.scoring.joining import counted_cues, join
-from vad_edge.scoring.surprise import Surprise
-from vad_edge.scoring.tail import score_surprise
+from vad_edge.scoring.tail import counted_cues, join, score_surprise
+
+
+@dataclass(frozen=True, slots=True)
+class Surprise:
+    """Calibrated scores of one frame.
+
+    A surprise is -log10 of the chance that a frame of normal footage scores as high: 0 is ordinary,
+    3 is one frame in a thousand. cues maps the name of each cue that counts to its own; total is the frame's,
+    calibrated over the joint of the cues, not their sum.
+    """
+
+    time_s: float
+    total: float
+    cues: Mapping[str, float]
 
 
 class Scorer:

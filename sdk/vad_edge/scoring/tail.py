@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from bisect import bisect_left
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vad_edge.bundle.calibration import Tail
+from vad_edge.bundle.calibration import SUM_OF_ALL, Calibration, Joining, Tail
 from vad_edge.errors import DataError
 
 MIN_SCORES = 20
@@ -75,3 +77,64 @@ def score_surprise(tail: Tail, score: float) -> float:
         fraction = (score - scores[place - 1]) / (scores[place] - scores[place - 1])
         level = levels[place - 1] + fraction * (level - levels[place - 1])
     return -math.log10(1.0 - level) + 0.0
+
+
+FloatArray = NDArray[np.float64]
+
+
+def counted_cues(joining: Joining, cues: Sequence[str]) -> list[str]:
+    """The cues that count, in the order of `cues`."""
+    return [cue for cue in cues if not joining.counted or cue in joining.counted]
+
+
+def joint_surprise(joining: Joining, tails: Mapping[str, Tail], scores: FloatArray) -> FloatArray:
+    """The joint of the cues' surprises, (T,), for scores (T, K) with a column for each tail, in order."""
+    columns = {cue: column for column, cue in enumerate(tails)}
+    surprises = np.stack(
+        [tail_surprise(tails[cue], scores[:, columns[cue]]) for cue in counted_cues(joining, list(tails))]
+    )
+    joint: FloatArray
+    joint = np.linalg.norm(surprises, axis=0) if joining.norm == "root" else surprises.sum(axis=0)
+    return joint
+
+
+def join(joining: Joining, surprises: Sequence[float]) -> float:
+    """`joint_surprise` of a single frame's surprises, those that count, without arrays."""
+    return math.hypot(*surprises) if joining.norm == "root" else sum(surprises)
+
+
+logger = logging.getLogger(__name__)
+
+
+def fit_calibration(
+    scores: ArrayLike,
+    cues: Sequence[str],
+    *,
+    fps: float,
+    footage: Sequence[str] = (),
+    joining: Joining = SUM_OF_ALL,
+) -> Calibration:
+    """Learn what is normal from `scores`, one row a frame of normal footage, one column a cue.
+
+    scores: (N, K), K as many as `cues`. Rows with a value that is not finite (frames without a score) are
+    left out; `frames` of the result says how many stayed. footage: sha256 of the files behind the rows.
+    Raises DataError for too few rows or a wrong number of columns.
+    """
+    table = np.asarray(scores, dtype=np.float64)
+    if table.ndim != 2 or table.shape[1] != len(cues):
+        raise DataError(f"scores of shape {table.shape} do not fit the {len(cues)} cues {', '.join(cues)}")
+    kept = table[np.isfinite(table).all(axis=1)]
+    if len(kept) < len(table):
+        logger.info(
+            "calibration leaves out %d of %d frames without a score", len(table) - len(kept), len(table)
+        )
+    tails = {cue: fit_tail(kept[:, column]) for column, cue in enumerate(cues)}
+    return Calibration(
+        cues=tails,
+        total=fit_tail(joint_surprise(joining, tails, kept)),
+        frames=len(kept),
+        seconds=len(kept) / fps,
+        fps=fps,
+        footage=tuple(footage),
+        joining=joining,
+    )

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from vad_edge.config.site import SensorConfig
 from vad_edge.sensors.experience import SURPRISE_CAP, Experience
-from vad_edge.sensors.staleness import stale_after_s
+from vad_edge.sensors.faults import stale_after_s
 
 __all__ = ["SURPRISE_CAP", "AnalogBaseline", "Baseline", "BinaryBaseline", "PulseBaseline", "new_baseline"]
 

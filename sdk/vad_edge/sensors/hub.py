@@ -16,9 +16,7 @@ from vad_edge.errors import SensorError
 from vad_edge.sensors.faults import skew_fault
 from vad_edge.sensors.matching import is_wildcard, topic_matches
 from vad_edge.sensors.parse import LARGEST_PAYLOAD_BYTES, read_value, sender_time_s, too_large, unwrap
-from vad_edge.sensors.reading import SensorSurprise
-from vad_edge.sensors.slot import slot_of
-from vad_edge.sensors.stream import Stream, StreamView
+from vad_edge.sensors.stream import SensorSurprise, Stream, StreamView, slot_of
 
 __all__ = ["SensorHub", "StreamView"]
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
 
 from vad_edge.config.site import SensorConfig
 from vad_edge.sensors.bare import BareReader
 from vad_edge.sensors.baseline import AnalogBaseline, BinaryBaseline, decayed, new_baseline
-from vad_edge.sensors.faults import FlapCheck, StuckCheck
-from vad_edge.sensors.staleness import Status, stale_after_s, stream_status
+from vad_edge.sensors.faults import FlapCheck, Status, StuckCheck, stale_after_s, stream_status
 
 _LEARNED_PER_HOLD = 10.0
 _ORDINARY_SPREADS = 2.0
@@ -180,3 +180,22 @@ class Stream:
             status=status,
             surprise=self.surprise(time_s) if counts else 0.0,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class SensorSurprise:
+    """How unusual a stream is now, on the scale of `vad_edge.scoring.scorer.Surprise`."""
+
+    stream: str
+    surprise: float
+    time_s: float
+
+
+def slot_of(moment: datetime, contexts: Iterable[tuple[str, bool | None]]) -> str:
+    """The slot of a moment in local time; contexts are (stream, on), None while unknown.
+
+    >>> slot_of(datetime(2026, 1, 2, 9, 30), [("lights", True)])
+    '09 lights=on'
+    """
+    words = {True: "on", False: "off", None: "?"}
+    return " ".join([f"{moment.hour:02d}", *(f"{name}={words[on]}" for name, on in contexts)])

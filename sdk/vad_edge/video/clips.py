@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Final
 
@@ -37,3 +38,14 @@ def clips_of(path: Path) -> list[Path]:
 
 def _holds_images(folder: Path) -> bool:
     return folder.is_dir() and any(entry.suffix.lower() in IMAGE_SUFFIXES for entry in folder.iterdir())
+
+
+def fingerprint(clip: Path) -> str:
+    """The sha256 of a video file, or of the images of a folder in their order."""
+    digest = hashlib.sha256()
+    files = sorted(path for path in clip.iterdir() if path.is_file()) if clip.is_dir() else [clip]
+    for file in files:
+        with file.open("rb") as stream:
+            while block := stream.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()

@@ -9,8 +9,7 @@ from typing import Final, Literal
 import cv2
 import numpy as np
 
-from vad_edge.video.glance import Glance, Image, Looker, brightest
-from vad_edge.video.view import View
+from vad_edge.video.scene import Glance, Image, Looker, View, brightest
 
 Reason = Literal[
     "", "black", "frozen", "covered", "defocused", "moved", "exposure", "cut", "switch", "new_view"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tests.support.life import scores
 
-from vad_edge.calibration.blocks import (
+from vad_edge.calibration.tails import (
     LONGEST_BLOCK_S,
     MIN_BLOCKS,
     SHORTEST_BLOCK_S,

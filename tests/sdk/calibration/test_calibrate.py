@@ -71,7 +71,7 @@ def test_clips_that_two_graphs_scored_make_no_pack(
 def test_a_pack_is_evaluated_by_its_own_graph_alone(
     bundle: Bundle, footage: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from vad_edge_training.evaluate_events import evaluate_events
+    from vad_edge_training.evaluate.evaluate_events import evaluate_events
 
     with monkeypatch.context() as board:
         opening(board, iter([bundle.graph("int8", "tensorrt")] * 4))

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from vad_edge.budget import AlarmBudget
-from vad_edge.calibration.incidents import Course, incidents_at
-from vad_edge.calibration.learn import default_policy
+from vad_edge.calibration.fit import default_policy
 from vad_edge.calibration.levels import COUNTED, REACH, fit_levels, keep_budget
+from vad_edge.calibration.policy_replay import Course, incidents_at
 from vad_edge.errors import DataError
 
 FPS = 5.0

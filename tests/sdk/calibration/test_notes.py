@@ -6,8 +6,7 @@ import pytest
 from tests.support.life import CUES, life
 
 from vad_edge.budget import AlarmBudget
-from vad_edge.calibration.learn import Learned, learn
-from vad_edge.calibration.notes import lesser_budgets, notes_of
+from vad_edge.calibration.fit import Learned, learn, lesser_budgets, notes_of
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,8 @@ from tests.support.life import CUES, life
 
 from vad_edge.budget import AlarmBudget
 from vad_edge.bundle.calibration import SUM_OF_ALL, Joining
-from vad_edge.calibration.life import RecordedLife, read_life, shipped_life, write_life
-from vad_edge.calibration.listening import Listener
+from vad_edge.calibration.recorded_scores import RecordedLife, read_life, shipped_life, write_life
+from vad_edge.calibration.sensors import Listener
 from vad_edge.calibration.simulate import simulate
 from vad_edge.errors import DataError
 

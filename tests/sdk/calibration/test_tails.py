@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from tests.support.life import CUES, scores
 
-from vad_edge.calibration.blocks import block_maxima
-from vad_edge.calibration.tails import MIN_MAXIMA, fit_block_tail, fit_tails
+from vad_edge.calibration.tails import MIN_MAXIMA, block_maxima, fit_block_tail, fit_tails
 from vad_edge.errors import DataError
 from vad_edge.scoring.tail import score_surprise, tail_surprise
 

@@ -164,7 +164,7 @@ def test_without_a_broker_record_closes_its_source(
     closed = []
     stop = Reader.stop
     monkeypatch.setattr(Reader, "stop", lambda self: (closed.append(self.name), stop(self)))
-    monkeypatch.setattr("vad_edge.mqtt.sensor_recorder._READY_S", 0.3)
+    monkeypatch.setattr("vad_edge.mqtt.sensors._READY_S", 0.3)
     video = write_video(tmp_path / "door.avi", quiet_frames(5))
     site = tmp_path / "site.toml"
     site.write_text(

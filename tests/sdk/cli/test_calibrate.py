@@ -11,7 +11,7 @@ from tests.support.small_disk import fill
 
 from vad_edge.bundle.archive import Bundle
 from vad_edge.bundle.pack import pack_fits, read_pack
-from vad_edge.calibration.life import read_life
+from vad_edge.calibration.recorded_scores import read_life
 from vad_edge.cli import main
 
 
@@ -174,7 +174,7 @@ def test_a_pack_that_cannot_be_written_where_it_was_asked_for_is_not_lost(
 def test_a_missing_package_is_told_before_a_camera_is_watched_for_days(
     calibrated_bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vad_edge.cli.mishaps.importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("vad_edge.cli.app.importlib.util.find_spec", lambda name: None)
     code, _, err = vad_edge(
         "calibrate", "--source", tmp_path / "never_opened.mkv", "--bundle", calibrated_bundle.path,
         "--output", tmp_path / "c.vadc",

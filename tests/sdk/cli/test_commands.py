@@ -12,8 +12,7 @@ from tests.support.footage import quiet_frames, write_video
 
 import vad_edge.demo
 from vad_edge.cli import main
-from vad_edge.cli.group import COMMANDS
-from vad_edge.cli.mishaps import missing_extra
+from vad_edge.cli.app import COMMANDS, missing_extra
 from vad_edge.cli.types import Duration, FrameSize, Setting
 
 DEMO = Path(vad_edge.demo.__file__).parent

@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from vad_edge.cli.group import main
+from vad_edge.cli.app import main
 from vad_edge.cli.types import SINCE
 from vad_edge.config.site import PolicyConfig
 from vad_edge.events.announce import event_from_change
 from vad_edge.events.event import Event
-from vad_edge.events.evidence.vault import Vault
 from vad_edge.events.store import EventStore
+from vad_edge.evidence.files import Vault
+from vad_edge.fusion.fuse import Risk
 from vad_edge.fusion.machine import WarningMachine
-from vad_edge.fusion.risk import Risk
 
 Ask = Callable[..., Result]
 

@@ -22,8 +22,7 @@ from vad_edge.bundle.archive import Bundle
 from vad_edge.bundle.pack import read_pack
 from vad_edge.cli import main
 from vad_edge.config.load import load_site
-from vad_edge.runtime.mask_page import MaskServer
-from vad_edge.runtime.masking import MaskDesk
+from vad_edge.mask_editor.editor import MaskDesk, MaskServer
 
 LEFT = ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0))
 

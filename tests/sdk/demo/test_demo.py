@@ -9,7 +9,7 @@ from tests.sdk.report.test_outputs import event
 
 from vad_edge.demo.findings import Incident, find_incidents
 from vad_edge.demo.play import FILES, run_demo
-from vad_edge.fusion.level import Level
+from vad_edge.fusion.machine import Level
 
 
 def test_an_incident_is_announced_before_after_or_never() -> None:

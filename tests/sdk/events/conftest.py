@@ -11,10 +11,10 @@ from vad_edge.config.site import PolicyConfig
 from vad_edge.events.announce import event_from_change
 from vad_edge.events.event import Event
 from vad_edge.events.store import EventStore
+from vad_edge.fusion.fuse import Risk
 from vad_edge.fusion.machine import WarningMachine
-from vad_edge.fusion.risk import Risk
 from vad_edge.scoring.regions import Region
-from vad_edge.scoring.surprise import Surprise
+from vad_edge.scoring.scorer import Surprise
 
 START = datetime(2026, 1, 2, 3, 4, 5, 600_000, tzinfo=timezone.utc)
 

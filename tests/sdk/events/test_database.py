@@ -15,7 +15,7 @@ from vad_edge.events.event import Event
 from vad_edge.events.incidents import Incidents
 from vad_edge.events.migrations import MIGRATIONS
 from vad_edge.events.store import EventStore
-from vad_edge.fusion.level import Level
+from vad_edge.fusion.machine import Level
 
 Story = Callable[..., list[Event]]
 

@@ -10,7 +10,7 @@ import pytest
 
 from vad_edge.events.announce import event_from_tamper, rarity
 from vad_edge.events.event import Event, event_schema, from_cloudevent, to_cloudevent
-from vad_edge.fusion.level import Level
+from vad_edge.fusion.machine import Level
 from vad_edge.fusion.tamper import TamperChange, TamperKind
 
 Story = Callable[..., list[Event]]

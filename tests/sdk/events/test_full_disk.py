@@ -12,7 +12,7 @@ from tests.support.small_disk import fill
 from vad_edge.errors import StoreError
 from vad_edge.events import store as store_module
 from vad_edge.events.event import Event
-from vad_edge.events.reserve import Reserve
+from vad_edge.events.recovery import Reserve
 from vad_edge.events.store import EventStore
 
 Story = Callable[..., list[Event]]

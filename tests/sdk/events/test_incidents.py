@@ -10,7 +10,7 @@ from vad_edge.errors import ConfigError
 from vad_edge.events.event import Event
 from vad_edge.events.incidents import ANSWERS, Answer, Incidents
 from vad_edge.events.store import EventStore
-from vad_edge.fusion.level import Level
+from vad_edge.fusion.machine import Level
 
 Story = Callable[..., list[Event]]
 

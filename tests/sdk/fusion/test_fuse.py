@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vad_edge.fusion.fuse import Fuser
-from vad_edge.scoring.surprise import Surprise
-from vad_edge.sensors.reading import SensorSurprise
+from vad_edge.scoring.scorer import Surprise
+from vad_edge.sensors.stream import SensorSurprise
 
 
 def seen(total: float, **cues: float) -> Surprise:

@@ -8,9 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vad_edge.config.site import PolicyConfig
-from vad_edge.fusion.level import Level
-from vad_edge.fusion.machine import LevelChange, WarningMachine
-from vad_edge.fusion.risk import Risk
+from vad_edge.fusion.fuse import Risk
+from vad_edge.fusion.machine import Level, LevelChange, WarningMachine
 
 POLICY = PolicyConfig(dwell_s=0.5, clear_s=3.0, cooldown_s=5.0)
 

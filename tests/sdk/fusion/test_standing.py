@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vad_edge.config.site import PolicyConfig
-from vad_edge.fusion.standing import RETURN_S, Standing
+from vad_edge.fusion.policy import RETURN_S, Standing
 
 WHOLE, NO_DOOR, ALONE = (PolicyConfig(alarm=level) for level in (9.0, 7.0, 5.0))
 

@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from vad_edge.health.frame_budget import Strain
-from vad_edge.health.strain import heat_of, nearest_limit, strain_of
+from vad_edge.health.overload import Strain, heat_of, nearest_limit, strain_of
 from vad_edge.health.thermal import Thermal, Zone
 
 FINE = Strain()

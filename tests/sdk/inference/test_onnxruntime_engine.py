@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from vad_edge.bundle.archive import Bundle
 from vad_edge.bundle.manifest import StateTensor
 from vad_edge.errors import EngineError
-from vad_edge.inference.onnxruntime_engine import OnnxRuntimeEngine
-from vad_edge.inference.onnxruntime_session import CPU
+from vad_edge.inference.onnxruntime_engine import CPU, OnnxRuntimeEngine
 
 MakeBundle = Callable[..., Bundle]
 

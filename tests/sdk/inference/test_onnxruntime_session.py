@@ -7,8 +7,8 @@ import pytest
 from vad_edge.bundle.archive import Bundle
 from vad_edge.bundle.manifest import Graph, Precision
 from vad_edge.errors import BundleError, EngineError
-from vad_edge.inference import onnxruntime_session
-from vad_edge.inference.onnxruntime_session import (
+from vad_edge.inference import onnxruntime_engine as onnxruntime_session
+from vad_edge.inference.onnxruntime_engine import (
     CPU,
     CUDA,
     TENSORRT,

@@ -9,8 +9,8 @@ import pytest
 
 from vad_edge.bundle.archive import Bundle
 from vad_edge.bundle.manifest import Graph
-from vad_edge.bundle.verdict import Verdict
 from vad_edge.cli.types import ENGINE
+from vad_edge.common.verdict import Verdict
 from vad_edge.errors import BundleError, EngineError
 from vad_edge.inference import select
 from vad_edge.inference.onnxruntime_engine import OnnxRuntimeEngine

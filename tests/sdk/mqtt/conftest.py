@@ -16,7 +16,7 @@ from tests.support.proxy import Proxy
 from vad_edge.config.site import BrokerConfig
 from vad_edge.events.event import Event
 from vad_edge.events.store import EventStore
-from vad_edge.fusion.level import Level
+from vad_edge.fusion.machine import Level
 from vad_edge.mqtt.broker import EmbeddedBroker
 
 

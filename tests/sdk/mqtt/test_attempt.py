@@ -5,7 +5,7 @@ from typing import Any, cast
 import pytest
 from paho.mqtt.enums import MQTTProtocolVersion
 
-from vad_edge.mqtt.attempt import attempt
+from vad_edge.mqtt.client import attempt
 from vad_edge.mqtt.connection import Connection
 from vad_edge.mqtt.problem import BrokerProblem, Cause
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from vad_edge.mqtt.command import Command, CommandResult, parse_command
-from vad_edge.mqtt.schemas import SCHEMAS, schema
+from vad_edge.mqtt.topics import SCHEMAS, schema
 
 COMMAND = Draft202012Validator(schema("command"))
 RESULT = Draft202012Validator(schema("command_result"))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from vad_edge.clock import age_s
 from vad_edge.events.event import Event
-from vad_edge.mqtt.freshness import fast_lane, is_fresh
+from vad_edge.mqtt.outbox import fast_lane, is_fresh
 
 Make = Callable[..., Event]
 

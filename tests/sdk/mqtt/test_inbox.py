@@ -2,10 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from vad_edge.mqtt import inbox as inbox_module
-from vad_edge.mqtt.command import CommandResult
-from vad_edge.mqtt.inbox import BURST, CommandInbox
-from vad_edge.mqtt.rate import RateLimit
+from vad_edge.common.retry import RateLimit
+from vad_edge.mqtt import command as inbox_module
+from vad_edge.mqtt.command import BURST, CommandInbox, CommandResult
 
 ARM = b'{"command": "arm"}'
 

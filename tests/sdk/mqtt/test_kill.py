@@ -22,7 +22,7 @@ import os, random, signal, sys, time
 from pathlib import Path
 from vad_edge.clock import utc_now
 from vad_edge.config.site import BrokerConfig
-from vad_edge.events.rehearsal import made_up_incident
+from vad_edge.events.commissioning import made_up_incident
 from vad_edge.events.store import EventStore
 from vad_edge.mqtt.publisher import camera_publisher
 

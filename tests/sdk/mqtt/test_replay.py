@@ -15,7 +15,7 @@ from vad_edge.config.site import BrokerConfig, SensorConfig
 from vad_edge.errors import BrokerError, ConfigError
 from vad_edge.mqtt.client import MqttClient
 from vad_edge.mqtt.replay import replay_sensors
-from vad_edge.mqtt.subscriber import SensorSubscriber
+from vad_edge.mqtt.sensors import SensorSubscriber
 from vad_edge.mqtt.topics import CameraTopics
 from vad_edge.sensors.hub import SensorHub
 from vad_edge.sensors.recording import RecordedMessage, write_recording

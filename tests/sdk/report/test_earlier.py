@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from vad_edge.report import earlier
-from vad_edge.report.earlier import set_aside
+from vad_edge.report import outputs as earlier
+from vad_edge.report.outputs import set_aside
 
 NAMES = ("scores.csv", "annotated.mp4", "timeline.png", "summary.json")
 PLENTY = 1 << 30

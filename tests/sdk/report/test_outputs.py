@@ -18,20 +18,19 @@ from tests.support.small_disk import fill
 from vad_edge.config.site import PolicyConfig
 from vad_edge.errors import SourceError
 from vad_edge.events.event import Event
-from vad_edge.fusion.level import Level
-from vad_edge.fusion.risk import Risk
-from vad_edge.health.board import HealthEvent
+from vad_edge.fusion.fuse import Risk
+from vad_edge.fusion.machine import Level
+from vad_edge.health.conditions import HealthEvent
 from vad_edge.pipeline import ScoredFrame
 from vad_edge.report.annotated import AnnotatedVideo
 from vad_edge.report.drawing import Caption, annotate, canvas_size, sensor_text
 from vad_edge.report.events_log import EventLines, EventsFile
-from vad_edge.report.live import LiveTable
-from vad_edge.report.log_lines import LogLines
-from vad_edge.report.moment import Moment, RunObserver
+from vad_edge.report.live import LiveTable, LogLines
+from vad_edge.report.observer import Moment, RunObserver
 from vad_edge.report.scores import ScoresCsv
 from vad_edge.report.timeline import MOST_POINTS, Timeline
 from vad_edge.scoring.regions import Region
-from vad_edge.scoring.surprise import Surprise
+from vad_edge.scoring.scorer import Surprise
 from vad_edge.sensors.stream import StreamView
 from vad_edge.video.frame import Frame
 from vad_edge.video.validity import Validity
@@ -234,7 +233,7 @@ def test_a_status_line_counts_its_own_camera(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = iter(number / 2 for number in range(100))
-    monkeypatch.setattr("vad_edge.report.log_lines.time.monotonic", lambda: next(now))
+    monkeypatch.setattr("vad_edge.report.live.time.monotonic", lambda: next(now))
     lines = LogLines()
     with caplog.at_level(logging.INFO, "vad_edge.run"):
         for front, back in zip(moments(24, "front"), moments(24, "back"), strict=True):

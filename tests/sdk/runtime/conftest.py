@@ -46,4 +46,4 @@ def failing_engines(monkeypatch: pytest.MonkeyPatch) -> None:
         opened = select.open_engine(bundle, engine="onnxruntime", **options)
         return opened if engine == "onnxruntime" else FailingEngine(opened)
 
-    monkeypatch.setattr("vad_edge.runtime.assemble.open_engine", open_failing)
+    monkeypatch.setattr("vad_edge.runtime.assembly.open_engine", open_failing)

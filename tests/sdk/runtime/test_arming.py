@@ -6,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vad_edge.config.schedule import ArmedConfig, ScheduleConfig
-from vad_edge.runtime.arming import Arming, Asked
-from vad_edge.runtime.schedule import Schedule
+from vad_edge.runtime.arming import Arming, Asked, Schedule
 
 NIGHTS = Schedule(ScheduleConfig(armed=(ArmedConfig(begin="18:00", end="06:00"),)), "door")
 ALWAYS = Schedule(ScheduleConfig(), "door")

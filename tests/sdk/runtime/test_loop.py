@@ -20,7 +20,7 @@ from vad_edge.config.site import BrokerConfig, CameraConfig, SensorConfig, SiteC
 from vad_edge.errors import BundleError, ConfigError, SourceError
 from vad_edge.events.incidents import Incidents
 from vad_edge.events.store import EventStore
-from vad_edge.report.moment import Moment
+from vad_edge.report.observer import Moment
 from vad_edge.runtime.settings import RunSummary
 
 DOOR = SensorConfig(name="door", topic="door", kind="binary")

@@ -18,7 +18,7 @@ from vad_edge.bundle.pack import CameraPack, write_pack
 from vad_edge.config.site import CameraConfig, LearningConfig, SensorConfig, SiteConfig
 from vad_edge.errors import BundleError, EngineError
 from vad_edge.events.store import EventStore
-from vad_edge.fusion.level import Level
+from vad_edge.fusion.machine import Level
 from vad_edge.inference import select
 from vad_edge.inference.engine import Engine
 from vad_edge.runtime.settings import RunSummary
@@ -137,7 +137,7 @@ def test_an_engine_with_another_graph_loses_the_levels_and_says_so(
             raise EngineError("a CPU cannot run this graph")
         return select.open_engine(bundle, engine=engine, **options)
 
-    monkeypatch.setattr("vad_edge.runtime.assemble.open_engine", open_failing)
+    monkeypatch.setattr("vad_edge.runtime.assembly.open_engine", open_failing)
     clip = write_video(tmp_path / "clip.mkv", with_block(quiet_frames(80, seed=1), 40, 50))
     site = with_pack(clip, pack(watch=500.0, warning=600.0, alarm=700.0))
     notes = Notes()

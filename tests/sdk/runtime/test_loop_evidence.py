@@ -13,12 +13,12 @@ from tests.support.footage import quiet_frames, with_block, write_video
 from tests.support.runs import POLICY, Notes
 
 from vad_edge.config.site import CameraConfig, EvidenceConfig, PrivacyConfig, SiteConfig
-from vad_edge.events.evidence import keeper
-from vad_edge.events.evidence.vault import Vault
 from vad_edge.events.incidents import Incidents
 from vad_edge.events.store import EventStore
-from vad_edge.report.moment import Moment
-from vad_edge.runtime import assemble
+from vad_edge.evidence import recorder as keeper
+from vad_edge.evidence.files import Vault
+from vad_edge.report.observer import Moment
+from vad_edge.runtime import assembly as assemble
 from vad_edge.runtime.settings import RunSummary
 
 FULL = PrivacyConfig(evidence="full")

@@ -14,7 +14,7 @@ from tests.support.runs import Notes
 
 from vad_edge.events.incidents import Incidents
 from vad_edge.events.store import EventStore
-from vad_edge.fusion.level import Level
+from vad_edge.fusion.machine import Level
 from vad_edge.runtime.settings import RunSummary
 from vad_edge.video.validity import Validity, ValidityCheck
 

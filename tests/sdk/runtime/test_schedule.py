@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from vad_edge.config.schedule import DAYS, ArmedConfig, ScheduleConfig
-from vad_edge.runtime.schedule import Schedule
+from vad_edge.runtime.arming import Schedule
 
 BERLIN = ZoneInfo("Europe/Berlin")
 WEEKDAYS = DAYS[:5]

@@ -12,11 +12,11 @@ from vad_edge.clock import LiveClock
 from vad_edge.config.site import CameraConfig, SensorConfig
 from vad_edge.fusion.fuse import Fuser
 from vad_edge.fusion.machine import WarningMachine
-from vad_edge.health.board import HealthBoard
+from vad_edge.health.conditions import HealthBoard
 from vad_edge.health.vitals import VitalsMonitor, read_vitals
-from vad_edge.runtime import watch
-from vad_edge.runtime.station import Station
-from vad_edge.runtime.watch import CLOCK_TOLD_S, HealthWatch
+from vad_edge.runtime import monitor as watch
+from vad_edge.runtime.camera import Station
+from vad_edge.runtime.monitor import CLOCK_TOLD_S, HealthWatch
 from vad_edge.sensors.hub import SensorHub
 
 DOOR = SensorConfig(name="door", topic="door", kind="binary")

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from vad_edge.calibration.life import RecordedLife, shipped_life
+from vad_edge.calibration.recorded_scores import RecordedLife, shipped_life
 from vad_edge.calibration.tails import fit_tails
 from vad_edge.scoring.drift import DriftWatch
 from vad_edge.scoring.scorer import Scorer

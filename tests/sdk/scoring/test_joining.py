@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from vad_edge.bundle.calibration import SUM_OF_ALL, Calibration, Joining
-from vad_edge.scoring.calibrate import fit_calibration
-from vad_edge.scoring.joining import counted_cues, join, joint_surprise
 from vad_edge.scoring.scorer import Scorer
+from vad_edge.scoring.tail import counted_cues, fit_calibration, join, joint_surprise
 
 CUES = ("speed", "rarity", "background")
 NORMS = ("sum", "root")

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vad_edge.scoring.places import Zones, coverage, ignore_weight
+from vad_edge.scoring.regions import Zones, coverage, ignore_weight
 
 LEFT = ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0))
 

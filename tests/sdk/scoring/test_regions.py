@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from vad_edge.scoring.places import Zones
-from vad_edge.scoring.regions import Region, RegionTracker, find_regions, overlap, span
+from vad_edge.scoring.regions import Region, RegionTracker, Zones, find_regions, overlap, span
 
 
 def error_map() -> np.ndarray:

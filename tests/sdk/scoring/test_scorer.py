@@ -7,9 +7,8 @@ import pytest
 
 from vad_edge.bundle.calibration import Calibration
 from vad_edge.errors import BundleError, DataError
-from vad_edge.scoring.calibrate import fit_calibration
 from vad_edge.scoring.scorer import Scorer
-from vad_edge.scoring.tail import tail_surprise
+from vad_edge.scoring.tail import fit_calibration, tail_surprise
 
 CUES = ("appearance", "motion")
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from vad_edge.config.site import SensorConfig
-from vad_edge.sensors.staleness import stale_after_s, stream_status
+from vad_edge.sensors.faults import stale_after_s, stream_status
 
 GUARDED = SensorConfig(name="smoke", topic="s", kind="binary", stale_after_s=90)
 QUIET = SensorConfig(name="door", topic="d", kind="binary")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from vad_edge.video.fingerprint import fingerprint
+from vad_edge.video.clips import fingerprint
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vad_edge.video.shape import shape_fault
+from vad_edge.video.frame import shape_fault
 
 
 @pytest.mark.parametrize(

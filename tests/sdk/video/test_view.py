@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from tests.support.room import live, room, shifted
 
-from vad_edge.video.glance import Glance, Image, Looker
-from vad_edge.video.view import LEAST_STEP, View
+from vad_edge.video.scene import LEAST_STEP, Glance, Image, Looker, View
 
 
 def glance(image: Image, noise: int) -> Glance:

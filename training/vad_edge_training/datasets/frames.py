@@ -14,10 +14,10 @@ import platformdirs
 from numpy.typing import NDArray
 
 from vad_edge.errors import DataError
-from vad_edge.video.resample import FrameRateGate
-from vad_edge.video.resize import resize_into
+from vad_edge.video.frame import resize_into
+from vad_edge.video.rate import FrameRateGate
 from vad_edge_training.datasets.dataset import Dataset
-from vad_edge_training.progress import Progress, silent
+from vad_edge_training.fit.progress import Progress, silent
 
 MAX_GAP_S = 2.0
 

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vad_edge.errors import ConfigError
+from vad_edge_training.fit.schedule import FitConfig, Phase, Turn
 from vad_edge_training.models.insight import Insight
 from vad_edge_training.models.layers.inception import Inception3d
 from vad_edge_training.models.layers.kmeans import kmeans_centers
@@ -25,7 +26,6 @@ from vad_edge_training.models.model import (
     squared_error,
     window_peak,
 )
-from vad_edge_training.schedule import FitConfig, Phase, Turn
 
 SEEN = 4
 """Frames that go in."""

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vad_edge_training.fit.schedule import FitConfig, Phase, Turn
 from vad_edge_training.models.insight import Insight
 from vad_edge_training.models.layers.kmeans import kmeans_centers
 from vad_edge_training.models.layers.residual import DoublingBlock, HalvingBlock, conv
@@ -26,7 +27,6 @@ from vad_edge_training.models.model import (
     squared_error,
     window_peak,
 )
-from vad_edge_training.schedule import FitConfig, Phase, Turn
 
 
 @dataclass(frozen=True)

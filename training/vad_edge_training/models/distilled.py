@@ -10,10 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vad_edge_training.fit.schedule import FitConfig, Phase, Turn
 from vad_edge_training.models.cues import box_mean, peak
 from vad_edge_training.models.model import Card
 from vad_edge_training.models.student import Seen, Student, StudentConfig
-from vad_edge_training.schedule import FitConfig, Phase, Turn
 
 INPUTS = 7
 """Channels of what the network sees: colours apart from the picture, size of velocity, speed, crowding."""
@@ -35,7 +35,7 @@ class DistilledStudent(Student):
 
     The network is fitted to maps, not to pictures: a student that predicts anomalies well is a worse
     detector. Its last hidden layer may be drawn to teachers' features and prototypes, by adapters that are
-    no part of the student. See `vad_edge_training.distill`.
+    no part of the student. See `vad_edge_training.distill.distill`.
     """
 
     card = Card(name="distilled", summary="the student with a cue taught by other systems' error maps")

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from vad_edge_training.fit.schedule import FitConfig, Phase, Turn
 from vad_edge_training.models.insight import Insight, cosine_shares
 from vad_edge_training.models.layers.memory import separateness
 from vad_edge_training.models.layers.unet import Decoder, Encoder
@@ -27,7 +28,6 @@ from vad_edge_training.models.model import (
     squared_error,
     window_peak,
 )
-from vad_edge_training.schedule import FitConfig, Phase, Turn
 
 FEATURE_MAPS = 64
 """Feature maps the clusterer looks at."""

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vad_edge_training.fit.schedule import FitConfig
 from vad_edge_training.models.insight import Insight, cosine_shares
 from vad_edge_training.models.layers.channel_attention import ResidualChannelAttention
 from vad_edge_training.models.layers.memory import Memory, nearest_distance
@@ -25,7 +26,6 @@ from vad_edge_training.models.model import (
     squared_error,
     window_peak,
 )
-from vad_edge_training.schedule import FitConfig
 
 
 @dataclass(frozen=True)

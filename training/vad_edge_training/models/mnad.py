@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from vad_edge_training.fit.schedule import FitConfig
 from vad_edge_training.models.insight import Insight, cosine_shares
 from vad_edge_training.models.layers.memory import Memory, compactness, nearest_distance, separateness
 from vad_edge_training.models.layers.unet import Decoder, Encoder
@@ -21,7 +22,6 @@ from vad_edge_training.models.model import (
     squared_error,
     window_peak,
 )
-from vad_edge_training.schedule import FitConfig
 
 
 @dataclass(frozen=True)

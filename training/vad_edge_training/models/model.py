@@ -13,8 +13,8 @@ from pydantic import ConfigDict
 from torch import Tensor, nn
 
 from vad_edge.errors import ConfigError
+from vad_edge_training.fit.schedule import JOINT, FitConfig, Phase
 from vad_edge_training.models.step import StepModel, StepSpec
-from vad_edge_training.schedule import JOINT, FitConfig, Phase
 
 CELL = 4
 """Side of a map cell in pixels: weights and error maps are H / 4 x W / 4."""

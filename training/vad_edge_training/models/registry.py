@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from vad_edge.errors import ConfigError
+from vad_edge_training.fit.schedule import FitConfig
 from vad_edge_training.models.clustering import Clustering
 from vad_edge_training.models.dissociation import Dissociation
 from vad_edge_training.models.distilled import DistilledStudent
@@ -19,7 +20,6 @@ from vad_edge_training.models.model import Model
 from vad_edge_training.models.smdnet import Smdnet
 from vad_edge_training.models.streaming_predictor import StreamingPredictor
 from vad_edge_training.models.student import Student
-from vad_edge_training.schedule import FitConfig
 
 _KINDS: tuple[type[Model], ...] = (
     Student,

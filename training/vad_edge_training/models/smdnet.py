@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from vad_edge_training.fit.schedule import FitConfig
 from vad_edge_training.models.insight import Insight, cosine_shares
 from vad_edge_training.models.layers.conv_lstm import ConvLstmCell
 from vad_edge_training.models.layers.memory import Memory, separateness
@@ -24,7 +25,6 @@ from vad_edge_training.models.model import (
     window_peak,
 )
 from vad_edge_training.models.step import StepModel, StepSpec
-from vad_edge_training.schedule import FitConfig
 
 
 @dataclass(frozen=True)

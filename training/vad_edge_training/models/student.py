@@ -11,13 +11,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from vad_edge_training.fit.schedule import FitConfig
 from vad_edge_training.models.cues import box_mean, foreground, peak
 from vad_edge_training.models.density import MixtureDensity
 from vad_edge_training.models.flow import GRAY_OF_BGR, HALF, GradientFlow, speed_of
 from vad_edge_training.models.gallery import choose_pictures, fit_exposure, nearest_picture
 from vad_edge_training.models.model import CELL, Card, Model, ModelConfig
 from vad_edge_training.models.step import StepModel, StepSpec
-from vad_edge_training.schedule import FitConfig
 
 PICTURE_S = 300.0
 """Footage behind each picture of the scene: medians of less show who passed by."""

@@ -15,14 +15,27 @@ from bacpypes3.basetypes import HostNPort, IPMode
 from bacpypes3.pdu import Address
 
 from vad_edge import __version__
-from vad_edge.bridges.bacnet.alarm import Alarm, EventState, acknowledged, entered, transitions
-from vad_edge.bridges.bacnet.memory import recall, remember
+from vad_edge.bridges.bacnet.alarm import (
+    Alarm,
+    EventState,
+    acknowledged,
+    entered,
+    recall,
+    remember,
+    transitions,
+)
 from vad_edge.bridges.bacnet.notify import Notifier, destinations
 from vad_edge.bridges.bacnet.objects import CameraObjects, Device, Port, notification_class
 from vad_edge.bridges.bacnet.services import AlarmApplication
-from vad_edge.bridges.command import COMMAND, RESULT, acknowledge, acknowledged_incident
-from vad_edge.bridges.feed import CameraFeed, camera_names
-from vad_edge.bridges.view import LEAVES, CameraView
+from vad_edge.bridges.camera_view import LEAVES, CameraView
+from vad_edge.bridges.feed import (
+    COMMAND,
+    RESULT,
+    CameraFeed,
+    acknowledge,
+    acknowledged_incident,
+    camera_names,
+)
 from vad_edge.config.bridges import BacnetConfig
 from vad_edge.config.site import BrokerConfig, SiteConfig
 from vad_edge.errors import ConfigError

@@ -18,9 +18,9 @@ from bacpypes3.local.networkport import NetworkPortObject
 from bacpypes3.object import NotificationClassObject
 
 from vad_edge.bridges.bacnet.alarm import ACK_REQUIRED, Alarm
-from vad_edge.bridges.view import CameraView
+from vad_edge.bridges.camera_view import CameraView
 from vad_edge.config.bridges import BacnetConfig
-from vad_edge.fusion.level import Level
+from vad_edge.fusion.machine import Level
 
 _NEVER = DateTime(date=(255, 255, 255, 255), time=(255, 255, 255, 255))
 

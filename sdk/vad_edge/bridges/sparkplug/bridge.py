@@ -5,10 +5,9 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+from vad_edge.bridges.camera_view import LEAVES, CameraView
 from vad_edge.bridges.feed import CameraFeed, camera_names
-from vad_edge.bridges.sparkplug.births import BirthCounter
-from vad_edge.bridges.sparkplug.node import EdgeNode
-from vad_edge.bridges.view import LEAVES, CameraView
+from vad_edge.bridges.sparkplug.node import BirthCounter, EdgeNode
 from vad_edge.config.bridges import SparkplugConfig
 from vad_edge.config.site import BrokerConfig, SiteConfig
 from vad_edge.mqtt.identity import client_id

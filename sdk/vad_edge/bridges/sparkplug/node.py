@@ -2,23 +2,51 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
-from vad_edge.bridges.sparkplug.births import BirthCounter
-from vad_edge.bridges.sparkplug.metrics import (
+from vad_edge.bridges.camera_view import CameraView
+from vad_edge.bridges.sparkplug.payload import (
     REBIRTH,
+    Metric,
     birth_metrics,
     changed,
+    commands,
     death_metrics,
     device_metrics,
+    encode,
     node_metrics,
 )
-from vad_edge.bridges.sparkplug.payload import Metric, commands, encode
-from vad_edge.bridges.view import CameraView
+from vad_edge.common.files import write_atomically
 from vad_edge.config.site import BrokerConfig
 from vad_edge.mqtt.client import MqttClient, Will
+
+_log = logging.getLogger(__name__)
+
+
+class BirthCounter:
+    """Counts connects from 0 to 255 and round again, so that no death is taken for that of another birth."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            self._last = int(path.read_text(encoding="ascii")) % 256
+        except (OSError, ValueError):
+            self._last = 255
+
+    def next(self) -> int:
+        """The next number; a disk that fails is logged, since the connection must be made."""
+        self._last = (self._last + 1) % 256
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(self._path, str(self._last).encode())
+        except OSError as error:
+            _log.error("%s cannot be written, a restart will count births anew: %s", self._path, error)
+        return self._last
+
 
 NAMESPACE = "spBv1.0"
 

@@ -12,12 +12,17 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from vad_edge.bridges.feed import CameraFeed
-from vad_edge.bridges.webhook.endpoint import Endpoint
-from vad_edge.bridges.webhook.envelope import to_keep
-from vad_edge.bridges.webhook.outcome import REFUSALS, Answer, delay_s, judge
-from vad_edge.bridges.webhook.request import Credentials, request, signing_key
-from vad_edge.bridges.webhook.secret import SECRET_VARIABLE, TOKEN_VARIABLE, read_secret
-from vad_edge.bridges.webhook.waiting import Waiting, WaitingLine
+from vad_edge.bridges.webhook.endpoint import REFUSALS, Answer, Endpoint, delay_s, judge
+from vad_edge.bridges.webhook.queue import Waiting, WaitingLine
+from vad_edge.bridges.webhook.request import (
+    SECRET_VARIABLE,
+    TOKEN_VARIABLE,
+    Credentials,
+    read_secret,
+    request,
+    signing_key,
+    to_keep,
+)
 from vad_edge.config.bridges import WebhookConfig
 from vad_edge.config.site import BrokerConfig, SiteConfig
 from vad_edge.errors import StoreError

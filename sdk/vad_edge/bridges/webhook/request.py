@@ -7,9 +7,12 @@ import binascii
 import hashlib
 import hmac
 import json
+import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any, Literal, NoReturn
 from urllib.parse import quote
 
 from vad_edge import __version__
@@ -81,3 +84,60 @@ def _json(value: Any) -> bytes:
 
 def _text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+_REQUIRED = ("specversion", "id", "source", "type")
+_NAME = re.compile(r"[a-z0-9]{1,64}")
+
+
+def to_keep(payload: bytes, *, replayed: bool) -> tuple[str, bytes] | None:
+    """The id of the CloudEvent in `payload` and its JSON for the line; None if it is none.
+
+    A replayed event, one that was old when it reached the broker, gets the extension attribute ``replay``.
+    """
+    try:
+        event = json.loads(payload, parse_constant=_refuse)
+        if not isinstance(event, dict) or not _is_cloudevent(event):
+            return None
+        if replayed:
+            event["replay"] = True
+        return event["id"], json.dumps(event, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        return None
+
+
+def _is_cloudevent(event: dict[str, Any]) -> bool:
+    """Whether every attribute is one that CloudEvents allows, so that each can become a header."""
+    attributes = {name: value for name, value in event.items() if name != "data"}
+    return all(isinstance(event.get(name), str) and event[name] for name in _REQUIRED) and all(
+        _NAME.fullmatch(name) and isinstance(value, (str, int)) for name, value in attributes.items()
+    )
+
+
+def _refuse(word: str) -> NoReturn:
+    raise ValueError(f"{word} is no JSON")
+
+
+TOKEN_VARIABLE = "VAD_EDGE_WEBHOOK_TOKEN"  # noqa: S105
+SECRET_VARIABLE = "VAD_EDGE_WEBHOOK_SECRET"  # noqa: S105
+
+
+def read_secret(file: Path | None, variable: str, where: str) -> str | None:
+    """The variable's value, else the file's text without its line end; None where neither is given.
+
+    Raises ConfigError for a file that cannot be read, and for a secret that is no line of plain characters.
+    """
+    secret = os.environ.get(variable)
+    if secret is None and file is not None:
+        try:
+            secret = file.read_text(encoding="utf-8").rstrip("\r\n")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(
+                f"cannot read the secret: {getattr(error, 'strerror', None) or 'not UTF-8 text'}",
+                where=f"{where} ({file})",
+            ) from error
+    if secret is not None and not (secret and all(32 < ord(sign) < 127 for sign in secret)):
+        raise ConfigError(
+            "the secret is not one line of printable ASCII without spaces", where=f"{where} or {variable}"
+        )
+    return secret

@@ -12,20 +12,24 @@ from pathlib import Path
 from typing import Final
 
 from vad_edge.bundle.archive import Bundle
-from vad_edge.bundle.atomic import write_atomically
 from vad_edge.bundle.manifest import Graph, Precision
-from vad_edge.bundle.verdict import Verdict
+from vad_edge.common.files import write_atomically
+from vad_edge.common.verdict import Verdict
 from vad_edge.errors import BundleError, EngineError
 from vad_edge.inference.engine import Engine
 from vad_edge.inference.tensorrt.cache import EngineCache
-from vad_edge.inference.tensorrt.capabilities import capabilities_of
 from vad_edge.inference.tensorrt.compiler import CompileOptions
 from vad_edge.inference.tensorrt.cuda import INSTALL, PACKAGES
 from vad_edge.inference.tensorrt.device import local_device
-from vad_edge.inference.tensorrt.flavour import load_flavour
-from vad_edge.inference.tensorrt.key import EngineKey
+from vad_edge.inference.tensorrt.engine_file import EngineKey
+from vad_edge.inference.tensorrt.library import (
+    LOCAL,
+    capabilities_of,
+    load_flavour,
+    parse_target,
+    target_fits,
+)
 from vad_edge.inference.tensorrt.loader import graph_key, load_engine
-from vad_edge.inference.tensorrt.target import LOCAL, parse_target, target_fits
 
 _log = logging.getLogger(__name__)
 CONTENDERS: Final[tuple[Precision, ...]] = ("int8", "fp16")

@@ -14,11 +14,11 @@ from typing import IO, Final
 
 import psutil
 
-from vad_edge.bundle.verdict import Verdict
+from vad_edge.common.verdict import Verdict
 from vad_edge.errors import EngineError
 from vad_edge.inference.tensorrt.compiler import Compiled, CompileOptions
 from vad_edge.inference.tensorrt.engine_file import cannot_write
-from vad_edge.inference.tensorrt.phases import Report
+from vad_edge.inference.tensorrt.progress import Report
 
 WORKER: Final = (sys.executable, "-m", "vad_edge.inference.tensorrt.worker")
 BASE_BYTES: Final = 1_500_000_000

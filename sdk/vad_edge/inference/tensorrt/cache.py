@@ -16,10 +16,15 @@ from typing import Final
 
 import platformdirs
 
-from vad_edge.bundle.atomic import write_atomically
+from vad_edge.common.files import write_atomically
 from vad_edge.errors import EngineError
-from vad_edge.inference.tensorrt.engine_file import cannot_write, read_engine, write_engine
-from vad_edge.inference.tensorrt.key import EngineKey, engine_fits
+from vad_edge.inference.tensorrt.engine_file import (
+    EngineKey,
+    cannot_write,
+    engine_fits,
+    read_engine,
+    write_engine,
+)
 
 _log = logging.getLogger(__name__)
 _DIGEST_BYTES: Final = 32

@@ -6,18 +6,35 @@ compiling for the GPU that is here.
 
 from __future__ import annotations
 
+import gc
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
 from vad_edge.errors import EngineError
 from vad_edge.inference.tensorrt.api import Builder, Config, Network, Parser, ParserError
-from vad_edge.inference.tensorrt.capabilities import Capabilities, capabilities_of
-from vad_edge.inference.tensorrt.collection import without_collection
-from vad_edge.inference.tensorrt.flavour import Flavour
-from vad_edge.inference.tensorrt.messages import Messages, logger_for
-from vad_edge.inference.tensorrt.phases import Phases, Report, monitor_for
-from vad_edge.inference.tensorrt.target import Target, target_fits
+from vad_edge.inference.tensorrt.library import Capabilities, Flavour, Target, capabilities_of, target_fits
+from vad_edge.inference.tensorrt.progress import Messages, Phases, Report, logger_for, monitor_for
+
+
+@contextmanager
+def without_collection() -> Iterator[None]:
+    """Nothing is collected meanwhile.
+
+    TensorRT logs while it holds a lock that freeing one of its objects takes, too. A logger is Python, which
+    may collect at any time; where that frees such an object, as the traceback of an earlier failure keeps,
+    the call waits for itself for ever.
+    """
+    running = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if running:
+            gc.enable()
+
 
 _log = logging.getLogger(__name__)
 _MIB: Final = 1 << 20

@@ -6,8 +6,8 @@ import importlib
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from vad_edge.common.jetson import board_model
 from vad_edge.errors import EngineError
-from vad_edge.inference.tensorrt.host import board_model
 
 _FIX: Final = "compile on the machine that runs it, or ahead of time with --target rtx-sm86 or another"
 

@@ -17,15 +17,10 @@ from numpy.typing import NDArray
 from vad_edge.bundle.archive import Bundle
 from vad_edge.bundle.manifest import Graph
 from vad_edge.errors import EngineError
-from vad_edge.inference.engine import StepInputs, StepOutputs
-from vad_edge.inference.tensorrt.collection import without_collection
-from vad_edge.inference.tensorrt.cuda import Cuda
-from vad_edge.inference.tensorrt.direction import Context, Direction
-from vad_edge.inference.tensorrt.flavour import Flavour
-from vad_edge.inference.tensorrt.kernels import Kernels
-from vad_edge.inference.tensorrt.messages import Messages, logger_for
-from vad_edge.inference.tensors import (
+from vad_edge.inference.engine import (
     NEXT,
+    StepInputs,
+    StepOutputs,
     Tensors,
     TensorType,
     check_graph,
@@ -33,6 +28,11 @@ from vad_edge.inference.tensors import (
     host_outputs,
     states,
 )
+from vad_edge.inference.tensorrt.compiler import without_collection
+from vad_edge.inference.tensorrt.cuda import Cuda
+from vad_edge.inference.tensorrt.execution import Context, Direction, Kernels
+from vad_edge.inference.tensorrt.library import Flavour
+from vad_edge.inference.tensorrt.progress import Messages, logger_for
 
 Array = NDArray[Any]
 

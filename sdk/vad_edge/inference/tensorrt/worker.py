@@ -11,8 +11,7 @@ from typing import Any, TextIO
 from vad_edge.errors import EngineError, VadEdgeError
 from vad_edge.inference.tensorrt.compiler import CompileOptions, compile_graph
 from vad_edge.inference.tensorrt.engine_file import cannot_write
-from vad_edge.inference.tensorrt.flavour import load_flavour
-from vad_edge.inference.tensorrt.target import parse_target
+from vad_edge.inference.tensorrt.library import load_flavour, parse_target
 
 
 def work(job: dict[str, Any], answers: TextIO) -> None:

@@ -7,8 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vad_edge.bridges.bacnet.alarm import Alarm, EventState, acknowledged, entered, transitions
-from vad_edge.bridges.bacnet.memory import recall, remember
+from vad_edge.bridges.bacnet.alarm import (
+    Alarm,
+    EventState,
+    acknowledged,
+    entered,
+    recall,
+    remember,
+    transitions,
+)
 
 NORMAL, FAULT, OFFNORMAL = EventState.NORMAL, EventState.FAULT, EventState.OFFNORMAL
 NOW = datetime(2026, 3, 1, 12, 0, 0, 120_000, tzinfo=timezone.utc)

@@ -10,11 +10,19 @@ from tests.support.sparkplug_wire import decode, rebirth_command
 
 pytest.importorskip("google.protobuf")
 
-from vad_edge.bridges.sparkplug.births import BirthCounter
-from vad_edge.bridges.sparkplug.metrics import birth_metrics, changed, death_metrics, device_metrics
-from vad_edge.bridges.sparkplug.payload import DataType, Metric, commands, encode
-from vad_edge.bridges.view import CameraView
-from vad_edge.fusion.level import Level
+from vad_edge.bridges.camera_view import CameraView
+from vad_edge.bridges.sparkplug.node import BirthCounter
+from vad_edge.bridges.sparkplug.payload import (
+    DataType,
+    Metric,
+    birth_metrics,
+    changed,
+    commands,
+    death_metrics,
+    device_metrics,
+    encode,
+)
+from vad_edge.fusion.machine import Level
 
 NOW_MS = 1_772_366_400_000
 SINCE = datetime(2026, 3, 1, 12, 0, tzinfo=timezone.utc)

@@ -12,10 +12,15 @@ from typing import Any
 
 import pytest
 
-from vad_edge.bridges.webhook.envelope import to_keep
-from vad_edge.bridges.webhook.outcome import Answer, delay_s, judge
-from vad_edge.bridges.webhook.request import Credentials, request, signing_key
-from vad_edge.bridges.webhook.secret import TOKEN_VARIABLE, read_secret
+from vad_edge.bridges.webhook.endpoint import Answer, delay_s, judge
+from vad_edge.bridges.webhook.request import (
+    TOKEN_VARIABLE,
+    Credentials,
+    read_secret,
+    request,
+    signing_key,
+    to_keep,
+)
 from vad_edge.errors import ConfigError
 
 Make = Callable[..., dict[str, Any]]

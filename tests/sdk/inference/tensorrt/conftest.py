@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from tests.support.tensorrt_rtx import tensorrt
 
-from vad_edge.inference.tensorrt.flavour import Flavour
-from vad_edge.inference.tensorrt.key import EngineKey
+from vad_edge.inference.tensorrt.engine_file import EngineKey
+from vad_edge.inference.tensorrt.library import Flavour
 
 # What each release has of what the compiler asks for: docs and symbols of the binding wheels.
 CREATION_FLAGS = {

@@ -13,10 +13,11 @@ from tests.support.fake_gpu import FakeCuda, FakeTensorRt
 
 from vad_edge.bundle.archive import Bundle
 from vad_edge.bundle.manifest import Graph, Precision
-from vad_edge.bundle.verdict import Verdict
+from vad_edge.common.verdict import Verdict
 from vad_edge.errors import BundleError, EngineError
 from vad_edge.inference.engine import Engine
-from vad_edge.inference.tensorrt import backend, loader, prepare
+from vad_edge.inference.tensorrt import backend, loader
+from vad_edge.inference.tensorrt import loader as prepare
 from vad_edge.inference.tensorrt.backend import (
     fastest,
     open_tensorrt,
@@ -28,7 +29,7 @@ from vad_edge.inference.tensorrt.cache import EngineCache
 from vad_edge.inference.tensorrt.compiler import Compiled, CompileOptions
 from vad_edge.inference.tensorrt.device import DeviceFacts
 from vad_edge.inference.tensorrt.engine import EngineRefusedError, TensorRtEngine
-from vad_edge.inference.tensorrt.flavour import Flavour
+from vad_edge.inference.tensorrt.library import Flavour
 
 MakeBundle = Callable[..., Bundle]
 MakeFake = Callable[..., Any]

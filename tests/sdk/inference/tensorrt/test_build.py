@@ -16,8 +16,7 @@ from vad_edge.errors import EngineError
 from vad_edge.inference.tensorrt import build
 from vad_edge.inference.tensorrt.build import build_engine, memory_verdict, worker_environment
 from vad_edge.inference.tensorrt.compiler import CompileOptions
-from vad_edge.inference.tensorrt.flavour import Flavour
-from vad_edge.inference.tensorrt.target import parse_target
+from vad_edge.inference.tensorrt.library import Flavour, parse_target
 
 OPTIONS = CompileOptions(parse_target("rtx-sm86"), batch=2)
 

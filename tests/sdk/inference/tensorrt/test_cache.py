@@ -17,15 +17,14 @@ import pytest
 from vad_edge.errors import EngineError
 from vad_edge.inference.tensorrt import engine_file
 from vad_edge.inference.tensorrt.cache import KEPT, EngineCache
-from vad_edge.inference.tensorrt.engine_file import read_engine, write_engine
-from vad_edge.inference.tensorrt.key import EngineKey
+from vad_edge.inference.tensorrt.engine_file import EngineKey, read_engine, write_engine
 
 # Says when it builds, and builds until there is a file "go".
 BUILDER = """
 import logging, sys, time
 from pathlib import Path
 from vad_edge.inference.tensorrt.cache import EngineCache
-from vad_edge.inference.tensorrt.key import EngineKey
+from vad_edge.inference.tensorrt.engine_file import EngineKey
 
 logging.basicConfig(level="INFO", format="%(message)s")
 folder, name = Path(sys.argv[1]), sys.argv[2]

@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from vad_edge.inference.tensorrt.collection import without_collection
-from vad_edge.inference.tensorrt.flavour import Flavour
+from vad_edge.inference.tensorrt.compiler import without_collection
+from vad_edge.inference.tensorrt.library import Flavour
 
 # A builder that only the collector frees, and a collector that does it in the midst of the next log call.
 LITTERED = """
@@ -17,9 +17,9 @@ import gc
 import sys
 from vad_edge.errors import EngineError
 from vad_edge.inference.tensorrt.compiler import CompileOptions, compile_graph
-from vad_edge.inference.tensorrt.flavour import load_flavour
-from vad_edge.inference.tensorrt.messages import Messages, logger_for
-from vad_edge.inference.tensorrt.target import parse_target
+from vad_edge.inference.tensorrt.library import load_flavour
+from vad_edge.inference.tensorrt.progress import Messages, logger_for
+from vad_edge.inference.tensorrt.library import parse_target
 
 kept = []
 

@@ -10,8 +10,7 @@ import pytest
 
 from vad_edge.errors import EngineError
 from vad_edge.inference.tensorrt.compiler import Compiled, CompileOptions, compile_graph, dla_cores
-from vad_edge.inference.tensorrt.flavour import Flavour
-from vad_edge.inference.tensorrt.target import parse_target
+from vad_edge.inference.tensorrt.library import Flavour, parse_target
 
 MakeFake = Callable[..., Any]
 LOCAL = CompileOptions(parse_target("local"), batch=4, workspace_mb=64)

@@ -15,9 +15,8 @@ from vad_edge.errors import EngineError
 from vad_edge.inference.engine import Engine
 from vad_edge.inference.onnxruntime_engine import OnnxRuntimeEngine
 from vad_edge.inference.tensorrt.engine import TensorRtEngine
-from vad_edge.inference.tensorrt.engine_file import read_engine, write_engine
-from vad_edge.inference.tensorrt.flavour import Flavour
-from vad_edge.inference.tensorrt.key import EngineKey
+from vad_edge.inference.tensorrt.engine_file import EngineKey, read_engine, write_engine
+from vad_edge.inference.tensorrt.library import Flavour
 
 MakeBundle = Callable[..., Bundle]
 

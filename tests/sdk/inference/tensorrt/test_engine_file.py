@@ -14,12 +14,12 @@ from vad_edge.errors import EngineError
 from vad_edge.inference.tensorrt import engine_file
 from vad_edge.inference.tensorrt.engine_file import (
     MAGIC,
+    EngineKey,
     pack_engine,
     read_engine,
     unpack_engine,
     write_engine,
 )
-from vad_edge.inference.tensorrt.key import EngineKey
 
 fixtures_are_constant = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 

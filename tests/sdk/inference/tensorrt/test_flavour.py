@@ -6,7 +6,7 @@ from types import ModuleType
 import pytest
 
 from vad_edge.errors import ConfigError, EngineError
-from vad_edge.inference.tensorrt.flavour import MODULES, Flavour, load_flavour
+from vad_edge.inference.tensorrt.library import MODULES, Flavour, load_flavour
 
 
 def installed(monkeypatch: pytest.MonkeyPatch, **modules: ModuleType | None) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vad_edge.inference.tensorrt.key import EngineKey, engine_fits
+from vad_edge.inference.tensorrt.engine_file import EngineKey, engine_fits
 
 text = st.text(max_size=20)
 keys = st.builds(EngineKey, *[text] * 7, st.integers(1, 64), st.integers(1, 9999), st.booleans())
@@ -38,7 +38,7 @@ def test_a_key_survives_being_written_as_json(key: EngineKey) -> None:
 
 
 def test_the_digest_is_the_same_in_every_process(key: EngineKey) -> None:
-    code = f"from vad_edge.inference.tensorrt.key import EngineKey; print({key!r}.digest())"
+    code = f"from vad_edge.inference.tensorrt.engine_file import EngineKey; print({key!r}.digest())"
     for seed in ("1", "2"):
         environment = {**os.environ, "PYTHONHASHSEED": seed}
         found = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=True)

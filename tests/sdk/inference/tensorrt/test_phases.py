@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vad_edge.inference.tensorrt.phases import Phases
+from vad_edge.inference.tensorrt.progress import Phases
 
 
 def test_a_phase_below_is_a_part_of_a_step() -> None:

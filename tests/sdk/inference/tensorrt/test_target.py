@@ -5,9 +5,14 @@ from dataclasses import replace
 import pytest
 
 from vad_edge.errors import ConfigError
-from vad_edge.inference.tensorrt.capabilities import Capabilities, capabilities_of
-from vad_edge.inference.tensorrt.flavour import Flavour
-from vad_edge.inference.tensorrt.target import KNOWN, parse_target, target_fits
+from vad_edge.inference.tensorrt.library import (
+    KNOWN,
+    Capabilities,
+    Flavour,
+    capabilities_of,
+    parse_target,
+    target_fits,
+)
 
 JETSON = Capabilities("flag", frozenset(), False, True, True, False, True, True)
 RTX = replace(JETSON, compute_capabilities=frozenset({"SM86", "SM89"}), current_gpu=True)

@@ -11,7 +11,7 @@ import pytest
 from vad_edge.errors import EngineError
 from vad_edge.inference.tensorrt import worker
 from vad_edge.inference.tensorrt.build import WORKER
-from vad_edge.inference.tensorrt.flavour import Flavour
+from vad_edge.inference.tensorrt.library import Flavour
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""Checks of a device, a site, a broker and its engines."""

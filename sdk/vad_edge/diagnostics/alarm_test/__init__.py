@@ -1,0 +1,1 @@
+"""The commissioning test of everything behind an alarm."""

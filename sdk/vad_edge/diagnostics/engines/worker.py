@@ -1,0 +1,41 @@
+"""The process that one step runs in, so that a crash of TensorRT or a driver is a result and not the end."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+from vad_edge.common.process import answer_job, ask_process
+from vad_edge.diagnostics.engines.job import Job
+from vad_edge.diagnostics.engines.plan import Result, Step
+from vad_edge.errors import EngineError
+
+WORKER: Final = (sys.executable, "-m", "vad_edge.diagnostics.engines.worker")
+BUILD_TIMEOUT_S: Final = 3600.0
+TIMEOUT_S: Final = 900.0
+
+
+def do_step_apart(job: Job, step: Step) -> Result:
+    """Do one step in a process of its own; one that crashes or hangs has failed."""
+    alone = asdict(Step(step.check, step.engine, step.precision, step.cameras))
+    del alone["needs"]
+    question = {"bundle": str(job.bundle), "engines": str(job.engines), "step": alone}
+    timeout_s = BUILD_TIMEOUT_S if "compile" in step.check else TIMEOUT_S
+    try:
+        answer = ask_process(WORKER, question, timeout_s=timeout_s)
+    except EngineError as error:
+        return Result(step, "failed", error.what)
+    return Result(step, **{name: answer[name] for name in ("state", "text", "fix", "seconds", "figures")})
+
+
+def _work(question: dict[str, Any]) -> dict[str, Any]:
+    from vad_edge.diagnostics.engines.checks import do_step
+
+    job = Job(Path(question["bundle"]), Path(question["engines"]))
+    return do_step(job, Step(**question["step"])).to_dict()
+
+
+if __name__ == "__main__":
+    answer_job(_work)

@@ -1,1 +1,0 @@
-"""What is kept of the scene beside an event: pictures, heat maps, clips."""

@@ -1,0 +1,1 @@
+"""Pictures and clips of incidents, within the limits of privacy and disk."""

@@ -1,0 +1,231 @@
+"""The system's ffmpeg, which copies video without decoding it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Literal
+
+import cv2
+import numpy as np
+
+from vad_edge.config.site import Keeping
+from vad_edge.errors import StoreError
+from vad_edge.video.source import redacted
+from vad_edge.video.writer import VideoWriter
+
+PROGRAM = "ffmpeg"
+_COPY_S = 30.0
+_VERSION = re.compile(r"version n?(\d+)\.")
+_QUIET = ("-nostdin", "-hide_banner", "-loglevel", "error")
+# Neither sound nor what the camera wrote about itself is evidence that was asked for.
+_VIDEO_ALONE = ("-map", "0:v:0", "-c", "copy", "-map_metadata", "-1")
+_PROTOCOLS = "pipe,file,rtsp,rtsps,rtp,udp,tcp,tls,http,https,crypto"
+
+
+def find_ffmpeg() -> str | None:
+    """Where ffmpeg lies; None where it is not installed."""
+    return shutil.which(PROGRAM)
+
+
+def cut_recording(program: str, source: Path, start_s: float, end_s: float, target: Path) -> None:
+    """Copy the packets between two media times into an MP4; it begins with the key frame before start_s.
+
+    Raises StoreError with ffmpeg's last words.
+    """
+    times = ("-ss", f"{max(start_s, 0.0):.3f}", "-t", f"{end_s - max(start_s, 0.0):.3f}")
+    _run([program, *_QUIET, *times, "-i", f"file:{source}", *_VIDEO_ALONE, *_mp4(target)], b"")
+
+
+def wrap_packets(program: str, packets: bytes, target: Path) -> None:
+    """Put an MPEG transport stream that begins with a key frame into an MP4. Raises StoreError."""
+    _run([program, *_QUIET[1:], "-f", "mpegts", "-i", "pipe:0", *_VIDEO_ALONE, *_mp4(target)], packets)
+
+
+def tap_command(program: str) -> list[str]:
+    """The command that reads a stream's address from its standard input and writes transport stream packets.
+
+    The address is never an argument: it may hold a password, and arguments are there for all to see.
+    """
+    stream = ("-f", "concat", "-safe", "0", "-protocol_whitelist", _PROTOCOLS)
+    output = ("-f", "mpegts", "-flush_packets", "1", "pipe:1")
+    probing = ("-analyzeduration", "2000000")
+    return [program, *_QUIET[1:], *stream, *probing, "-i", "pipe:0", *_VIDEO_ALONE, *output]
+
+
+def tap_script(url: str, *, options: bool) -> bytes:
+    """What goes into that standard input; options says whether this ffmpeg `takes_options` there.
+
+    >>> tap_script("rtsp://camera/it's", options=True).decode()
+    "ffconcat version 1.0\\nfile 'rtsp://camera/it'\\\\''s'\\noption rtsp_transport tcp\\n"
+    """
+    quoted = url.replace("'", "'\\''")
+    script = f"ffconcat version 1.0\nfile '{quoted}'\n"
+    if options and url.startswith("rtsp"):
+        # As OpenCV has it. An older ffmpeg tries UDP first, and TCP where the camera refuses that.
+        script += "option rtsp_transport tcp\n"
+    return script.encode()
+
+
+def takes_options(program: str) -> bool:
+    """Whether this ffmpeg is of version 5 or newer, whose scripts may set options."""
+    try:
+        told = subprocess.run(  # noqa: S603 - a list
+            [program, "-version"], capture_output=True, timeout=_COPY_S, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return is_five_or_newer(told.stdout.decode(errors="replace"))
+
+
+def is_five_or_newer(told: str) -> bool:
+    """What ``ffmpeg -version`` says of its age; a build without a number is taken for new.
+
+    >>> [is_five_or_newer(f"ffmpeg version {name}") for name in ("4.4.2-0ubuntu", "n6.1", "N-1234-g0")]
+    [False, True, True]
+    """
+    found = _VERSION.search(told)
+    return found is None or int(found[1]) >= 5
+
+
+def last_words(complaints: bytes) -> str:
+    """The last line that was written on standard error, without a password."""
+    lines = complaints.decode(errors="replace").strip().splitlines()
+    return redacted(lines[-1]) if lines else "it said nothing"
+
+
+def _mp4(target: Path) -> tuple[str, ...]:
+    return ("-movflags", "+faststart", "-f", "mp4", "-y", str(target))
+
+
+def _run(command: list[str], given: bytes) -> None:
+    try:
+        done = subprocess.run(  # noqa: S603 - a list
+            command, input=given, capture_output=True, timeout=_COPY_S, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise StoreError(f"ffmpeg could not copy a clip: {error}") from error
+    if done.returncode:
+        raise StoreError(f"ffmpeg could not copy a clip: {last_words(done.stderr)}")
+
+
+MAX_FPS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Still:
+    """One picture of a clip: a JPEG, and its time on the run clock."""
+
+    time_s: float
+    jpeg: bytes
+
+
+def write_film(path: Path, stills: Sequence[Still], deadline_s: float) -> None:
+    """Write the pictures as WebM, each shown for as long as it was the newest.
+
+    At `deadline_s` of the monotonic clock it ends early: a clip that is short is better than none.
+    Raises SourceError where the file cannot be written, ValueError without a picture.
+    """
+    if not stills:
+        raise ValueError("no picture for a clip")
+    times = [still.time_s for still in stills]
+    fps = frame_rate(times)
+    first = _decoded(stills[0].jpeg)
+    shown, image = 0, first
+    with VideoWriter(path, fps, (first.shape[1], first.shape[0])) as writer:
+        for place in at_fixed_rate(times, fps):
+            if place != shown:
+                shown, image = place, _decoded(stills[place].jpeg)
+            writer.write(image)
+            if time.monotonic() > deadline_s:
+                break
+
+
+def frame_rate(times: Sequence[float]) -> float:
+    """The rate pictures came at: the median, so that a gap slows nothing down; 10 for a single picture.
+
+    >>> frame_rate([0.0, 0.1, 0.2, 5.0])
+    10.0
+    """
+    gaps = [later - earlier for earlier, later in pairwise(times) if later > earlier]
+    return min(round(1.0 / float(np.median(gaps)), 2), MAX_FPS) if gaps else 10.0
+
+
+def at_fixed_rate(times: Sequence[float], fps: float) -> list[int]:
+    """Which picture is shown at each tick of a fixed rate, so that a clip lasts as long as what it shows.
+
+    >>> at_fixed_rate([0.0, 0.1, 0.4], 10.0)
+    [0, 1, 1, 1, 2]
+    """
+    ticks = round((times[-1] - times[0]) * fps) + 1
+    # Half a tick of tolerance: times of pictures wobble about the rate.
+    wanted = times[0] + (np.arange(ticks) + 0.5) / fps
+    return [int(place) for place in np.searchsorted(np.asarray(times), wanted, side="right") - 1]
+
+
+def _decoded(data: bytes) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    return np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), np.uint8)
+
+
+Way = Literal["none", "cut", "packets", "pictures"]
+"""No clip; cut out of the recording; the stream's packets as they come; the run's pictures, encoded anew."""
+
+COPIED = {"h264": "h264", "avc1": "h264", "x264": "h264", "hevc": "hevc", "hev1": "hevc", "hvc1": "hevc"}
+"""FourCC to the codec it stands for: those that are copied without decoding."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClipFacts:
+    """What decides about a camera's clips.
+
+    source is what the site file names, codec the FourCC in lower case, empty where the source says nothing.
+    live is false for a recording.
+    """
+
+    keeping: Keeping
+    masked: bool
+    source: str
+    live: bool
+    codec: str
+    has_ffmpeg: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """The way clips are made, and the reason in words."""
+
+    way: Way
+    reason: str
+
+
+def choose_route(facts: ClipFacts) -> Route:
+    """A copy of what the camera sent, where nothing is to be hidden in it and ffmpeg takes it; else pictures.
+
+    >>> choose_route(ClipFacts("full", False, "rtsp://camera/1", True, "h264", True)).way
+    'packets'
+    >>> choose_route(ClipFacts("full", True, "rtsp://camera/1", True, "h264", True)).reason
+    'masks are burned into pictures, not into packets'
+    """
+    if facts.keeping in ("none", "heatmap"):
+        return Route("none", f"evidence = {facts.keeping} keeps no picture")
+    if facts.keeping == "blurred":
+        return Route("pictures", "blurring needs pictures")
+    if facts.masked:
+        return Route("pictures", "masks are burned into pictures, not into packets")
+    codec = COPIED.get(facts.codec)
+    if codec is None:
+        what = f"its codec is {facts.codec}" if facts.codec else "its codec is not known"
+        return Route("pictures", f"{what}, and only H.264 and H.265 are copied")
+    if not facts.has_ffmpeg:
+        return Route("pictures", f"{codec} could be copied, but there is no ffmpeg")
+    if facts.live:
+        if "://" not in facts.source:
+            return Route("pictures", "only network streams can be read a second time")
+        return Route("packets", f"{codec} is copied as the camera sends it")
+    return Route("cut", f"{codec} is cut out of the recording")

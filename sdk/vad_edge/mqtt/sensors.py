@@ -1,0 +1,126 @@
+"""Sensor messages from the broker into the hub."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+
+from typing_extensions import Self
+
+from vad_edge.config.site import SiteConfig
+from vad_edge.errors import BrokerError, ConfigError
+from vad_edge.mqtt.client import MqttClient
+from vad_edge.mqtt.identity import client_id
+from vad_edge.mqtt.messages import json_object
+from vad_edge.mqtt.topics import replay_watermark
+from vad_edge.sensors.hub import SensorHub
+from vad_edge.sensors.recording import SensorLog, write_recording
+
+PACE_S = 0.05
+"""How late a reading may be for the sake of taking in many at once."""
+
+_log = logging.getLogger(__name__)
+
+
+class SensorSubscriber:
+    """Feeds `hub` with every topic it declares, and knows when a replay has sent all it has.
+
+    Start it, and wait until it is ready, before a camera says ``online``: a replay begins at that word.
+    """
+
+    def __init__(self, client: MqttClient, hub: SensorHub, site: str) -> None:
+        self._client = client
+        self._hub = hub
+        self._watermark = replay_watermark(site)
+        self._replayed = threading.Event()
+        client.on_message = self._message
+
+    def start(self) -> None:
+        """Subscribe and begin to connect."""
+        for topic in (*self._hub.topics(), self._watermark):
+            self._client.subscribe(topic, qos=1)
+        self._client.start()
+
+    def wait_ready(self, timeout_s: float) -> bool:
+        """Wait until the broker has answered every subscription; False after `timeout_s`."""
+        return self._client.wait_subscribed(timeout_s)
+
+    def wait_for_replay(self, timeout_s: float) -> bool:
+        """Wait until a replay's last message is in the hub; False after `timeout_s`."""
+        return self._replayed.wait(timeout_s)
+
+    def stop(self) -> None:
+        """Disconnect."""
+        self._client.stop()
+
+    def _message(self, topic: str, payload: bytes) -> None:
+        if topic != self._watermark:
+            self._hub.accept(topic, payload)
+        elif _is_watermark(payload):
+            self._replayed.set()
+        else:
+            _log.warning("%s: ignored what is not a replay's watermark: %.60r", topic, payload)
+
+
+def _is_watermark(payload: bytes) -> bool:
+    return isinstance((json_object(payload) or {}).get("media_time_s"), (int, float))
+
+
+_log = logging.getLogger(__name__)
+
+_READY_S = 10.0
+
+
+class SensorRecorder:
+    """Hears every sensor topic of a site while it is entered; `write` keeps what came during a file.
+
+    now is the clock of the frames. Raises ConfigError for a site without sensors, and BrokerError on entering
+    where the broker does not answer.
+    """
+
+    def __init__(self, site: SiteConfig, folder: Path, now: Callable[[], float]) -> None:
+        if not site.sensor:
+            raise ConfigError("the site file has no sensors to record", fix="add [[sensor]] tables")
+        self._folder = folder
+        self._log = SensorLog(now, {sensor.topic for sensor in site.sensor if sensor.kind == "binary"})
+        self._client = MqttClient(
+            site.broker,
+            client_id=client_id(site.broker, site.site, "recorder"),
+            on_message=self._log.accept,
+            pace_s=PACE_S,
+        )
+        for topic in dict.fromkeys(sensor.topic for sensor in site.sensor):
+            self._client.subscribe(topic)
+
+    def __enter__(self) -> Self:
+        self._client.start()
+        if not self._client.wait_subscribed(_READY_S):
+            reason = self._client.last_error or "no answer from the broker"
+            self._client.stop()
+            raise BrokerError(reason, where=str(self._client.address))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._client.stop()
+
+    def write(self, clip: Path, began_s: float, ended_s: float) -> None:
+        """Keep what came between two moments beside a clip of that name.
+
+        A disk that does not take it is only logged: the video is worth having without.
+        """
+        path = self._folder / f"{clip.stem}.jsonl"
+        messages, full = self._log.take(began_s, ended_s)
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            write_recording(path, messages)
+        except OSError as error:
+            _log.warning("%s cannot be written: %s", path, error)
+        for topic, problem in self._client.refused.items():
+            _log.warning("%s says nothing of %s: %s", path, topic, problem)
+        if full:
+            _log.warning("more came from the sensors than is kept for one file: record shorter segments")

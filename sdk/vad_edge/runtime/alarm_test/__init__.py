@@ -1,1 +1,0 @@
-"""A commissioning test: whether an alarm arrives, station by station."""

@@ -1,0 +1,147 @@
+"""Arms and disarms the cameras of a run as their schedules and people have it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from vad_edge.clock import RunClock, utc_now
+from vad_edge.common.files import write_atomically
+from vad_edge.config.schedule import ScheduleConfig
+from vad_edge.events.event import Event
+from vad_edge.runtime.arming import Arming, Asked, Schedule
+from vad_edge.runtime.camera import Station
+
+_log = logging.getLogger(__name__)
+
+
+class ArmedFile:
+    """A small JSON file beside the event store.
+
+    What cannot be read counts as armed: better an alarm too many. `problem` then says so.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.problem = ""
+        self._asked = self._read()
+
+    def asked(self, camera: str) -> Asked:
+        """What was asked of the camera; nothing of one that nobody has ever armed or disarmed."""
+        return self._asked.get(camera, Asked())
+
+    def remember(self, camera: str, asked: Asked) -> None:
+        """Keep it on the disk. Raises OSError where that does not work."""
+        self._asked = {**self._asked, camera: asked}
+        content = {name: _plain(each) for name, each in self._asked.items()}
+        write_atomically(self._path, json.dumps(content, sort_keys=True).encode())
+        self.problem = ""
+
+    def _read(self) -> Mapping[str, Asked]:
+        try:
+            content = json.loads(self._path.read_text(encoding="utf-8"))
+            if isinstance(content, dict):
+                return {name: _asked(entry) for name, entry in content.items()}
+            reason = "it holds something else"
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError, RecursionError) as error:
+            reason = str(error)
+        self.problem = f"{self._path} cannot be read ({reason}): every camera is armed"
+        _log.error("%s", self.problem)
+        return {}
+
+
+def _plain(asked: Asked) -> dict[str, Any]:
+    return {
+        "armed": asked.armed,
+        "at": None if asked.at is None else asked.at.isoformat(),
+        "maintenance_until": None if asked.maintenance_until is None else asked.maintenance_until.isoformat(),
+        "maintenance_minutes": asked.maintenance_minutes,
+    }
+
+
+def _asked(entry: Any) -> Asked:
+    """What one entry says; a plain truth value is from before there were schedules. Raises ValueError."""
+    if isinstance(entry, bool):
+        return Asked(armed=entry)
+    try:
+        armed, minutes = entry["armed"], entry["maintenance_minutes"]
+        times = [
+            None if entry[key] is None else datetime.fromisoformat(entry[key])
+            for key in ("at", "maintenance_until")
+        ]
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{entry!r} says nothing about a camera") from error
+    known = armed is None or isinstance(armed, bool)
+    if not known or not isinstance(minutes, int) or any(time and time.tzinfo is None for time in times):
+        raise ValueError(f"{entry!r} says nothing about a camera")
+    return Asked(armed, times[0], times[1], minutes)
+
+
+LOOK_EVERY_S: Final = 1.0
+
+
+class ArmingDesk:
+    """Holds each camera's `Arming` and looks at it once a second, on the loop's thread."""
+
+    def __init__(
+        self,
+        stations: Sequence[Station],
+        schedule: ScheduleConfig,
+        file: ArmedFile,
+        *,
+        now: Callable[[], datetime] = utc_now,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._stations = {station.name: station for station in stations}
+        self._file = file
+        self._now = now
+        self._monotonic = monotonic
+        self._looked_s = -math.inf
+        self._armings = {
+            name: Arming(Schedule(schedule, name), file.asked(name), now(), monotonic())
+            for name in self._stations
+        }
+        for name, station in self._stations.items():
+            station.guard = self._armings[name].look(now(), monotonic())
+
+    def turn(self, clock: RunClock, *, site: str) -> list[Event]:
+        """Arm and disarm what it is time for; the events that this brings."""
+        if self._monotonic() - self._looked_s < LOOK_EVERY_S:
+            return []
+        self._looked_s = self._monotonic()
+        events = [self._apply(station, clock, site) for station in self._stations.values()]
+        return [event for event in events if event is not None]
+
+    def ask(self, station: Station, armed: bool, clock: RunClock, *, site: str) -> Event | None:
+        """Somebody arms or disarms; the event that clears the incident under way, if there is one."""
+        self._armings[station.name].ask(armed, self._now())
+        return self._apply(station, clock, site, told=True)
+
+    def maintain(self, station: Station, minutes: int, clock: RunClock, *, site: str) -> Event | None:
+        """Somebody will be at the camera for some minutes; the event as for `ask`."""
+        self._armings[station.name].maintain(minutes, self._now(), self._monotonic())
+        return self._apply(station, clock, site, told=True)
+
+    def asked(self, station: Station) -> Asked:
+        """What has been asked of a camera."""
+        return self._armings[station.name].asked
+
+    def remember(self, camera: str, asked: Asked) -> None:
+        """Keep over restarts what was asked; from any one thread. Raises OSError."""
+        self._file.remember(camera, asked)
+
+    def _apply(self, station: Station, clock: RunClock, site: str, *, told: bool = False) -> Event | None:
+        guard = self._armings[station.name].look(self._now(), self._monotonic())
+        if guard == station.guard and not told:
+            return None
+        event = station.arm(guard, clock.now(), site=site, wall=clock.wall)
+        station.publish_state(clock.wall)
+        return event

@@ -1,0 +1,61 @@
+"""What the sensors have learned of their normal life, kept over restarts."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from vad_edge.common.files import write_atomically
+
+_log = logging.getLogger(__name__)
+
+EVERY_S: Final = 300.0
+
+
+class LearnedFile:
+    """A JSON file beside the event store, written now and then by a thread: the loop never waits for a disk.
+
+    What cannot be read is learned anew.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._writer: threading.Thread | None = None
+        self._written_s = 0.0
+
+    def read(self) -> Mapping[str, Any]:
+        """What was kept; nothing where there is no file, or none that can be read."""
+        try:
+            content = json.loads(self._path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError, RecursionError) as error:
+            _log.warning("%s cannot be read (%s): the sensors learn anew", self._path, error)
+            return {}
+        return content if isinstance(content, dict) else {}
+
+    def turn(self, time_s: float, learned: Callable[[], Mapping[str, Any]]) -> None:
+        """Keep what is learned if it is time to; returns at once."""
+        busy = self._writer is not None and self._writer.is_alive()
+        if time_s - self._written_s < EVERY_S or busy:
+            return
+        self._written_s = time_s
+        self._writer = threading.Thread(target=self.write, args=(learned(),), name="learned", daemon=True)
+        self._writer.start()
+
+    def write(self, learned: Mapping[str, Any]) -> None:
+        """Keep it now. A disk that does not take it is only logged: nothing is lost but what was learned."""
+        try:
+            write_atomically(self._path, json.dumps(learned, separators=(",", ":")).encode())
+        except OSError as error:
+            _log.warning("%s cannot be written: %s", self._path, error)
+
+    def close(self, learned: Mapping[str, Any]) -> None:
+        """Keep it for the next run."""
+        if self._writer is not None:
+            self._writer.join()
+        self.write(learned)

@@ -1,0 +1,226 @@
+"""A camera that learns from what it sees: real scores files, a real fit in a process of its own."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vad_edge.bundle.archive import Bundle
+from vad_edge.config.site import CameraConfig, LearningConfig, PlaceConfig
+from vad_edge.fusion.fuse import Fuser
+from vad_edge.fusion.machine import WarningMachine
+from vad_edge.health.conditions import HealthBoard
+from vad_edge.inference.select import open_engine
+from vad_edge.pipeline import Lane, ScoredFrame, VideoPipeline
+from vad_edge.runtime import self_calibration as learner_module
+from vad_edge.runtime.camera import Station
+from vad_edge.runtime.profile import full_pace
+from vad_edge.runtime.self_calibration import Learner, learned_camera
+from vad_edge.scoring.score_log import read_scores
+from vad_edge.video.frame import Frame
+from vad_edge.video.validity import VALID
+
+IMAGE = np.zeros((32, 48, 3), np.uint8)
+MINUTES = 4
+
+
+class School:
+    """One camera of the tiny bundle and its learner; `live` lets it see so many seconds of calm life."""
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        folder: Path,
+        ignore: tuple[PlaceConfig, ...] = (),
+        budget: str = "1/hour",
+        **more: object,
+    ) -> None:
+        self.bundle, self.folder, self.health = bundle, folder, HealthBoard()
+        self.engine = open_engine(bundle, batch=1, engine="onnxruntime")
+        camera = learned_camera(CameraConfig(name="door", ignore=ignore), folder, bundle, self.engine.graph)
+        self.station = Station(camera, Fuser(0.0), WarningMachine(camera.policy))
+        self.station.full = full_pace(camera, bundle, self.engine.graph)
+        self.station.run_at(self.station.full)
+        self.pipeline = VideoPipeline(
+            self.engine, bundle.manifest, [Lane("door", self.station.full.scorer, None)]
+        )
+        asked = LearningConfig(hours=MINUTES / 60.0, alarm_budget=budget)
+        self.learner = Learner(
+            [self.station], self.pipeline, bundle, self.engine.graph, folder, asked, self.health, **more
+        )  # type: ignore[arg-type]
+        self._random = np.random.default_rng(3)
+
+    def live(self, seconds: float, warm: bool = True) -> None:
+        for number in range(round(seconds * 10)):
+            mean, peak = np.exp(self._random.normal(0.0, 0.5, 2)).tolist()
+            scored = ScoredFrame(
+                Frame(number, number / 10, IMAGE), VALID, warm=warm, scores={"mean": mean, "peak": peak}
+            )
+            self.learner.frame(self.station, scored)
+        self.learner.turn()
+
+    def wait(self, done: Callable[[], bool]) -> None:
+        deadline_s = time.monotonic() + 240.0  # in a process that gives way to all others
+        while not done():
+            assert time.monotonic() < deadline_s
+            self.learner.turn()
+            time.sleep(0.02)
+
+    def close(self) -> None:
+        self.learner.close()
+        self.engine.close()
+
+
+@pytest.fixture
+def enrol(
+    calibrated_bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., School]]:
+    monkeypatch.setattr(learner_module, "LOOK_EVERY_S", 0.0)
+    made: list[School] = []
+
+    def build(**more: object) -> School:
+        made.append(School(calibrated_bundle, tmp_path / "learned", **more))
+        return made[-1]
+
+    yield build
+    for each in made:
+        each.close()
+
+
+def test_a_camera_learns_over_a_restart_and_keeps_its_levels_then(enrol: Callable[..., School]) -> None:
+    first = enrol()
+    first.live(100)
+    first.live(50, warm=False)
+    first.close()
+    second = enrol()
+    before = second.station.full
+    second.live(MINUTES * 60 - 100)
+    second.wait(lambda: second.station.full is not before)
+    assert second.station.config.calibration == second.folder / "door.vadc"
+    assert second.station.governor is not None
+    assert second.station.full is not None
+    assert second.pipeline.lanes[0].scorer is second.station.full.scorer
+    assert not (second.folder / "door.scores").exists()
+    second.live(1)
+    third = enrol()
+    assert third.station.config.calibration == third.folder / "door.vadc"
+    third.live(5)
+    assert not (third.folder / "door.scores").exists()
+
+    assert not third.health.snapshot().conditions
+
+    fourth = enrol(budget="2/day")
+    (condition,) = fourth.health.snapshot().conditions
+    assert (condition.code, condition.subject) == ("budget_not_kept", "door")
+    assert "keeps 1/hour, and 2/day is asked for: delete" in condition.message
+
+    camera, graph = CameraConfig(name="door"), third.engine.graph
+    assert learned_camera(camera, third.folder, third.bundle.at_rate(5.0), graph) == camera
+    (third.folder / "door.vadc").write_text("{}")
+    assert learned_camera(camera, third.folder, third.bundle, graph) == camera
+
+
+def test_what_is_learned_belongs_to_the_ignore_masks(enrol: Callable[..., School]) -> None:
+    corner = PlaceConfig(name="tree", polygon=((0.0, 0.0), (0.5, 0.0), (0.0, 0.5)))
+    masked = enrol(ignore=(corner,))
+    masked.live(MINUTES * 60)
+    before = masked.station.full
+    masked.wait(lambda: masked.station.full is not before)
+    camera, graph = masked.station.config, masked.engine.graph
+    assert before is not None
+    assert before.weight is not None
+    assert masked.station.full is not None
+    np.testing.assert_array_equal(masked.station.full.weight, before.weight)
+    plain = CameraConfig(name="door")
+    assert learned_camera(plain, masked.folder, masked.bundle, graph) == plain
+    again = camera.model_copy(update={"calibration": None})
+    assert learned_camera(again, masked.folder, masked.bundle, graph) == camera
+
+
+def test_a_fit_that_fails_is_told_and_tried_again_with_more(
+    enrol: Callable[..., School], tmp_path: Path
+) -> None:
+    tries = tmp_path / "tries"
+    script = f"echo once >>{tries}; echo too little footage >&2; exit 2"
+    school = enrol(command=("sh", "-c", script))
+    school.live(MINUTES * 60)
+    school.wait(lambda: bool(school.health.snapshot().conditions))
+    (condition,) = school.health.snapshot().conditions
+    assert (condition.code, condition.subject) == ("learning_failed", "door")
+    assert condition.message == "too little footage"
+    school.live(10)
+    assert tries.read_text() == "once\n"
+    school.live(MINUTES * 60)
+    school.wait(lambda: tries.read_text() == "once\nonce\n")
+
+
+def test_after_a_change_of_engine_nothing_is_learned(enrol: Callable[..., School]) -> None:
+    school = enrol()
+    school.live(10)
+    school.learner.close()
+    school.live(MINUTES * 60)
+    assert not (school.folder / "door.vadc").exists()
+
+
+def test_a_fit_that_cannot_be_started_is_told_and_tried_again_with_more(enrol: Callable[..., School]) -> None:
+    school = enrol(command=("/nowhere/vad-edge",))
+    school.live(MINUTES * 60)
+    (condition,) = school.health.snapshot().conditions
+    assert (condition.code, condition.subject) == ("learning_failed", "door")
+    assert "/nowhere/vad-edge" in condition.message
+    rows = len(read_scores(school.folder / "door.scores")[1])
+    school.live(10)
+    school.close()
+    assert len(read_scores(school.folder / "door.scores")[1]) == rows + 100
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no disk that is always full")
+def test_a_disk_that_is_full_ends_neither_the_run_nor_its_end(enrol: Callable[..., School]) -> None:
+    school = enrol()
+    keeper = school.learner._pupils["door"].keeper
+    keeper._file.close()
+    keeper._file = Path("/dev/full").open("r+b")  # noqa: SIM115 - closed by the keeper
+    school.live(5)  # less than is written at once
+    school.learner.close()
+    assert keeper._file.closed
+    (condition,) = school.health.snapshot().conditions
+    assert "its last scores are lost" in condition.message
+    school.live(5)
+
+
+def test_a_camera_whose_scores_cannot_be_kept_ends_its_fit(
+    enrol: Callable[..., School], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    school = enrol(command=("sleep", "600"))
+    school.live(MINUTES * 60)
+    (pupil,) = school.learner._pupils.values()
+    assert pupil.process is not None
+
+    def refuse(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pupil.keeper, "add", refuse)
+    school.live(1)
+    assert pupil.process.returncode is not None
+    assert pupil.keeper._file.closed
+    (condition,) = school.health.snapshot().conditions
+    assert "No space left on device" in condition.message
+
+
+@pytest.mark.parametrize("made", ["true", "echo {{}} >{pack}"])
+def test_a_fit_whose_pack_does_not_do_is_a_failure_and_the_scores_stay(
+    enrol: Callable[..., School], tmp_path: Path, made: str
+) -> None:
+    school = enrol(command=("sh", "-c", made.format(pack=tmp_path / "learned" / "door.vadc")))
+    school.live(MINUTES * 60)
+    before = school.station.full
+    school.wait(lambda: bool(school.health.snapshot().conditions))
+    (condition,) = school.health.snapshot().conditions
+    assert condition.code == "learning_failed"
+    assert condition.message.startswith("what it has learned is not used: ")
+    assert school.station.full is before
+    assert (school.folder / "door.scores").exists()

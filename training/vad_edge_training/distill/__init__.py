@@ -1,0 +1,1 @@
+"""A small student that learns from teachers."""
