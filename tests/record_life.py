@@ -9,12 +9,12 @@ from pathlib import Path
 
 from vad_edge.bundle.archive import Bundle, read_bundle
 from vad_edge.bundle.calibration import SUM_OF_ALL
-from vad_edge.calibration.recorded_scores import RecordedLife, write_life
+from vad_edge.calibration.recorded_scores import RecordedScores, write_life
 from vad_edge.calibration.scores import Stretch, score_footage
 from vad_edge.scoring.tail import counted_cues
 
 
-def life_of(bundle: Bundle, stretches: Sequence[Stretch], about: str) -> RecordedLife:
+def life_of(bundle: Bundle, stretches: Sequence[Stretch], about: str) -> RecordedScores:
     """What the cues that count said, joined as the bundle's fp32 graph joins them."""
     manifest = bundle.manifest
     calibration = bundle.graph("fp32").calibration
@@ -25,7 +25,7 @@ def life_of(bundle: Bundle, stretches: Sequence[Stretch], about: str) -> Recorde
         replace(stretch, clip=Path(stretch.clip).stem, scores=stretch.scores[:, columns])
         for stretch in stretches
     )
-    return RecordedLife(
+    return RecordedScores(
         tuple(cues),
         manifest.clock.fps,
         kept,

@@ -23,7 +23,7 @@ from vad_edge.inference.select import open_engine
 from vad_edge.scoring.scorer import Scorer, Surprise
 from vad_edge.video.frame import Frame, resize_into, shape_fault
 from vad_edge.video.rate import FrameRateGate
-from vad_edge.video.scene import View
+from vad_edge.video.scene import Scene
 from vad_edge.video.source import open_source
 from vad_edge.video.validity import Light, Validity, ValidityCheck
 
@@ -205,19 +205,19 @@ class RecordingScores:
     counts: Mapping[str, int]
     truncated: str | None
     graph: Graph
-    views: Mapping[Light, View] = field(default_factory=dict)
+    views: Mapping[Light, Scene] = field(default_factory=dict)
     squeezed: str = ""
 
 
-def known_views(stored: Mapping[Light, KnownView]) -> dict[Light, View]:
+def known_views(stored: Mapping[Light, KnownView]) -> dict[Light, Scene]:
     """What a camera pack knows of what the camera looks at."""
     return {
-        light: View.remembered(np.array(view.edges, np.float32), view.light, view.sharpness)
+        light: Scene.remembered(np.array(view.edges, np.float32), view.light, view.sharpness)
         for light, view in stored.items()
     }
 
 
-def stored_views(views: Mapping[Light, View]) -> dict[Light, KnownView]:
+def stored_views(views: Mapping[Light, Scene]) -> dict[Light, KnownView]:
     """The same for a camera pack."""
     return {
         light: KnownView(

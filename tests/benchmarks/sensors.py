@@ -21,7 +21,7 @@ from tests.support.mosquitto import Mosquitto
 from vad_edge.bundle.levels import Gathering
 from vad_edge.clock import LiveClock
 from vad_edge.config.site import BrokerConfig, CameraConfig, PolicyConfig, SensorConfig
-from vad_edge.fusion.accumulate import Gatherer
+from vad_edge.fusion.accumulate import Accumulator
 from vad_edge.fusion.fuse import Fuser
 from vad_edge.fusion.machine import WarningMachine
 from vad_edge.fusion.policy import Standing
@@ -109,7 +109,7 @@ def decisions(streams: int) -> list[float]:
     configs = [SensorConfig(name=f"s{n}", topic=f"t/{n}", kind=kinds[n % 3]) for n in range(streams)]
     clock, policy = _Simulated(), PolicyConfig()
     hub, machine = SensorHub(configs, clock), WarningMachine(policy)
-    fuser, gatherer = Fuser(policy.smoothing_s), Gatherer(Gathering(block_s=5.0, usual=1.0))
+    fuser, gatherer = Fuser(policy.smoothing_s), Accumulator(Gathering(block_s=5.0, usual=1.0))
     station = Station(CameraConfig(name="camera", policy=policy), fuser, machine)
     station.weights = {config.name: config.weight for config in configs}
     station.standing = Standing(station.weights, policy, {})

@@ -156,7 +156,7 @@ def _block_maxima(values: FloatArray, block_s: float) -> FloatArray:
 
 
 def gathered(values: FloatArray, block_s: float, usual: float, keep: float) -> FloatArray:
-    """What `vad_edge.fusion.accumulate.Gatherer` gathers, at once for all frames."""
+    """What `vad_edge.fusion.accumulate.Accumulator` gathers, at once for all frames."""
     length = round(block_s * FPS)
     padded = np.pad(values, (0, -len(values) % length)).reshape(-1, length)
     so_far = np.maximum.accumulate(padded, axis=1)

@@ -14,7 +14,7 @@ from rich.console import Console
 from tests.support.building import CUES, FPS, SENSORS, live
 
 from vad_edge.budget import AlarmBudget
-from vad_edge.calibration.recorded_scores import RecordedLife
+from vad_edge.calibration.recorded_scores import RecordedScores
 from vad_edge.calibration.sensors import Listener
 from vad_edge.calibration.simulate import simulate
 
@@ -24,11 +24,11 @@ BUDGETS = ("1/day", "1/week")
 SEEDS = (1, 2, 3, 4)
 
 
-def joint_life(hours: float, seed: int) -> RecordedLife:
+def joint_life(hours: float, seed: int) -> RecordedScores:
     """So many hours of the building, as `vad-edge calibrate --life` would write them."""
     listener = Listener(SENSORS, "camera")
     stretches = tuple(listener.hear(live(hours, seed).clip()))
-    return RecordedLife(CUES, FPS, stretches, f"a synthetic building, {hours:g} h", listener.streams)
+    return RecordedScores(CUES, FPS, stretches, f"a synthetic building, {hours:g} h", listener.streams)
 
 
 def main() -> None:

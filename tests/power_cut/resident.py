@@ -19,7 +19,7 @@ from vad_edge.clock import utc_now
 from vad_edge.events.commissioning import made_up_incident
 from vad_edge.events.incidents import Incidents
 from vad_edge.events.store import EventStore
-from vad_edge.evidence.files import Vault
+from vad_edge.evidence.files import EvidenceFiles
 
 
 def say(word: str, matter: str = "") -> None:
@@ -36,7 +36,7 @@ def look(path: Path) -> None:
             say("sound", f"quarantined as {store.quarantined.name}")
         for event in store.events():
             say("has", event.id)
-        vault = Vault(store.database)
+        vault = EvidenceFiles(store.database)
         for incident in Incidents(store.database).find(limit=1_000_000):
             for file in vault.of(incident.id):
                 place = vault.path(file)
@@ -50,7 +50,7 @@ def commit(path: Path, incidents: int, *, careless: bool) -> None:
     with closing(EventStore(path)) as store:
         if careless:
             store.database.read(lambda connection: connection.execute("PRAGMA synchronous = OFF"))
-        vault = Vault(store.database)
+        vault = EvidenceFiles(store.database)
         for _ in range(incidents):
             for event in made_up_incident("home", "walkway", utc_now()):
                 say("tried", event.id)

@@ -6,14 +6,14 @@ from tests.benchmarks.sensors_measure import gathered
 from tests.support.building import FPS
 
 from vad_edge.bundle.levels import Gathering
-from vad_edge.fusion.accumulate import FADES_OVER, Gatherer
+from vad_edge.fusion.accumulate import FADES_OVER, Accumulator
 from vad_edge.fusion.fuse import Risk
 
 
 @pytest.mark.parametrize("block_s", [2.0, 7.5])
 def test_what_is_measured_gathers_as_a_run_does(block_s: float) -> None:
     values = np.random.default_rng(3).gamma(1.0, 1.0, 1001)
-    gatherer = Gatherer(Gathering(block_s=block_s, usual=2.0))
+    gatherer = Accumulator(Gathering(block_s=block_s, usual=2.0))
     found = [
         gatherer.update(Risk(place / FPS, value, {"look": value})).value
         for place, value in enumerate(values.tolist())

@@ -17,7 +17,7 @@ from vad_edge.bundle.calibration import SUM_OF_ALL
 from vad_edge.bundle.manifest import Manifest, Precision
 from vad_edge.bundle.pack import CameraPack, PackedStream
 from vad_edge.calibration.fit import Learned, learn, notes_of
-from vad_edge.calibration.recorded_scores import RecordedLife
+from vad_edge.calibration.recorded_scores import RecordedScores
 from vad_edge.calibration.scores import Footage, Progress, score_footage
 from vad_edge.calibration.sensors import Listener
 from vad_edge.config.site import Polygon, SensorConfig
@@ -32,7 +32,7 @@ class CalibrationReport:
 
     pack: CameraPack
     learned: Learned
-    life: RecordedLife
+    life: RecordedScores
     notes: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
@@ -168,7 +168,7 @@ def calibrate_on(
         [f"camera {camera} ({manifest.name}), calibrated {pack.created[:10]}", *learned.streams]
     )
     joining = learned.calibration.joining
-    life = RecordedLife(
+    life = RecordedScores(
         manifest.cues, manifest.clock.fps, learned.stretches, about, listener.streams, joining
     )
     notes = (*footage.notes, *listener.notes(learned.streams), *notes_of(learned))

@@ -14,7 +14,7 @@ from vad_edge.bundle.levels import AlarmLevels, Gathering
 from vad_edge.bundle.pack import VIDEO_ALONE
 from vad_edge.calibration.false_alarms import with_exemplars
 from vad_edge.calibration.levels import LevelFit, fit_levels, keep_budget
-from vad_edge.calibration.outliers import Suspect, find_suspects
+from vad_edge.calibration.outliers import Outlier, find_suspects
 from vad_edge.calibration.policy_replay import Course, course_of, joined, unseen_risks, without
 from vad_edge.calibration.scores import Progress, Stretch
 from vad_edge.calibration.sensors import believed
@@ -38,7 +38,7 @@ class Learned:
     calibration: Calibration
     levels: AlarmLevels
     fit: LevelFit
-    suspects: tuple[Suspect, ...]
+    suspects: tuple[Outlier, ...]
     stretches: tuple[Stretch, ...]
     streams: tuple[str, ...] = ()
     partial: Mapping[str, AlarmLevels] = field(default_factory=dict)
@@ -66,7 +66,7 @@ def learn(
     """
     policy = default_policy(sum(len(stretch.time_s) for stretch in stretches) / fps)
     counting = believed(stretches, streams)
-    suspects: list[tuple[int, slice, Suspect]] = []
+    suspects: list[tuple[int, slice, Outlier]] = []
     if not all_normal:
         on_progress("looking for what is abnormal", 0, 1)
         risks = unseen_risks(stretches, cues, fps, policy, joining)

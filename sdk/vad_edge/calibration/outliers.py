@@ -26,7 +26,7 @@ _WANTED_PEAKS: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Suspect:
+class Outlier:
     """A moment of the calibration footage that looks abnormal: clip, and seconds and frames in it.
 
     frames are counted at the model's rate. risk is its highest, against a calibration that had not seen it.
@@ -53,7 +53,7 @@ def find_suspects(
     course: Course,
     policy: PolicyConfig,
     fps: float,
-) -> list[tuple[int, slice, Suspect]]:
+) -> list[tuple[int, slice, Outlier]]:
     """The incidents that the tail of all the others does not explain: stretch, its frames, and what to say.
 
     risks are `unseen_risks`, course the same joined. The largest peaks are tried together, so that two alike
@@ -75,7 +75,7 @@ def find_suspects(
         return []
     ordinary = level + 0.75 * (float(peaks[suspects]) - level)
     begins = np.cumsum([0, *(len(risk) for risk in risks)])
-    named: list[tuple[int, slice, Suspect]] = []
+    named: list[tuple[int, slice, Outlier]] = []
     for top in found.tops[order[:suspects]]:
         number = int(np.searchsorted(begins, top, side="right")) - 1
         place = int(top - begins[number])
@@ -96,7 +96,7 @@ def _base_level(course: Course, held: FloatArray, policy: PolicyConfig) -> float
 
 def _name(
     number: int, top: int, stretch: Stretch, risk: FloatArray, ordinary: float, apart_s: float, fps: float
-) -> tuple[int, slice, Suspect]:
+) -> tuple[int, slice, Outlier]:
     """The frames around an incident's highest one until the risk stays ordinary."""
     unusual = np.append(np.flatnonzero(risk >= ordinary), top)
     unusual.sort()
@@ -104,7 +104,7 @@ def _name(
     mine = next(episode for episode in episodes if episode[0] <= top <= episode[-1])
     first, last = int(mine[0]), int(mine[-1])
     begin_s, end_s = float(stretch.time_s[first]), float(stretch.time_s[last])
-    suspect = Suspect(
+    suspect = Outlier(
         clip=stretch.clip,
         begin_s=begin_s,
         end_s=end_s,

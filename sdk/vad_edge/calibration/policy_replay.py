@@ -14,7 +14,7 @@ from vad_edge.bundle.levels import Gathering
 from vad_edge.calibration.scores import Stretch
 from vad_edge.calibration.tails import FloatArray, correlation_time, fit_tails
 from vad_edge.config.site import PolicyConfig
-from vad_edge.fusion.accumulate import Gatherer
+from vad_edge.fusion.accumulate import Accumulator
 from vad_edge.fusion.fuse import Fuser
 from vad_edge.scoring.scorer import Scorer
 from vad_edge.sensors.stream import SensorSurprise
@@ -145,7 +145,7 @@ def risk_of(
 ) -> FloatArray:
     """The risk at each frame of a stretch, (T,), as a run would have seen it with what it heard."""
     scorer, fuser = Scorer(calibration, cues), Fuser(policy.smoothing_s)
-    gatherer = None if gathering is None else Gatherer(gathering)
+    gatherer = None if gathering is None else Accumulator(gathering)
     valid = np.isfinite(stretch.scores.sum(axis=1))
     risks = np.empty(len(stretch.time_s))
     for place, (time_s, row) in enumerate(zip(stretch.time_s.tolist(), stretch.scores, strict=True)):

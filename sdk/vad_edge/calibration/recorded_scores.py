@@ -24,7 +24,7 @@ _SMALLEST: Final = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
-class RecordedLife:
+class RecordedScores:
     """Raw scores of one camera's normal life, at `fps`; about says where they come from.
 
     streams are the sensors that were heard with it, the columns of the stretches' `heard`; joining is how
@@ -39,7 +39,7 @@ class RecordedLife:
     joining: Joining = SUM_OF_ALL
 
 
-def write_life(path: Path, life: RecordedLife, *, small: bool = False) -> None:
+def write_life(path: Path, life: RecordedScores, *, small: bool = False) -> None:
     """Store a life. Raises DataError where it cannot be written.
 
     With small each score, which must not be negative then, is one byte: logarithmic, a few per cent apart.
@@ -69,7 +69,7 @@ def write_life(path: Path, life: RecordedLife, *, small: bool = False) -> None:
         ) from error
 
 
-def read_life(source: Path | IO[bytes]) -> RecordedLife:
+def read_life(source: Path | IO[bytes]) -> RecordedScores:
     """Read what `write_life` stored. Raises DataError for anything else."""
     try:
         with np.load(source, allow_pickle=False) as stored:
@@ -94,7 +94,7 @@ def read_life(source: Path | IO[bytes]) -> RecordedLife:
         raise DataError(
             "it holds no recorded scores", where=str(source), fix="give a file that `calibrate --life` wrote"
         ) from error
-    return RecordedLife(tuple(cues), fps, tuple(stretches), about, tuple(streams), joining)
+    return RecordedScores(tuple(cues), fps, tuple(stretches), about, tuple(streams), joining)
 
 
 def _coded(rows: FloatArray) -> tuple[NDArray[np.uint8], FloatArray]:
@@ -112,7 +112,7 @@ def _decoded(codes: NDArray[np.uint8], scale: FloatArray) -> FloatArray:
     return np.asarray(rows)
 
 
-def _heard(life: RecordedLife) -> NDArray[np.float32]:
+def _heard(life: RecordedScores) -> NDArray[np.float32]:
     """What each stream added at each frame, (T, S)."""
     heard = (
         np.full((len(part.time_s), len(life.streams)), np.nan) if part.heard is None else part.heard
@@ -121,7 +121,7 @@ def _heard(life: RecordedLife) -> NDArray[np.float32]:
     return np.concatenate([*heard]).astype(np.float32)
 
 
-def shipped_life() -> RecordedLife:
+def shipped_life() -> RecordedScores:
     """The life that comes with the package: a room of a home by day and by night."""
     with (files("vad_edge.calibration") / "room.npz").open("rb") as stream:
         return read_life(stream)

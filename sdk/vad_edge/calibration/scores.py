@@ -21,7 +21,7 @@ from vad_edge.scoring.score_log import read_scores, unbroken
 from vad_edge.video.clips import clips_of, fingerprint
 from vad_edge.video.frame import SHAPE_FIX
 from vad_edge.video.rate import FrameRateGate
-from vad_edge.video.scene import View
+from vad_edge.video.scene import Scene
 from vad_edge.video.validity import Light, Reason
 
 Progress = Callable[[str, float, float], None]
@@ -66,7 +66,7 @@ class Footage:
     fingerprints: tuple[str, ...]
     notes: tuple[str, ...]
     graph: Graph
-    views: Mapping[Light, View] = field(default_factory=dict)
+    views: Mapping[Light, Scene] = field(default_factory=dict)
 
 
 def score_footage(
@@ -93,7 +93,7 @@ def score_footage(
     clips = [clip for source in sources for clip in _clips(source, duration_s)]
     prints = _unseen(bundle, clips, notes)
     stretches: list[Stretch] = []
-    views: dict[Light, View] = {}
+    views: dict[Light, Scene] = {}
     counts: Counter[str] = Counter()
     squeezed: dict[str, str] = {}
     unread: SourceError | None = None

@@ -13,7 +13,7 @@ from vad_edge.budget import AlarmBudget
 from vad_edge.calibration.fit import default_policy, gathering_of
 from vad_edge.calibration.levels import REACH, fit_levels, keep_budget
 from vad_edge.calibration.policy_replay import Course, course_of, incidents_at, risk_of
-from vad_edge.calibration.recorded_scores import RecordedLife
+from vad_edge.calibration.recorded_scores import RecordedScores
 from vad_edge.calibration.scores import Stretch
 from vad_edge.calibration.sensors import believed
 from vad_edge.calibration.tails import FloatArray, correlation_time, fit_tails
@@ -78,7 +78,7 @@ class Simulation:
 
 
 def simulate(
-    life: RecordedLife,
+    life: RecordedScores,
     hours: float,
     budget: AlarmBudget,
     seed: int,
@@ -147,7 +147,7 @@ def simulate(
     )
 
 
-def _pieces(life: RecordedLife) -> list[Stretch]:
+def _pieces(life: RecordedScores) -> list[Stretch]:
     """Pieces of `CHUNK_S`, in order; what is left over at the end of a stretch is left out."""
     length = round(CHUNK_S * life.fps)
     return [

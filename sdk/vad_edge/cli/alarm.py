@@ -57,8 +57,8 @@ def test(
     """
     from vad_edge.bridges.feed import state_folder
     from vad_edge.cli.logs import set_level
-    from vad_edge.cli.options import listening_site
     from vad_edge.cli.output import show_findings
+    from vad_edge.cli.site_options import listening_site
     from vad_edge.config.site import SENSORS_ONLY
     from vad_edge.diagnostics.alarm_test.drive import alarm_test, camera_of
     from vad_edge.runtime.settings import RunSettings

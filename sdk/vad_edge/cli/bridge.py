@@ -54,7 +54,7 @@ def bacnet(config: Path, broker: str | None, state: Path | None, as_json: bool) 
     import asyncio
 
     from vad_edge.bridges.bacnet.bridge import BacnetBridge
-    from vad_edge.cli.output import stop_on_signals
+    from vad_edge.cli.run_output import stop_on_signals
 
     site, address, folder = _open(config, broker, state, as_json)
     table = _table(site.bacnet, "bacnet", config)
@@ -76,7 +76,7 @@ def webhook(config: Path, broker: str | None, state: Path | None, as_json: bool)
     vad-edge bridge webhook --config site.toml
     """
     from vad_edge.bridges.webhook.bridge import WebhookBridge
-    from vad_edge.cli.output import stop_on_signals
+    from vad_edge.cli.run_output import stop_on_signals
 
     site, address, folder = _open(config, broker, state, as_json)
     table = _table(site.webhook, "webhook", config)
@@ -94,7 +94,7 @@ def sparkplug(config: Path, broker: str | None, state: Path | None, as_json: boo
     vad-edge bridge sparkplug --config site.toml
     """
     from vad_edge.bridges.sparkplug.bridge import SparkplugBridge
-    from vad_edge.cli.output import stop_on_signals
+    from vad_edge.cli.run_output import stop_on_signals
 
     site, address, folder = _open(config, broker, state, as_json)
     bridge = SparkplugBridge(site, site.sparkplug, address, folder / "sparkplug-births")

@@ -122,8 +122,9 @@ def command(
     from vad_edge.calibration.calibrate import calibrate, calibrate_on
     from vad_edge.calibration.scores import kept_footage
     from vad_edge.cli.app import need
-    from vad_edge.cli.options import camera_of_site
-    from vad_edge.cli.output import progress_bars, stop_on_signals
+    from vad_edge.cli.output import progress_bars
+    from vad_edge.cli.run_output import stop_on_signals
+    from vad_edge.cli.site_options import camera_of_site
     from vad_edge.errors import ConfigError
 
     if bool(sources) == (scores is not None):

@@ -27,7 +27,7 @@ def command(output: Path) -> None:
     vad-edge demo
     vad-edge demo --output /tmp/demo
     """
-    from vad_edge.cli.output import exit_after, stop_on_signals, terminal_observer
+    from vad_edge.cli.run_output import exit_after, stop_on_signals, terminal_observer
     from vad_edge.demo.play import run_demo
 
     with stop_on_signals() as stop:

@@ -76,7 +76,7 @@ def command(
         return
     if report is not None:
         raise click.UsageError("--report is for --engine")
-    from vad_edge.cli.options import with_broker
+    from vad_edge.cli.site_options import with_broker
     from vad_edge.config.load import load_site
     from vad_edge.config.site import BrokerConfig
     from vad_edge.diagnostics.doctor import examine
@@ -100,7 +100,7 @@ def _check_engines(bundle: Path | None, output: Path, as_json: bool) -> None:
     from rich.progress import Progress
 
     import vad_edge.demo
-    from vad_edge.cli.output import exit_on_signals
+    from vad_edge.cli.run_output import exit_on_signals
     from vad_edge.diagnostics.engines.run import check_engines
 
     with exit_on_signals(), Progress(console=Console(stderr=True), transient=True) as progress:

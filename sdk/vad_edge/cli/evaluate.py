@@ -76,8 +76,8 @@ def command(
     import importlib
 
     from vad_edge.bundle.pack import read_pack
-    from vad_edge.cli.options import camera_of_site
     from vad_edge.cli.output import progress_bars
+    from vad_edge.cli.site_options import camera_of_site
 
     if not events and (config is not None or faults or calibration is not None or alarm_budget is not None):
         given = "--calibration, --alarm-budget, --config and --sensor-fault"

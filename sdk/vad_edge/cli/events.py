@@ -122,11 +122,11 @@ def show(incident: str, store: Path | None, site: str, as_json: bool) -> None:
     from vad_edge.events.audit import audit_rows
     from vad_edge.events.event import to_cloudevent
     from vad_edge.events.incidents import Incidents
-    from vad_edge.evidence.files import Vault
+    from vad_edge.evidence.files import EvidenceFiles
 
     with opened(store, site) as source:
         found = Incidents(source.database).get(incident)
-        vault = Vault(source.database)
+        vault = EvidenceFiles(source.database)
         events, files = source.events(found.id), vault.of(found.id)
         audit = audit_rows(source.database, found.id)
     if as_json:

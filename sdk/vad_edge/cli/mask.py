@@ -50,7 +50,7 @@ def command(
 
     from vad_edge.config.polygons import parse_polygon
     from vad_edge.errors import ConfigError
-    from vad_edge.mask_editor.editor import MaskDesk, MaskServer
+    from vad_edge.mask_editor.editor import MaskEditor, MaskServer
 
     if (polygon is None) != (name is None):
         raise click.UsageError("--polygon and --name belong together")
@@ -58,7 +58,7 @@ def command(
         raise click.UsageError("--zone belongs to --polygon: the page asks for the kind of each place")
     if picture is not None and not cv2.haveImageWriter(str(picture)):
         raise ConfigError("this is no picture's name", where=str(picture), fix="let it end in .png")
-    desk = MaskDesk(config, camera, source)
+    desk = MaskEditor(config, camera, source)
     if polygon is not None and name is not None:
         kind: PlaceKind = "zone" if zone else "ignore"
         desk.add(kind, name, parse_polygon(polygon, *desk.size))

@@ -40,8 +40,8 @@ def check(
     vad-edge mqtt check --broker mqtts://cam@broker --broker-password-file password.txt --site shop
     """
     from vad_edge.cli.logs import set_level
-    from vad_edge.cli.options import listening_site
     from vad_edge.cli.output import show_findings
+    from vad_edge.cli.site_options import listening_site
     from vad_edge.diagnostics.broker import check_broker
 
     set_level("error")  # the findings say it all
@@ -70,8 +70,8 @@ def listen_command(
     vad-edge mqtt listen --broker mqtt://localhost
     vad-edge mqtt listen --config site.toml --risk --json
     """
-    from vad_edge.cli.options import listening_site
-    from vad_edge.cli.output import stop_on_signals
+    from vad_edge.cli.run_output import stop_on_signals
+    from vad_edge.cli.site_options import listening_site
     from vad_edge.mqtt.listener import describe, listen
 
     found = listening_site(config, broker, broker_password_file, site)

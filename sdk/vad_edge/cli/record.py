@@ -49,8 +49,9 @@ def command(
     vad-edge record --camera 0 --output data --duration 24h --config site.toml
     vad-edge record --config site.toml --name entrance --output data
     """
-    from vad_edge.cli.options import recorded_camera, with_outside_broker
-    from vad_edge.cli.output import progress_bars, stop_on_signals
+    from vad_edge.cli.output import progress_bars
+    from vad_edge.cli.run_output import stop_on_signals
+    from vad_edge.cli.site_options import recorded_camera, with_outside_broker
     from vad_edge.clock import LiveClock
     from vad_edge.config.load import load_site
     from vad_edge.errors import SourceError

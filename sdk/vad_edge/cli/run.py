@@ -84,14 +84,14 @@ def command(
     What an earlier run left in OUTPUT is kept: events go on, other files get a number, as scores.1.csv.
     """
     from vad_edge.bundle.archive import read_bundle
-    from vad_edge.cli.options import site_from_options
-    from vad_edge.cli.output import (
+    from vad_edge.cli.run_output import (
         again_on_hangup,
         exit_after,
         keep_summary,
         stop_on_signals,
         terminal_observer,
     )
+    from vad_edge.cli.site_options import site_from_options
     from vad_edge.errors import VadEdgeError
     from vad_edge.health.systemd import ServiceManager
     from vad_edge.report.events_log import EventLines

@@ -18,7 +18,7 @@ from vad_edge.mqtt.address import BrokerAddress, parse_broker
 from vad_edge.mqtt.client import MqttClient
 from vad_edge.mqtt.homeassistant import discovery_topic, status_topic
 from vad_edge.mqtt.identity import tls_context
-from vad_edge.mqtt.listener import Ear
+from vad_edge.mqtt.listener import TopicListener
 from vad_edge.mqtt.problem import connect_failure
 from vad_edge.mqtt.publisher import OFFLINE
 from vad_edge.mqtt.topics import CameraTopics
@@ -45,7 +45,7 @@ def check_broker(site: SiteConfig) -> Iterator[Finding]:
     """
     try:
         address = parse_broker(site.broker.url)
-        ear = Ear(site.broker, site=site.site, role="check", topics=_topics(site))
+        ear = TopicListener(site.broker, site=site.site, role="check", topics=_topics(site))
     except VadEdgeError as error:
         yield failure("settings", error)
         return
@@ -97,7 +97,7 @@ def _topics(site: SiteConfig) -> Iterator[str]:
         yield f"{site.broker.discovery_prefix}/device/+/config"
 
 
-def _talk(site: SiteConfig, ear: Ear) -> Iterator[Finding]:
+def _talk(site: SiteConfig, ear: TopicListener) -> Iterator[Finding]:
     client, prefix, cameras = ear.client, site.broker.discovery_prefix, camera_topics(site)
     client.start()
     if not client.wait_connected(CONNECT_S):
@@ -132,7 +132,7 @@ def _connected(broker: BrokerConfig, client: MqttClient) -> Finding:
     return Finding("connect", "warn", f"{text}, MQTT 3.1.1: it cannot say that an ACL forbids a topic", fix)
 
 
-def _said_and_heard(ear: Ear, topic: str, subject: str, payload: bytes | None = None) -> Finding:
+def _said_and_heard(ear: TopicListener, topic: str, subject: str, payload: bytes | None = None) -> Finding:
     content = secrets.token_hex(8).encode() if payload is None else payload
     said_s = time.monotonic()
     handle = ear.client.publish(topic, content, qos=1)
@@ -147,10 +147,10 @@ def _said_and_heard(ear: Ear, topic: str, subject: str, payload: bytes | None = 
     return Finding(subject, "ok", f"{topic} came back after {1000 * (heard_s - said_s):.0f} ms")
 
 
-def _keeps(site: SiteConfig, ear: Ear, topic: str) -> Finding:
+def _keeps(site: SiteConfig, ear: TopicListener, topic: str) -> Finding:
     content = secrets.token_hex(8).encode()
     ear.client.publish(topic, content, qos=1, retain=True).wait(ANSWER_S)
-    late = Ear(site.broker, site=site.site, role="check-late", topics=(topic,))
+    late = TopicListener(site.broker, site=site.site, role="check-late", topics=(topic,))
     late.client.start()
     late.client.wait_subscribed(ANSWER_S)
     time.sleep(RETAINED_S)
@@ -165,7 +165,7 @@ def _keeps(site: SiteConfig, ear: Ear, topic: str) -> Finding:
     )
 
 
-def _discovered(ear: Ear, prefix: str, topics: CameraTopics) -> Finding:
+def _discovered(ear: TopicListener, prefix: str, topics: CameraTopics) -> Finding:
     subject = f"discovery {topics.camera}"
     if ear.kept(discovery_topic(prefix, topics)):
         return Finding(subject, "ok", "Home Assistant finds it: its discovery is on the broker")

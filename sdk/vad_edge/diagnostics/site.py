@@ -14,7 +14,7 @@ from vad_edge.config.site import CameraConfig, SensorConfig, SiteConfig
 from vad_edge.diagnostics.finding import Finding, failure
 from vad_edge.errors import SensorError, VadEdgeError
 from vad_edge.events.store import EventStore
-from vad_edge.mqtt.listener import Ear
+from vad_edge.mqtt.listener import TopicListener
 from vad_edge.runtime.monitor import SLOW_SHARE
 from vad_edge.runtime.profile import full_pace, slow_pace
 from vad_edge.runtime.self_calibration import learned_camera
@@ -119,7 +119,7 @@ def check_sensors(site: SiteConfig) -> Iterator[Finding]:
         return
     try:
         topics = [sensor.topic for sensor in site.sensor]
-        ear = Ear(site.broker, site=site.site, role="doctor", topics=topics)
+        ear = TopicListener(site.broker, site=site.site, role="doctor", topics=topics)
     except VadEdgeError as error:
         yield failure("sensors", error)
         return

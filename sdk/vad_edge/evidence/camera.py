@@ -16,7 +16,7 @@ from vad_edge.events.event import Event
 from vad_edge.evidence.clips import Still, cut_recording, write_film
 from vad_edge.evidence.images import blurred, heat_map, jpeg
 from vad_edge.evidence.ring import Ring
-from vad_edge.evidence.stream_copy import PacketTap, PacketTape
+from vad_edge.evidence.stream_copy import PacketTape, StreamCopy
 from vad_edge.video.frame import Frame
 from vad_edge.video.rate import FrameRateGate
 
@@ -116,7 +116,7 @@ class CameraEvidence:
         name: str,
         keeping: Keeping,
         settings: EvidenceConfig,
-        clips: PacketTap | Cutter | bool,
+        clips: StreamCopy | Cutter | bool,
     ) -> None:
         self.name = name
         self._keeping = keeping
@@ -193,7 +193,7 @@ class CameraEvidence:
             over = [plan for plan in self._plans.values() if now_s >= plan.end_s]
             for plan in over:
                 del self._plans[plan.incident]
-                if isinstance(self._clips, PacketTap) and isinstance(plan.tape, PacketTape):
+                if isinstance(self._clips, StreamCopy) and isinstance(plan.tape, PacketTape):
                     self._clips.end(plan.tape)
                 if isinstance(plan.tape, PictureTape) and not plan.tape.stills:
                     plan.tape = None
@@ -202,7 +202,7 @@ class CameraEvidence:
         return [(plan, None if after is None else Picture("after", "after.jpg", after)) for plan in over]
 
     def _begin(self, start_s: float) -> Tape | None:
-        if isinstance(self._clips, PacketTap):
+        if isinstance(self._clips, StreamCopy):
             return self._clips.begin(start_s)
         if isinstance(self._clips, Cutter):
             return CutTape(self._clips.program, self._clips.source, start_s)

@@ -13,7 +13,7 @@ from vad_edge.events.audit import Action, audit_rows, note
 from vad_edge.events.event import to_cloudevent
 from vad_edge.events.incidents import Incidents
 from vad_edge.events.store import EventStore
-from vad_edge.evidence.files import EvidenceFile, Vault
+from vad_edge.evidence.files import EvidenceFile, EvidenceFiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ def export_incident(
     cannot be written.
     """
     found = Incidents(store.database).get(incident)
-    vault = Vault(store.database)
+    vault = EvidenceFiles(store.database)
     files = vault.of(found.id)
     there = [file for file in files if vault.path(file).is_file()]
     missing = tuple(file.name for file in files if file not in there)
@@ -70,7 +70,7 @@ def delete_incident(store: EventStore, incident: str, *, who: str, reason: str =
     its files cannot be removed; its rows are then still there.
     """
     found = Incidents(store.database).get(incident)
-    vault = Vault(store.database)
+    vault = EvidenceFiles(store.database)
     files = vault.of(found.id)
     try:
         vault.remove_files(found.id)
@@ -107,7 +107,7 @@ def _note(connection: sqlite3.Connection, action: Action, done: Disposal, *, who
     )
 
 
-def _write_zip(path: Path, story: str, vault: Vault, files: list[EvidenceFile]) -> None:
+def _write_zip(path: Path, story: str, vault: EvidenceFiles, files: list[EvidenceFile]) -> None:
     path.touch(mode=0o600)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         archive.writestr("events.json", story)

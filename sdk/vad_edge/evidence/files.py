@@ -52,7 +52,7 @@ class EvidenceFile:
         }
 
 
-class Vault:
+class EvidenceFiles:
     """Keeps files under ``evidence/<incident>/`` beside the database, and takes them away again.
 
     A file is whole when it has its name, and has its row after that; what a crash left without a row goes at

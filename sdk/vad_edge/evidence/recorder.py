@@ -22,7 +22,7 @@ from vad_edge.config.site import EvidenceConfig, PrivacyConfig
 from vad_edge.errors import VadEdgeError
 from vad_edge.events.event import Event
 from vad_edge.evidence.camera import CameraEvidence, Picture, Plan, Tape
-from vad_edge.evidence.files import Vault
+from vad_edge.evidence.files import EvidenceFiles
 from vad_edge.evidence.retention import Limits
 from vad_edge.health.conditions import HealthBoard
 from vad_edge.video.frame import Frame
@@ -43,7 +43,7 @@ Job = tuple[str, Callable[[], None]]
 _Shown = tuple[CameraEvidence, Frame, NDArray[np.float32] | None]
 
 
-class EvidenceKeeper:
+class EvidenceRecorder:
     """Pictures, heat maps and clips of a run's incidents.
 
     One thread encodes frames, another writes files and takes old ones away, both at low priority. Where no
@@ -54,7 +54,7 @@ class EvidenceKeeper:
 
     def __init__(
         self,
-        vault: Vault,
+        vault: EvidenceFiles,
         cameras: Sequence[CameraEvidence],
         health: HealthBoard,
         now: Callable[[], float],

@@ -135,7 +135,7 @@ class PacketTape:
         wrap_packets(self._program, b"".join(self._parts), path)
 
 
-class PacketTap:
+class StreamCopy:
     """Keeps an ffmpeg that copies a stream's packets to us, and their last seconds; nothing is decoded.
 
     A stream that ends or is silent for fifteen seconds is opened again after growing pauses; `error` says

@@ -24,7 +24,7 @@ class _Part:
 _NOTHING: Final = _Part(0.0, {})
 
 
-class Gatherer:
+class Accumulator:
     """A CUSUM over the joint risk, fed one maximum for each block of a correlation time, that fades.
 
     gathered = past * keep + the highest risk of the present block - what is usual of a block, at least 0; the

@@ -13,7 +13,7 @@ MULTIPLE: Final = 10.0
 _WINDOW_S: Final = (3600.0, 86400.0)
 
 
-class FloodGovernor:
+class FloodLimiter:
     """Counts the alarms of one camera over about one interval of its budget, an hour to a day.
 
     During a flood new incidents are rolled up: they are stored, and one condition is told instead of all of

@@ -10,7 +10,7 @@ from typing import Final, Literal
 from vad_edge.health.thermal import Thermal, Zone
 
 HOLD_S: Final = 10.0
-"""Strain that lasts so long is answered; a shorter one passes by itself."""
+"""An overload that lasts so long is answered; a shorter one passes by itself."""
 SETTLE_S: Final = 30.0
 """Heat and load follow a change only after a while: the next one waits for it."""
 RECOVER_S: Final = 300.0
@@ -40,7 +40,7 @@ class Relief:
 
 
 @dataclass(frozen=True, slots=True)
-class Strain:
+class Overload:
     """How the machine copes. eased says that it is cool and has time to spare, not only that it copes."""
 
     hot: bool = False
@@ -93,7 +93,7 @@ class FrameBudget:
         """Whether nothing more can be given up."""
         return len(self._reliefs) == len(self._ladder)
 
-    def update(self, now_s: float, strain: Strain, busy: Collection[str] = ()) -> bool:
+    def update(self, now_s: float, strain: Overload, busy: Collection[str] = ()) -> bool:
         """Take note of how the machine copes now; whether `reliefs` changed.
 
         busy are the cameras in the middle of an incident: nothing of theirs is taken away or exchanged.
@@ -157,7 +157,7 @@ class Nearness:
     limit_c: float
 
 
-def strain_of(thermal: Thermal | None, busy: float, hot_c: float | None, *, before: Strain) -> Strain:
+def strain_of(thermal: Thermal | None, busy: float, hot_c: float | None, *, before: Overload) -> Overload:
     """How the machine copes: thermal None while nobody has looked, busy the loop's share of time on frames.
 
     hot_c is a limit of the user's own. What was hot or late before is so until it is well below its limit.
@@ -167,7 +167,7 @@ def strain_of(thermal: Thermal | None, busy: float, hot_c: float | None, *, befo
     cool = not slowed and (nearest is None or nearest.room_c >= COOL_MARGIN_C)
     hot = slowed or (nearest is not None and nearest.room_c <= HOT_MARGIN_C) or (before.hot and not cool)
     late = busy >= LATE or (before.late and busy >= CALM)
-    return Strain(hot=hot, late=late, eased=cool and busy < ROOMY)
+    return Overload(hot=hot, late=late, eased=cool and busy < ROOMY)
 
 
 def nearest_limit(thermal: Thermal, hot_c: float | None) -> Nearness | None:

@@ -30,7 +30,7 @@ FRAMES: Final = 10
 _COLOURS: Final = {"ignore": (60, 60, 230), "zone": (80, 200, 80)}
 
 
-class MaskDesk:
+class MaskEditor:
     """One camera of a site file, a frame of it, and the places there are."""
 
     def __init__(self, config: Path, camera: str | None, source: str | None = None) -> None:
@@ -114,7 +114,7 @@ class MaskServer(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, desk: MaskDesk, port: int = 0) -> None:
+    def __init__(self, desk: MaskEditor, port: int = 0) -> None:
         super().__init__(("127.0.0.1", port), _Page)
         self.desk = desk
         self.secret = secrets.token_urlsafe(16)

@@ -20,7 +20,7 @@ from vad_edge.mqtt.topics import ROOT
 from vad_edge.sensors.matching import topic_matches
 
 
-class Ear:
+class TopicListener:
     """Hears some topics from `start` to `stop`; meant for seconds, since it keeps everything."""
 
     def __init__(self, broker: BrokerConfig, *, site: str, role: str, topics: Iterable[str]) -> None:

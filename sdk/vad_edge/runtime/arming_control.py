@@ -21,7 +21,7 @@ from vad_edge.runtime.camera import Station
 _log = logging.getLogger(__name__)
 
 
-class ArmedFile:
+class ArmingFile:
     """A small JSON file beside the event store.
 
     What cannot be read counts as armed: better an alarm too many. `problem` then says so.
@@ -88,14 +88,14 @@ def _asked(entry: Any) -> Asked:
 LOOK_EVERY_S: Final = 1.0
 
 
-class ArmingDesk:
+class ArmingControl:
     """Holds each camera's `Arming` and looks at it once a second, on the loop's thread."""
 
     def __init__(
         self,
         stations: Sequence[Station],
         schedule: ScheduleConfig,
-        file: ArmedFile,
+        file: ArmingFile,
         *,
         now: Callable[[], datetime] = utc_now,
         monotonic: Callable[[], float] = time.monotonic,

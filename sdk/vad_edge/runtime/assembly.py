@@ -16,7 +16,7 @@ from vad_edge.config.site import SENSORS_ONLY, BrokerConfig, CameraConfig, SiteC
 from vad_edge.errors import BundleError, ConfigError, EngineError, SourceError, StoreError
 from vad_edge.events.incidents import Incidents
 from vad_edge.events.store import EventStore
-from vad_edge.evidence.recorder import EvidenceKeeper
+from vad_edge.evidence.recorder import EvidenceRecorder
 from vad_edge.fusion.fuse import Fuser
 from vad_edge.fusion.machine import WarningMachine
 from vad_edge.health.clock_sync import clock_synced, stamps_true
@@ -30,14 +30,14 @@ from vad_edge.mqtt.identity import client_id
 from vad_edge.mqtt.publisher import camera_publisher
 from vad_edge.mqtt.sensors import PACE_S, SensorSubscriber
 from vad_edge.pipeline import Lane, VideoPipeline, known_views
-from vad_edge.runtime.arming_control import ArmedFile, ArmingDesk
+from vad_edge.runtime.arming_control import ArmingControl, ArmingFile
 from vad_edge.runtime.camera import Station
 from vad_edge.runtime.event_writer import store_conditions
 from vad_edge.runtime.evidence_setup import evidence_keeper
 from vad_edge.runtime.fallback import lose_levels, may_fall_back, without_lost_packs
 from vad_edge.runtime.profile import full_pace, slow_pace, with_streams
-from vad_edge.runtime.self_calibration import Learner, learned_camera
-from vad_edge.runtime.sensor_memory import LearnedFile
+from vad_edge.runtime.self_calibration import SelfCalibration, learned_camera
+from vad_edge.runtime.sensor_memory import SensorMemory
 from vad_edge.runtime.settings import RunSettings, sensors_heard
 from vad_edge.scoring.regions import RegionTracker, Zones
 from vad_edge.scoring.scorer import Scorer
@@ -59,13 +59,13 @@ class Assembly:
     hub: SensorHub
     store: EventStore
     health: HealthBoard
-    keeper: EvidenceKeeper
+    keeper: EvidenceRecorder
     subscriber: SensorSubscriber | None
     arrived: threading.Event
-    arming: ArmingDesk
-    learned: LearnedFile
+    arming: ArmingControl
+    learned: SensorMemory
     vitals: VitalsMonitor
-    learner: Learner | None
+    learner: SelfCalibration | None
 
 
 def assemble(settings: RunSettings, stack: ExitStack) -> Assembly:
@@ -103,15 +103,15 @@ def assemble(settings: RunSettings, stack: ExitStack) -> Assembly:
         Incidents(store.database).interrupt([camera.name for camera in cameras])
     except StoreError as error:
         health.raise_condition("store_failed", "store", str(error))
-    learned = LearnedFile(settings.store_path.with_name("sensors.json"))
+    learned = SensorMemory(settings.store_path.with_name("sensors.json"))
     if not clock.is_media:  # a run on a recording is the same every time
         hub.take_up(learned.read())
-    armed = ArmedFile(settings.store_path.with_name("armed.json"))
+    armed = ArmingFile(settings.store_path.with_name("armed.json"))
     if armed.problem:
         health.raise_condition("armed_unknown", "store", armed.problem)
     # A recording has no time of day: what was asked counts, schedules do not.
     schedule = ScheduleConfig() if clock.is_media else site.schedule
-    arming = ArmingDesk(stations, schedule, armed)
+    arming = ArmingControl(stations, schedule, armed)
     if not clock.is_media:
         for station in stations:
             station.time_synced = lambda: stamps_true(clock.wall(clock.now()), utc_now(), clock_synced())
@@ -203,7 +203,7 @@ def _station(
 
 def _pipeline(
     settings: RunSettings, stations: list[Station], hub: SensorHub, health: HealthBoard, stack: ExitStack
-) -> tuple[VideoPipeline, Learner]:
+) -> tuple[VideoPipeline, SelfCalibration]:
     bundle = settings.bundle
     if bundle is None:
         raise ConfigError("a camera needs a model", where="bundle", fix="give --bundle NAME.vadb")
@@ -258,7 +258,7 @@ def _pipeline(
         return spare
 
     pipeline = VideoPipeline(engine, manifest, lanes, replace=replace)
-    learner = Learner(
+    learner = SelfCalibration(
         stations,
         pipeline,
         bundle,

@@ -11,8 +11,8 @@ from vad_edge.config.site import CameraConfig
 from vad_edge.events.announce import event_from_change, event_from_tamper
 from vad_edge.events.event import Event
 from vad_edge.evidence.images import PrivacyMasks
-from vad_edge.fusion.accumulate import Gatherer
-from vad_edge.fusion.flood import FloodGovernor
+from vad_edge.fusion.accumulate import Accumulator
+from vad_edge.fusion.flood import FloodLimiter
 from vad_edge.fusion.fuse import STREAM_FLOOR, Fuser, Risk, excess
 from vad_edge.fusion.machine import LevelChange, WarningMachine
 from vad_edge.fusion.policy import Standing
@@ -59,9 +59,9 @@ class Station:
     gated: bool = False
     weights: Mapping[str, float] | None = None
     standing: Standing | None = None
-    gatherer: Gatherer | None = None
+    gatherer: Accumulator | None = None
     block_s: float = 0.0
-    governor: FloodGovernor | None = None
+    governor: FloodLimiter | None = None
     drift: DriftWatch | None = None
     rolled_up: bool = False
     publisher: CameraPublisher | None = None
@@ -107,9 +107,9 @@ class Station:
             self.config = self.config.model_copy(update={"policy": pace.policy})
             self.fuser = Fuser(pace.policy.smoothing_s)
             self.machine.follow(pace.policy)
-        self.governor = None if pace.alarms_per_hour is None else FloodGovernor(pace.alarms_per_hour)
+        self.governor = None if pace.alarms_per_hour is None else FloodLimiter(pace.alarms_per_hour)
         self.weights = pace.weights
-        self.gatherer = None if pace.gathering is None else Gatherer(pace.gathering)
+        self.gatherer = None if pace.gathering is None else Accumulator(pace.gathering)
         self.standing = None if pace.weights is None else Standing(pace.streams, pace.policy, pace.partial)
 
     def rest(self, shed: bool) -> None:

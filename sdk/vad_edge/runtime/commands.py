@@ -22,7 +22,7 @@ from vad_edge.health.conditions import HealthBoard
 from vad_edge.mqtt.command import Command, CommandResult, done, refuse
 from vad_edge.mqtt.publisher import CameraPublisher
 from vad_edge.runtime.arming import Asked
-from vad_edge.runtime.arming_control import ArmingDesk
+from vad_edge.runtime.arming_control import ArmingControl
 from vad_edge.runtime.camera import Station
 from vad_edge.runtime.snapshot import photograph
 from vad_edge.scoring.regions import Region
@@ -35,7 +35,7 @@ SNAPSHOT_BURST, SNAPSHOT_EVERY_S = 3, 2.0
 _CONDITIONS = ("command_retained", "command_storm", "command_malformed")
 
 
-class CommandDesk:
+class CommandHandler:
     """Decides on the loop's thread, and does in a thread of its own what needs the disk or takes long.
 
     A camera's answers come in the order of its commands, but for a snapshot, which waits for a frame.
@@ -45,7 +45,7 @@ class CommandDesk:
         self,
         stations: Sequence[Station],
         incidents: Incidents,
-        arming: ArmingDesk,
+        arming: ArmingControl,
         health: HealthBoard,
         *,
         snapshots: bool,

@@ -11,13 +11,13 @@ from dataclasses import replace
 from vad_edge.errors import StoreError
 from vad_edge.events.event import Event
 from vad_edge.events.store import EventStore
-from vad_edge.evidence.recorder import EvidenceKeeper
+from vad_edge.evidence.recorder import EvidenceRecorder
 from vad_edge.health.conditions import HealthBoard
 
 _log = logging.getLogger(__name__)
 
 
-class EventDesk:
+class EventWriter:
     """Commits events in a thread, wakes their publishers, and hands them back for whoever watches.
 
     An event carries the hashes of the pictures kept of it; they are written after it.
@@ -29,7 +29,7 @@ class EventDesk:
         store: EventStore,
         health: HealthBoard,
         wake: Mapping[str, Callable[[], None]],
-        evidence: EvidenceKeeper,
+        evidence: EvidenceRecorder,
     ) -> None:
         self._store = store
         self._health = health

@@ -13,9 +13,9 @@ from vad_edge.events.audit import trim_events
 from vad_edge.events.store import EventStore
 from vad_edge.evidence.camera import CameraEvidence, Cutter
 from vad_edge.evidence.clips import ClipFacts, choose_route, find_ffmpeg
-from vad_edge.evidence.files import Vault
-from vad_edge.evidence.recorder import EvidenceKeeper, limits_of
-from vad_edge.evidence.stream_copy import PacketTap
+from vad_edge.evidence.files import EvidenceFiles
+from vad_edge.evidence.recorder import EvidenceRecorder, limits_of
+from vad_edge.evidence.stream_copy import StreamCopy
 from vad_edge.health.conditions import HealthBoard
 from vad_edge.runtime.camera import Station
 from vad_edge.video.source import FrameSource
@@ -31,7 +31,7 @@ def evidence_keeper(
     health: HealthBoard,
     now: Callable[[], float],
     stack: ExitStack,
-) -> EvidenceKeeper:
+) -> EvidenceRecorder:
     """The keeper of a run, which also takes old evidence away where none is kept any more."""
     cameras: list[CameraEvidence] = []
     chores: list[Callable[[], object]] = []
@@ -39,21 +39,21 @@ def evidence_keeper(
         if site.privacy.evidence == "none" or station.reader is None:
             continue
         clips = _clips(site, station, sources.get(station.name), now)
-        if isinstance(clips, PacketTap):
+        if isinstance(clips, StreamCopy):
             stack.callback(clips.close)
             chores.append(partial(_look_at, clips, station.name, health))
         cameras.append(CameraEvidence(station.name, site.privacy.evidence, site.evidence, clips))
-    vault = Vault(store.database, limits_of(site.privacy, site.evidence))
+    vault = EvidenceFiles(store.database, limits_of(site.privacy, site.evidence))
     trim = partial(trim_events, store.database, site.evidence.events_mb << 20)
     chores += [vault.sweep_strays, vault.make_room, trim]
-    keeper = EvidenceKeeper(vault, cameras, health, now, chores)
+    keeper = EvidenceRecorder(vault, cameras, health, now, chores)
     stack.callback(keeper.close)
     return keeper
 
 
 def _clips(
     site: SiteConfig, station: Station, source: FrameSource | None, now: Callable[[], float]
-) -> PacketTap | Cutter | bool:
+) -> StreamCopy | Cutter | bool:
     """Where a camera's clips come from; opened, if it is its stream."""
     ffmpeg = find_ffmpeg()
     spec = str(station.config.source)
@@ -71,13 +71,13 @@ def _clips(
     _log.info("camera %s: %s: %s", station.name, way, route.reason)
     if ffmpeg is not None and site.evidence.max_clip_s > 0:
         if route.way == "packets":
-            return PacketTap(ffmpeg, spec, site.evidence.before_s, now)
+            return StreamCopy(ffmpeg, spec, site.evidence.before_s, now)
         if route.way == "cut":
             return Cutter(ffmpeg, Path(spec))
     return route.way == "pictures"
 
 
-def _look_at(tap: PacketTap, camera: str, health: HealthBoard) -> None:
+def _look_at(tap: StreamCopy, camera: str, health: HealthBoard) -> None:
     if tap.error is None:
         health.clear_condition("evidence_stream", camera)
     else:

@@ -22,11 +22,11 @@ from vad_edge.report.observer import Moment, RunObserver
 from vad_edge.runtime.assembly import Assembly, assemble
 from vad_edge.runtime.camera import Station
 from vad_edge.runtime.collect import POLL_S, Picked, collect_live, collect_recorded
-from vad_edge.runtime.commands import CommandDesk
-from vad_edge.runtime.event_writer import EventDesk
+from vad_edge.runtime.commands import CommandHandler
+from vad_edge.runtime.event_writer import EventWriter
 from vad_edge.runtime.monitor import HealthWatch, Heartbeat
-from vad_edge.runtime.observers import Audience
-from vad_edge.runtime.overload import FrameKeeper
+from vad_edge.runtime.observers import Observers
+from vad_edge.runtime.overload import OverloadControl
 from vad_edge.runtime.settings import RunSettings, RunSummary
 from vad_edge.sensors.stream import SensorSurprise
 from vad_edge.video.frame import Frame
@@ -50,7 +50,7 @@ def run(
     Raises ConfigError, SourceError, BundleError, EngineError or StoreError for what cannot begin, and
     EngineError when the engine fails on the way.
     """
-    audience = Audience(observers)
+    audience = Observers(observers)
     with ExitStack() as stack:
         stack.callback(audience.close)
         parts = assemble(settings, stack)
@@ -63,7 +63,7 @@ class _Run:
         self,
         settings: RunSettings,
         parts: Assembly,
-        audience: Audience,
+        audience: Observers,
         stop: threading.Event,
         heartbeat: Heartbeat,
     ) -> None:
@@ -73,7 +73,7 @@ class _Run:
         self._stop = stop
         self._heartbeat = heartbeat
         self._watch = HealthWatch(parts)
-        self._keeper = FrameKeeper(
+        self._keeper = OverloadControl(
             parts.stations, parts.pipeline, parts.health, settings.site.board, lambda: parts.vitals.latest
         )
         self._weights = {sensor.name: sensor.weight for sensor in settings.site.sensor}
@@ -85,13 +85,13 @@ class _Run:
         self._events = 0
         self._incidents: set[str] = set()
         publishers = {s.name: s.publisher for s in parts.stations if s.publisher is not None}
-        self._desk = EventDesk(
+        self._desk = EventWriter(
             parts.store,
             parts.health,
             {name: publisher.wake for name, publisher in publishers.items()},
             parts.keeper,
         )
-        self._commands = CommandDesk(
+        self._commands = CommandHandler(
             parts.stations,
             Incidents(parts.store.database),
             parts.arming,

@@ -13,7 +13,7 @@ from vad_edge.report.observer import Moment, RunObserver
 _log = logging.getLogger(__name__)
 
 
-class Audience:
+class Observers:
     """Passes everything on to each observer in turn; `lost` says who failed, and why."""
 
     def __init__(self, observers: Sequence[RunObserver]) -> None:

@@ -9,7 +9,7 @@ from typing import Final
 
 from vad_edge.config.site import BoardConfig
 from vad_edge.health.conditions import HealthBoard
-from vad_edge.health.overload import FrameBudget, Relief, Strain, Watched, heat_of, strain_of
+from vad_edge.health.overload import FrameBudget, Overload, Relief, Watched, heat_of, strain_of
 from vad_edge.health.vitals import Vitals
 from vad_edge.pipeline import VideoPipeline
 from vad_edge.runtime.camera import Station
@@ -23,7 +23,7 @@ WINDOW_S: Final = 5.0
 SUBJECT: Final = "board"
 
 
-class FrameKeeper:
+class OverloadControl:
     """Takes note of every turn of a live loop, and changes its stations' pace when it must.
 
     A camera in the middle of an incident is left as it is. look gives the newest vitals, None before there
@@ -50,7 +50,7 @@ class FrameKeeper:
         ]
         self._budget = budget or FrameBudget(watched if board.frame_budget and pipeline is not None else ())
         self._begun_s, self._waited_s = monotonic(), 0.0
-        self._strain = Strain()
+        self._strain = Overload()
 
     def turn(self, waited_s: float) -> None:
         """One turn of the loop is over, in which it waited so long for frames."""

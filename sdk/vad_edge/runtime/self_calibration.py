@@ -27,7 +27,7 @@ from vad_edge.health.conditions import HealthBoard
 from vad_edge.pipeline import ScoredFrame, VideoPipeline
 from vad_edge.runtime.camera import Station
 from vad_edge.runtime.profile import full_pace
-from vad_edge.scoring.score_log import ScoreHead, ScoreKeeper
+from vad_edge.scoring.score_log import ScoreHead, ScoreLog
 
 _log = logging.getLogger(__name__)
 
@@ -68,16 +68,16 @@ def _misfit(path: Path, camera: CameraConfig, bundle: Bundle, graph: Graph) -> s
 
 
 @dataclass
-class _Pupil:
+class _Job:
     station: Station
     row: int
-    keeper: ScoreKeeper
+    keeper: ScoreLog
     wanted_rows: float
     process: subprocess.Popen[bytes] | None = None
     said: IO[bytes] | None = None
 
 
-class Learner:
+class SelfCalibration:
     """Keeps the scores of every camera that has no pack, and takes up what they were calibrated to.
 
     command is how vad-edge is called, in a process of its own: the fit takes minutes and much memory. What is
@@ -101,7 +101,7 @@ class Learner:
         self._folder, self._asked, self._health = folder, asked, health
         self._command, self._monotonic = command, monotonic
         self._cameras, self._due_s = len(stations), 0.0
-        self._pupils: dict[str, _Pupil] = {}
+        self._pupils: dict[str, _Job] = {}
         clock = bundle.manifest.clock
         for row, station in enumerate(stations):
             if asked.hours is None:
@@ -118,11 +118,11 @@ class Learner:
                 station.config.ignored,
             )
             try:
-                keeper = ScoreKeeper(folder / f"{station.name}.scores", head)
+                keeper = ScoreLog(folder / f"{station.name}.scores", head)
             except OSError as error:
                 self._fail(station, f"its scores cannot be kept: {error}")
                 continue
-            self._pupils[station.name] = _Pupil(station, row, keeper, asked.hours * 3600.0 * clock.fps)
+            self._pupils[station.name] = _Job(station, row, keeper, asked.hours * 3600.0 * clock.fps)
 
     def _compare_budget(self, station: Station, path: Path) -> None:
         """Say where the levels it keeps are those of another budget than is asked for now."""
@@ -169,7 +169,7 @@ class Learner:
         for pupil in list(self._pupils.values()):
             self._let_go(pupil)
 
-    def _begin(self, pupil: _Pupil) -> None:
+    def _begin(self, pupil: _Job) -> None:
         name = pupil.station.name
         _log.info("camera %s: calibrating on %d scores", name, pupil.keeper.rows)
         pupil.keeper.flush()
@@ -193,7 +193,7 @@ class Learner:
         with contextlib.suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, pupil.process.pid, _LAST)
 
-    def _end(self, pupil: _Pupil) -> None:
+    def _end(self, pupil: _Job) -> None:
         process, pupil.process = pupil.process, None
         said, pupil.said = pupil.said, None
         assert process is not None  # noqa: S101 - whoever calls has looked
@@ -223,7 +223,7 @@ class Learner:
         except OSError as error:
             _log.warning("camera %s: the scores it has learned from are left: %s", station.name, error)
 
-    def _let_go(self, pupil: _Pupil) -> None:
+    def _let_go(self, pupil: _Job) -> None:
         """It learns no more in this run: end its fit, and write what is left of its scores."""
         del self._pupils[pupil.station.name]
         if pupil.process is not None:
@@ -236,7 +236,7 @@ class Learner:
         except OSError as error:
             self._fail(pupil.station, f"its last scores are lost: {error}")
 
-    def _put_off(self, pupil: _Pupil, reason: str) -> None:
+    def _put_off(self, pupil: _Job, reason: str) -> None:
         """Try it again with more."""
         pupil.wanted_rows = MORE * pupil.keeper.rows
         self._fail(pupil.station, reason)

@@ -16,7 +16,7 @@ _log = logging.getLogger(__name__)
 EVERY_S: Final = 300.0
 
 
-class LearnedFile:
+class SensorMemory:
     """A JSON file beside the event store, written now and then by a thread: the loop never waits for a disk.
 
     What cannot be read is learned anew.

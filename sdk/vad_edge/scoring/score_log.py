@@ -35,7 +35,7 @@ class ScoreHead:
         return np.dtype([("time_s", "<f8"), ("scores", "<f4", (len(self.cues),))])
 
 
-class ScoreKeeper:
+class ScoreLog:
     """Adds rows to a file; one that is there already for the same graph goes on, another is begun anew."""
 
     def __init__(self, path: Path, head: ScoreHead) -> None:

@@ -26,7 +26,7 @@ _WINDOW: Final = np.outer(np.hanning(HEIGHT), np.hanning(WIDTH)).astype(np.float
 
 
 @dataclass(slots=True)
-class Glance:
+class FrameStatistics:
     """One frame as `Looker` saw it. The arrays are the looker's own: its second look from now changes them.
 
     sample is pixels of the frame at even distances, uint8 (72, 128, 3). grey is the small copy, uint8
@@ -49,14 +49,14 @@ class Looker:
     """Looks at the frames of one camera, of any size; its buffers are made once and taken in turns."""
 
     def __init__(self) -> None:
-        self._glance, self._next = Glance(), Glance()
+        self._glance, self._next = FrameStatistics(), FrameStatistics()
         self._small = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
         self._channels = [np.zeros((HEIGHT, WIDTH), np.uint8) for _ in range(3)]
         self._across, self._down = (np.zeros((HEIGHT, WIDTH), np.float32) for _ in range(2))
         self._fine = np.zeros(_SAMPLED, np.uint8)
         self._detail = np.zeros(_SAMPLED, np.int16)
 
-    def look(self, image: Image) -> Glance:
+    def look(self, image: Image) -> FrameStatistics:
         """A look at a frame, uint8 (H, W, 3) BGR; `finish` adds what is seldom asked for."""
         self._glance, self._next = self._next, self._glance
         glance = self._glance
@@ -70,7 +70,7 @@ class Looker:
         glance.colour = self._colour()
         return glance
 
-    def finish(self, glance: Glance) -> None:
+    def finish(self, glance: FrameStatistics) -> None:
         """Add the edges, their pattern and the sharpness to one of the last two looks."""
         cv2.Sobel(glance.grey, cv2.CV_32F, 1, 0, dst=self._across)
         cv2.Sobel(glance.grey, cv2.CV_32F, 0, 1, dst=self._down)
@@ -88,7 +88,7 @@ class Looker:
         return (apart + cv2.norm(red, blue, cv2.NORM_L1)) / (2.0 * blue.size)
 
 
-def brightest(glance: Glance) -> float:
+def brightest(glance: FrameStatistics) -> float:
     """The level that 99 % of the sample's green stay below."""
     counts = cv2.calcHist([glance.sample], [1], None, [256], [0.0, 256.0])
     return float(np.searchsorted(np.cumsum(counts), 0.99 * _SAMPLED[0] * _SAMPLED[1]))
@@ -137,7 +137,7 @@ LEAST_STEP: Final = 1.0 / 300.0
 """Smaller steps towards what a frame shows wait until they add up to this: each costs as much as a look."""
 
 
-class View:
+class Scene:
     """The edges of a scene, their strength and sharpness, averaged over what was seen of it.
 
     looks says how many frames have been learned; consistent how well each agreed with those before. known
@@ -156,7 +156,7 @@ class View:
         self._prepare()
 
     @classmethod
-    def remembered(cls, edges: Gray, light: float, sharpness: float) -> View:
+    def remembered(cls, edges: Gray, light: float, sharpness: float) -> Scene:
         """A view that was learned before. Raises ValueError for edges that are not (36, 64)."""
         if edges.shape != (HEIGHT, WIDTH):
             raise ValueError(f"edges of shape {edges.shape}, not {(HEIGHT, WIDTH)}")
@@ -171,7 +171,7 @@ class View:
         """Whether there is enough in it that stays where it is."""
         return self.consistent >= CONSISTENT
 
-    def learn(self, glance: Glance, follow: float) -> None:
+    def learn(self, glance: FrameStatistics, follow: float) -> None:
         """Move towards what a frame shows: follow 0 not at all, 1 all the way."""
         if self.looks == 0 and not self.known:
             follow = 1.0
@@ -183,7 +183,7 @@ class View:
         if self._owed >= LEAST_STEP:
             self._step(glance, min(self._owed, 1.0))
 
-    def judge(self, glance: Glance) -> tuple[Sight, str]:
+    def judge(self, glance: FrameStatistics) -> tuple[Sight, str]:
         """Whether a frame shows this view, or what has become of it, with the figures that say so."""
         if not self.recognisable or self._textured_parts < LEAST_TEXTURED:
             return "same", ""
@@ -202,11 +202,11 @@ class View:
             return "defocused", f"{glance.sharpness / self.sharpness:.0%} of the sharpness that the scene had"
         return "same", ""
 
-    def _correlation(self, glance: Glance) -> float:
+    def _correlation(self, glance: FrameStatistics) -> float:
         """How a frame's edges agree with those learned, at their own place."""
         return float(np.vdot(glance.pattern, self._pattern))
 
-    def _shift(self, glance: Glance) -> tuple[int, int] | None:
+    def _shift(self, glance: FrameStatistics) -> tuple[int, int] | None:
         """Where the scene has gone, in pixels of the small copy across and down; None if it is in its place.
 
         Correlations end at 1: edges that agree well where they are agree much better nowhere.
@@ -227,7 +227,7 @@ class View:
         spread = (_cells(edges * edges) - mean * mean) * self._variance
         return np.asarray(both / np.sqrt(np.maximum(spread, 1e-6)), np.float32)
 
-    def _step(self, glance: Glance, follow: float) -> None:
+    def _step(self, glance: FrameStatistics, follow: float) -> None:
         self._owed = 0.0
         self.edges += np.float32(follow) * (glance.edges - self.edges)
         self.light += follow * (glance.light - self.light)

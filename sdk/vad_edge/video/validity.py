@@ -9,7 +9,7 @@ from typing import Final, Literal
 import cv2
 import numpy as np
 
-from vad_edge.video.scene import Glance, Image, Looker, View, brightest
+from vad_edge.video.scene import FrameStatistics, Image, Looker, Scene, brightest
 
 Reason = Literal[
     "", "black", "frozen", "covered", "defocused", "moved", "exposure", "cut", "switch", "new_view"
@@ -71,24 +71,24 @@ class ValidityCheck:
     is under way: a view that is known is not learned on then.
     """
 
-    def __init__(self, views: Mapping[Light, View] | None = None) -> None:
+    def __init__(self, views: Mapping[Light, Scene] | None = None) -> None:
         self.hold = False
         self._looker = Looker()
-        self._views: dict[Light, View] = dict(views or {})
+        self._views: dict[Light, Scene] = dict(views or {})
         self._learned_s: dict[Light, float] = {}
         self._light: Light | None = None
         self._other_light = 0
-        self._before: Glance | None = None
+        self._before: FrameStatistics | None = None
         self._repeats = 0
         self._standing = VALID
         self._unsettled_s: float | None = None
         self._looked_s = -np.inf
-        self._stranger: View | None = None
+        self._stranger: Scene | None = None
         self._stranger_seen_s = 0.0
         self._start_anew = False
 
     @property
-    def views(self) -> Mapping[Light, View]:
+    def views(self) -> Mapping[Light, Scene]:
         """What has been learned so far, for a camera pack; only what can be known again."""
         return {light: view for light, view in self._views.items() if view.recognisable}
 
@@ -102,7 +102,7 @@ class ValidityCheck:
             return Validity(True, verdict.reason, verdict.detail, reset=True)
         return verdict
 
-    def _judge(self, glance: Glance, time_s: float) -> Validity:
+    def _judge(self, glance: FrameStatistics, time_s: float) -> Validity:
         before, self._before = self._before, glance
         repeated = before is not None and _identical(before, glance)
         self._repeats = self._repeats + 1 if repeated else 0
@@ -125,7 +125,7 @@ class ValidityCheck:
                 return sight
         return change if self._standing.ok and change.reason else self._standing
 
-    def _change(self, before: Glance, glance: Glance, time_s: float) -> Validity:
+    def _change(self, before: FrameStatistics, glance: FrameStatistics, time_s: float) -> Validity:
         """What happened between two frames that differ."""
         cut = cut_verdict(before, glance)
         if cut.reason:
@@ -141,7 +141,7 @@ class ValidityCheck:
             return VALID
         return Validity(False, "exposure", f"the light went by {step:.0f} grey levels from frame to frame")
 
-    def _switched(self, glance: Glance) -> bool:
+    def _switched(self, glance: FrameStatistics) -> bool:
         """Whether colour and infra-red have changed places."""
         lowest, highest = COLOURED
         if self._light is None:
@@ -155,7 +155,7 @@ class ValidityCheck:
         self._stranger = None
         return True
 
-    def _sight(self, glance: Glance, time_s: float) -> Validity:
+    def _sight(self, glance: FrameStatistics, time_s: float) -> Validity:
         """Whether the camera still sees what it knows; learns from what it sees if it does."""
         assert self._light is not None  # noqa: S101 - decided before
         passed_s = min(max(time_s - self._looked_s, 0.0), 1.0)
@@ -163,7 +163,7 @@ class ValidityCheck:
         self._looker.finish(glance)
         view = self._views.get(self._light)
         if view is None:
-            view = self._views[self._light] = View()
+            view = self._views[self._light] = Scene()
         if not view.known:
             view.learn(glance, 1.0 / (view.looks + 1))
             learned_s = self._learned_s[self._light] = self._learned_s.get(self._light, 0.0) + passed_s
@@ -181,14 +181,14 @@ class ValidityCheck:
             self._stranger = None
         return Validity(False, sight, detail)
 
-    def _adopt(self, glance: Glance, passed_s: float) -> bool:
+    def _adopt(self, glance: FrameStatistics, passed_s: float) -> bool:
         """Learn another view beside the known one; whether it has stayed long enough to take its place."""
         assert self._light is not None  # noqa: S101 - decided before
         stranger = self._stranger
         if stranger is not None and stranger.looks > STRANGER_LOOKS and stranger.judge(glance)[0] != "same":
             stranger = None
         if stranger is None:
-            stranger = self._stranger = View()
+            stranger = self._stranger = Scene()
             self._stranger_seen_s = 0.0
         else:
             self._stranger_seen_s += passed_s
@@ -201,7 +201,7 @@ class ValidityCheck:
         return True
 
 
-def cut_verdict(before: Glance, now: Glance) -> Validity:
+def cut_verdict(before: FrameStatistics, now: FrameStatistics) -> Validity:
     """Whether the small copies of two frames, each about its own mean, show different scenes."""
     size = now.grey.size
     if 2.0 * cv2.norm(before.grey, now.grey, cv2.NORM_L1) < CUT_DIFFERENCE * size:
@@ -216,5 +216,5 @@ def cut_verdict(before: Glance, now: Glance) -> Validity:
     return Validity(True, "cut", f"correlation {likeness:.2f} with the frame before", reset=True)
 
 
-def _identical(before: Glance, now: Glance) -> bool:
+def _identical(before: FrameStatistics, now: FrameStatistics) -> bool:
     return before.light == now.light and not cv2.norm(before.sample, now.sample, cv2.NORM_INF)

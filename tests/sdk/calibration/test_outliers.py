@@ -5,7 +5,7 @@ import pytest
 from tests.support.life import CUES, life
 
 from vad_edge.calibration.fit import default_policy
-from vad_edge.calibration.outliers import Suspect, find_suspects
+from vad_edge.calibration.outliers import Outlier, find_suspects
 from vad_edge.calibration.policy_replay import joined, unseen_risks, without
 from vad_edge.calibration.scores import Stretch
 
@@ -13,7 +13,7 @@ FPS = 5.0
 POLICY = default_policy(3600.0)
 
 
-def suspects(stretches: list[Stretch]) -> list[tuple[int, slice, Suspect]]:
+def suspects(stretches: list[Stretch]) -> list[tuple[int, slice, Outlier]]:
     risks = unseen_risks(stretches, CUES, FPS, POLICY)
     return find_suspects(stretches, risks, joined(stretches, risks, FPS), POLICY, FPS)
 

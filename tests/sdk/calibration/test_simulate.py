@@ -13,19 +13,19 @@ from tests.support.life import CUES, life
 
 from vad_edge.budget import AlarmBudget
 from vad_edge.bundle.calibration import SUM_OF_ALL, Joining
-from vad_edge.calibration.recorded_scores import RecordedLife, read_life, shipped_life, write_life
+from vad_edge.calibration.recorded_scores import RecordedScores, read_life, shipped_life, write_life
 from vad_edge.calibration.sensors import Listener
 from vad_edge.calibration.simulate import simulate
 from vad_edge.errors import DataError
 
 
 @pytest.fixture
-def recorded() -> RecordedLife:
+def recorded() -> RecordedScores:
     joining = Joining(counted=CUES, norm="root")
-    return RecordedLife(CUES, 5.0, tuple(life(3600, clips=5, seed=7)), "synthetic", joining=joining)
+    return RecordedScores(CUES, 5.0, tuple(life(3600, clips=5, seed=7)), "synthetic", joining=joining)
 
 
-def test_scores_survive_being_stored_within_a_few_per_cent(recorded: RecordedLife, tmp_path: Path) -> None:
+def test_scores_survive_being_stored_within_a_few_per_cent(recorded: RecordedScores, tmp_path: Path) -> None:
     recorded.stretches[0].scores[:9] = np.nan
     write_life(tmp_path / "life.npz", recorded, small=True)
     back = read_life(tmp_path / "life.npz")
@@ -35,12 +35,12 @@ def test_scores_survive_being_stored_within_a_few_per_cent(recorded: RecordedLif
         np.testing.assert_allclose(stretch.scores, original.scores, rtol=0.05, atol=0.005)
 
 
-def test_what_sensors_said_is_stored_with_the_scores(recorded: RecordedLife, tmp_path: Path) -> None:
+def test_what_sensors_said_is_stored_with_the_scores(recorded: RecordedScores, tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     parts = [random.random((len(part.time_s), 2)) for part in recorded.stretches]
     parts[0][:9, 1] = np.nan
     stretches = [replace(part, heard=heard) for part, heard in zip(recorded.stretches, parts, strict=True)]
-    write_life(tmp_path / "life.npz", RecordedLife(CUES, 5.0, tuple(stretches), "a", ("door", "sound")))
+    write_life(tmp_path / "life.npz", RecordedScores(CUES, 5.0, tuple(stretches), "a", ("door", "sound")))
     back = read_life(tmp_path / "life.npz")
     assert back.streams == ("door", "sound")
     for stretch, original, heard in zip(back.stretches, recorded.stretches, parts, strict=True):
@@ -48,7 +48,7 @@ def test_what_sensors_said_is_stored_with_the_scores(recorded: RecordedLife, tmp
         np.testing.assert_allclose(stretch.heard, heard, rtol=1e-6)
 
 
-def test_what_was_stored_without_a_joining_sums_up_all_cues(recorded: RecordedLife, tmp_path: Path) -> None:
+def test_what_was_stored_without_a_joining_sums_up_all_cues(recorded: RecordedScores, tmp_path: Path) -> None:
     write_life(tmp_path / "life.npz", recorded)
     with np.load(tmp_path / "life.npz") as stored:
         before = {name: stored[name] for name in stored.files if name != "joining"}
@@ -69,7 +69,7 @@ def test_the_shipped_life_is_small_and_says_what_it_is() -> None:
     assert life.joining.norm == "root"
 
 
-def test_simulated_alarms_keep_the_budget(recorded: RecordedLife) -> None:
+def test_simulated_alarms_keep_the_budget(recorded: RecordedScores) -> None:
     found = simulate(recorded, 100.0, AlarmBudget.parse("1/hour"), seed=1)
     values = found.to_json()
     json.dumps(values)
@@ -80,20 +80,22 @@ def test_simulated_alarms_keep_the_budget(recorded: RecordedLife) -> None:
 
 
 @pytest.fixture(scope="module")
-def with_sensors() -> RecordedLife:
+def with_sensors() -> RecordedScores:
     """Five hours of a made-up building and of what its sensors added."""
     listener = Listener(SENSORS, "camera")
     stretches = listener.hear(live(5.0, seed=1).clip())
-    return RecordedLife(BUILDING_CUES, BUILDING_FPS, tuple(stretches), "synthetic", listener.streams)
+    return RecordedScores(BUILDING_CUES, BUILDING_FPS, tuple(stretches), "synthetic", listener.streams)
 
 
-def test_simulated_alarms_of_camera_and_sensors_together_keep_the_budget(with_sensors: RecordedLife) -> None:
+def test_simulated_alarms_of_camera_and_sensors_together_keep_the_budget(
+    with_sensors: RecordedScores,
+) -> None:
     found = simulate(with_sensors, 100.0, AlarmBudget.parse("1/hour"), seed=1)
     assert 0.2 < found.false_alarms / found.expected < 2.0
     assert found.to_json()["sensors"] == ["door", "sound", "vibration", "counter"]
 
 
-def test_what_is_seen_and_heard_in_one_moment_is_drawn_together(with_sensors: RecordedLife) -> None:
+def test_what_is_seen_and_heard_in_one_moment_is_drawn_together(with_sensors: RecordedScores) -> None:
     """Sensors that speak with the camera make higher risks than the same that speak at other times."""
     budget, (life,) = AlarmBudget.parse("2/hour"), with_sensors.stretches
     assert life.heard is not None
@@ -103,12 +105,12 @@ def test_what_is_seen_and_heard_in_one_moment_is_drawn_together(with_sensors: Re
     assert levels[0] > levels[1]
 
 
-def test_the_same_seed_gives_the_same_life(recorded: RecordedLife) -> None:
+def test_the_same_seed_gives_the_same_life(recorded: RecordedScores) -> None:
     runs = [simulate(recorded, 50.0, AlarmBudget.parse("2/hour"), seed=3) for _ in range(2)]
     assert runs[0] == runs[1]
 
 
 def test_a_recording_too_short_to_resample_is_refused() -> None:
-    short = RecordedLife(CUES, 5.0, tuple(life(1800, clips=2)), "synthetic")
+    short = RecordedScores(CUES, 5.0, tuple(life(1800, clips=2)), "synthetic")
     with pytest.raises(DataError, match="6 pieces of 600 s are too few to resample, 24 are needed"):
         simulate(short, 10.0, AlarmBudget.parse("1/hour"), seed=1)

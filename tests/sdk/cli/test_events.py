@@ -16,7 +16,7 @@ from vad_edge.config.site import PolicyConfig
 from vad_edge.events.announce import event_from_change
 from vad_edge.events.event import Event
 from vad_edge.events.store import EventStore
-from vad_edge.evidence.files import Vault
+from vad_edge.evidence.files import EvidenceFiles
 from vad_edge.fusion.fuse import Risk
 from vad_edge.fusion.machine import WarningMachine
 
@@ -56,7 +56,7 @@ def folder(tmp_path: Path) -> Path:
         for story in stories:
             for event in story:
                 store.add(event)
-        Vault(store.database).keep(stories[1][0].incident, "back", "picture", "picture.jpg", b"jpeg")
+        EvidenceFiles(store.database).keep(stories[1][0].incident, "back", "picture", "picture.jpg", b"jpeg")
     return tmp_path
 
 

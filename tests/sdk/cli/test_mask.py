@@ -22,7 +22,7 @@ from vad_edge.bundle.archive import Bundle
 from vad_edge.bundle.pack import read_pack
 from vad_edge.cli import main
 from vad_edge.config.load import load_site
-from vad_edge.mask_editor.editor import MaskDesk, MaskServer
+from vad_edge.mask_editor.editor import MaskEditor, MaskServer
 
 LEFT = ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0))
 
@@ -37,7 +37,7 @@ def config(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def server(config: Path) -> Iterator[MaskServer]:
-    with MaskServer(MaskDesk(config, None)) as server:
+    with MaskServer(MaskEditor(config, None)) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         yield server
@@ -182,7 +182,7 @@ def test_nobody_without_the_secret_sees_anything(server: MaskServer) -> None:
 
 
 def test_done_ends_the_server(config: Path) -> None:
-    with MaskServer(MaskDesk(config, None)) as server:
+    with MaskServer(MaskEditor(config, None)) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         assert ask(f"{server.url}done", {})[0] == 200

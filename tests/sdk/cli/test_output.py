@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from vad_edge.cli.output import exit_after, keep_summary, summary_line
+from vad_edge.cli.run_output import exit_after, keep_summary, summary_line
 from vad_edge.runtime.settings import RunSummary
 
 SUMMARY = RunSummary(

@@ -20,7 +20,7 @@ from vad_edge.evidence.clips import (
     tap_script,
     wrap_packets,
 )
-from vad_edge.evidence.stream_copy import PacketTap
+from vad_edge.evidence.stream_copy import StreamCopy
 
 
 def frame_count(path: Path) -> int:
@@ -92,9 +92,9 @@ def test_a_camera_that_sends_over_tcp_alone_is_read_by_new_and_old_scripts(
 
 
 @pytest.fixture
-def tap(rtsp: RtspServer, program: str) -> Iterator[PacketTap]:
+def tap(rtsp: RtspServer, program: str) -> Iterator[StreamCopy]:
     began_s = time.monotonic()
-    opened = PacketTap(program, rtsp.url, 3.0, lambda: time.monotonic() - began_s)
+    opened = StreamCopy(program, rtsp.url, 3.0, lambda: time.monotonic() - began_s)
     yield opened
     opened.close()
 
@@ -109,12 +109,12 @@ def arguments_of_children() -> str:
     return "\n".join(texts)
 
 
-def has_packets(tap: PacketTap) -> bool:
+def has_packets(tap: StreamCopy) -> bool:
     return bool(tap._ring.since(float("-inf")))
 
 
 def test_a_stream_is_tapped_and_its_clip_reaches_back_before_the_incident(
-    rtsp: RtspServer, tap: PacketTap, ffmpeg: Ffmpeg, tmp_path: Path
+    rtsp: RtspServer, tap: StreamCopy, ffmpeg: Ffmpeg, tmp_path: Path
 ) -> None:
     wait_until(lambda: has_packets(tap), "packets of the camera", timeout_s=30)
     assert "s3cret" not in arguments_of_children()
@@ -129,14 +129,14 @@ def test_a_stream_is_tapped_and_its_clip_reaches_back_before_the_incident(
     assert tap.error is None
 
 
-def test_a_camera_that_hangs_up_is_called_again(rtsp: RtspServer, tap: PacketTap) -> None:
+def test_a_camera_that_hangs_up_is_called_again(rtsp: RtspServer, tap: StreamCopy) -> None:
     wait_until(lambda: has_packets(tap), "packets of the camera", timeout_s=30)
     rtsp.hang_up()
     wait_until(lambda: rtsp.played >= 2 and tap.error is None, "the second call", timeout_s=30)
 
 
 def test_a_camera_that_is_not_there_is_a_reason_without_its_password(program: str) -> None:
-    tap = PacketTap(program, "rtsp://me:s3cret@127.0.0.1:9/live", 1.0, time.monotonic)
+    tap = StreamCopy(program, "rtsp://me:s3cret@127.0.0.1:9/live", 1.0, time.monotonic)
     try:
         wait_until(lambda: tap.error is not None, "a reason", timeout_s=20)
         assert "refused" in str(tap.error)

@@ -14,7 +14,7 @@ from vad_edge.events.event import Event, from_cloudevent
 from vad_edge.events.incidents import Incidents
 from vad_edge.events.store import EventStore
 from vad_edge.evidence.export import delete_incident, export_incident
-from vad_edge.evidence.files import Vault
+from vad_edge.evidence.files import EvidenceFiles
 
 Story = Callable[..., list[Event]]
 
@@ -25,7 +25,7 @@ def kept(store: EventStore, story: Story) -> list[Event]:
     first, second = story("front"), story("back")
     for event in (*first, *second):
         store.add(event)
-    vault = Vault(store.database)
+    vault = EvidenceFiles(store.database)
     vault.keep(first[0].incident, "front", "picture", "picture.jpg", b"jpeg")
     vault.keep(first[0].incident, "front", "clip", "clip.webm", b"film")
     vault.keep(second[0].incident, "back", "picture", "picture.jpg", b"other")
@@ -53,7 +53,7 @@ def test_an_export_holds_the_whole_story_and_the_audit_notes_it(
 def test_an_export_says_which_file_is_not_there_any_more(
     store: EventStore, kept: list[Event], tmp_path: Path
 ) -> None:
-    vault = Vault(store.database)
+    vault = EvidenceFiles(store.database)
     vault.path(vault.of(kept[0].incident)[1]).unlink()
     done = export_incident(store, kept[0].incident, tmp_path / "report.zip", who="ann")
     assert done.missing == (f"{kept[0].incident}/clip.webm",)
@@ -79,8 +79,8 @@ def test_deleting_takes_rows_and_files_and_leaves_one_row_in_the_audit(
     done = delete_incident(store, incident[:-1], who="ann", reason="asked for")
     assert (done.events, done.files, done.bytes) == (4, 2, 8)
     assert store.events(incident) == []
-    assert Vault(store.database).of(incident) == []
-    assert not (Vault(store.database).folder / incident).exists()
+    assert EvidenceFiles(store.database).of(incident) == []
+    assert not (EvidenceFiles(store.database).folder / incident).exists()
     with pytest.raises(ConfigError, match="no such incident"):
         Incidents(store.database).get(incident)
     (row,) = audit_rows(store.database)
@@ -101,10 +101,10 @@ def test_what_is_deleted_cannot_be_read_from_the_files_of_the_store(
 def test_a_folder_that_cannot_be_removed_keeps_its_rows(
     store: EventStore, kept: list[Event], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(vault: Vault, incident: str) -> None:
+    def refuse(vault: EvidenceFiles, incident: str) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Vault, "remove_files", refuse)
+    monkeypatch.setattr(EvidenceFiles, "remove_files", refuse)
     with pytest.raises(StoreError, match=r"its evidence cannot be removed: .*Permission denied"):
         delete_incident(store, kept[0].incident, who="ann")
     assert len(store.events(kept[0].incident)) == 4

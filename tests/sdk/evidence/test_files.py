@@ -12,15 +12,15 @@ from vad_edge.errors import StoreError
 from vad_edge.events.audit import audit_rows
 from vad_edge.events.store import EventStore
 from vad_edge.evidence import files as vault_module
-from vad_edge.evidence.files import Vault, instant
+from vad_edge.evidence.files import EvidenceFiles, instant
 from vad_edge.evidence.retention import Instant, Limits
 
 DAY = 86_400.0
 
 
 @pytest.fixture
-def vault(store: EventStore) -> Vault:
-    return Vault(store.database)
+def vault(store: EventStore) -> EvidenceFiles:
+    return EvidenceFiles(store.database)
 
 
 @pytest.fixture
@@ -36,11 +36,11 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     return at
 
 
-def names(vault: Vault) -> set[str]:
+def names(vault: EvidenceFiles) -> set[str]:
     return {str(path.relative_to(vault.folder)) for path in vault.folder.rglob("*") if path.is_file()}
 
 
-def test_a_file_is_there_with_its_hash_and_for_its_owner_alone(vault: Vault) -> None:
+def test_a_file_is_there_with_its_hash_and_for_its_owner_alone(vault: EvidenceFiles) -> None:
     vault.keep("i-1", "front", "picture", "picture.jpg", b"jpeg")
     (file,) = vault.of("i-1")
     path = vault.path(file)
@@ -52,7 +52,7 @@ def test_a_file_is_there_with_its_hash_and_for_its_owner_alone(vault: Vault) -> 
     assert vault.of("i-2") == []
 
 
-def test_a_draft_becomes_a_file_when_it_is_whole(vault: Vault) -> None:
+def test_a_draft_becomes_a_file_when_it_is_whole(vault: EvidenceFiles) -> None:
     draft = vault.draft("i-1", ".webm")
     draft.write_bytes(b"x" * 3_000_000)
     assert vault.of("i-1") == []
@@ -66,7 +66,7 @@ def test_a_draft_becomes_a_file_when_it_is_whole(vault: Vault) -> None:
 def test_what_is_too_old_goes_with_an_audit_row_an_incident(
     store: EventStore, clock: Callable[..., None]
 ) -> None:
-    vault = Vault(store.database, Limits(3 * DAY, 10**9, 0))
+    vault = EvidenceFiles(store.database, Limits(3 * DAY, 10**9, 0))
     vault.keep("old", "front", "picture", "a.jpg", b"aaaa")
     vault.keep("old", "front", "clip", "c.webm", b"cc")
     clock(2)
@@ -84,7 +84,7 @@ def test_what_is_too_old_goes_with_an_audit_row_an_incident(
 def test_a_clock_that_was_set_meanwhile_neither_keeps_nor_takes_evidence(
     store: EventStore, clock: Callable[..., None]
 ) -> None:
-    vault = Vault(store.database, Limits(3 * DAY, 10**9, 0))
+    vault = EvidenceFiles(store.database, Limits(3 * DAY, 10**9, 0))
     clock(0, wall_off_s=-20_000 * DAY)
     vault.keep("i-1", "front", "picture", "a.jpg", b"a")
     clock(1)
@@ -96,7 +96,7 @@ def test_a_clock_that_was_set_meanwhile_neither_keeps_nor_takes_evidence(
 
 
 def test_the_quota_takes_the_oldest(store: EventStore) -> None:
-    vault = Vault(store.database, Limits(3 * DAY, 25, 0))
+    vault = EvidenceFiles(store.database, Limits(3 * DAY, 25, 0))
     for number in range(4):
         vault.keep(f"i-{number}", "front", "picture", "a.jpg", bytes(10))
     assert vault.make_room() == 2
@@ -107,7 +107,7 @@ def test_the_quota_takes_the_oldest(store: EventStore) -> None:
 def test_below_the_floor_old_evidence_goes_and_no_new_one_comes(
     store: EventStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    vault = Vault(store.database, Limits(3 * DAY, 10**9, 50 << 20))
+    vault = EvidenceFiles(store.database, Limits(3 * DAY, 10**9, 50 << 20))
     vault.keep("i-1", "front", "picture", "a.jpg", b"a")
     monkeypatch.setattr(vault, "_free", lambda: 10 << 20)
     with pytest.raises(StoreError, match=r"less than 50 MB are free, so no evidence is kept; make room"):
@@ -118,14 +118,14 @@ def test_below_the_floor_old_evidence_goes_and_no_new_one_comes(
 
 
 def test_a_file_that_is_gone_already_does_not_stop_retention(store: EventStore) -> None:
-    vault = Vault(store.database, Limits(3 * DAY, 1, 0))
+    vault = EvidenceFiles(store.database, Limits(3 * DAY, 1, 0))
     vault.keep("i-1", "front", "picture", "a.jpg", b"aa")
     vault.path(vault.of("i-1")[0]).unlink()
     assert vault.make_room() == 1
     assert vault.of("i-1") == []
 
 
-def test_strays_of_a_crash_are_removed_and_fresh_drafts_are_not(vault: Vault) -> None:
+def test_strays_of_a_crash_are_removed_and_fresh_drafts_are_not(vault: EvidenceFiles) -> None:
     vault.keep("i-1", "front", "picture", "a.jpg", b"a")
     old = vault.draft("i-2", ".mp4")
     old.write_bytes(b"half a clip")
@@ -136,7 +136,7 @@ def test_strays_of_a_crash_are_removed_and_fresh_drafts_are_not(vault: Vault) ->
     assert names(vault) == {"i-1/a.jpg", f"i-3/{fresh.name}"}
 
 
-def test_a_vault_that_was_never_used_has_nothing_to_tidy(vault: Vault) -> None:
+def test_a_vault_that_was_never_used_has_nothing_to_tidy(vault: EvidenceFiles) -> None:
     assert vault.sweep_strays() == 0
     assert vault.make_room() == 0
     vault.remove_files("i-1")

@@ -23,8 +23,8 @@ from vad_edge.events.store import EventStore
 from vad_edge.evidence import camera as camera_module
 from vad_edge.evidence.camera import CameraEvidence, Cutter, Tape
 from vad_edge.evidence.clips import find_ffmpeg
-from vad_edge.evidence.files import EvidenceFile, Vault
-from vad_edge.evidence.recorder import EvidenceKeeper
+from vad_edge.evidence.files import EvidenceFile, EvidenceFiles
+from vad_edge.evidence.recorder import EvidenceRecorder
 from vad_edge.health.conditions import HealthBoard
 from vad_edge.video.frame import Frame
 
@@ -39,10 +39,10 @@ class Run:
     def __init__(self, store: EventStore, keeping: Keeping, clips: Any = True, **settings: float) -> None:
         self.now_s = 0.0
         self.health = HealthBoard()
-        self.vault = Vault(store.database)
+        self.vault = EvidenceFiles(store.database)
         config = SETTINGS.model_copy(update=settings)
         camera = CameraEvidence("front", keeping, config, clips)
-        self.keeper = EvidenceKeeper(self.vault, [camera], self.health, lambda: self.now_s)
+        self.keeper = EvidenceRecorder(self.vault, [camera], self.health, lambda: self.now_s)
 
     def watch(self, until_s: float) -> None:
         """Show frames whose grey level is ten times their second."""

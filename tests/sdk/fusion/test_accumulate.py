@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vad_edge.bundle.levels import Gathering
-from vad_edge.fusion.accumulate import FADES_OVER, Gatherer
+from vad_edge.fusion.accumulate import FADES_OVER, Accumulator
 from vad_edge.fusion.fuse import Risk
 
 KEEP = math.exp(-1.0 / FADES_OVER)
@@ -15,7 +15,7 @@ KEEP = math.exp(-1.0 / FADES_OVER)
 
 def gathered(*moments: tuple[float, float], usual: float = 1.0) -> list[float]:
     """What is gathered of (time, risk) pairs, in blocks of ten seconds."""
-    gatherer = Gatherer(Gathering(block_s=10.0, usual=usual))
+    gatherer = Accumulator(Gathering(block_s=10.0, usual=usual))
     return [gatherer.update(Risk(time_s, value, {"look": value})).value for time_s, value in moments]
 
 
@@ -44,7 +44,7 @@ parts = st.dictionaries(st.sampled_from(["look", "motion", "door"]), st.floats(0
 
 @given(st.lists(st.tuples(st.floats(0, 40), parts), max_size=40), st.floats(0, 5))
 def test_shares_are_never_negative_and_add_up(moments: list[tuple[float, dict]], usual: float) -> None:
-    gatherer, time_s = Gatherer(Gathering(block_s=7.0, usual=usual)), 0.0
+    gatherer, time_s = Accumulator(Gathering(block_s=7.0, usual=usual)), 0.0
     for step, shares in moments:
         time_s += step
         found = gatherer.update(Risk(time_s, math.fsum(shares.values()), shares))

@@ -3,9 +3,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vad_edge.health.overload import FrameBudget, Relief, Strain, Watched, ladder
+from vad_edge.health.overload import FrameBudget, Overload, Relief, Watched, ladder
 
-HOT, LATE, EASED, COPING = Strain(hot=True), Strain(late=True), Strain(eased=True), Strain()
+HOT, LATE, EASED, COPING = Overload(hot=True), Overload(late=True), Overload(eased=True), Overload()
 
 DOOR = Watched("door", priority=2, can_slow=True)
 HALL = Watched("hall", priority=1)
@@ -20,7 +20,7 @@ cameras = st.lists(
 looks = st.lists(
     st.tuples(
         st.floats(0.0, 200.0),
-        st.sampled_from([HOT, LATE, EASED, COPING, Strain(hot=True, eased=True)]),
+        st.sampled_from([HOT, LATE, EASED, COPING, Overload(hot=True, eased=True)]),
         st.frozensets(st.sampled_from("abcdef"), max_size=2),
     ),
     max_size=80,
@@ -31,7 +31,7 @@ def budget(*watched: Watched) -> FrameBudget:
     return FrameBudget(watched, hold_s=10.0, settle_s=30.0, recover_s=60.0, longest_s=240.0)
 
 
-def last(machine: FrameBudget, strain: Strain, begin_s: float, end_s: float) -> list[float]:
+def last(machine: FrameBudget, strain: Overload, begin_s: float, end_s: float) -> list[float]:
     """Say `strain` once a second; the times at which something changed."""
     return [
         float(now)
@@ -102,7 +102,7 @@ def test_after_a_change_of_engine_no_rate_is_used() -> None:
 
 @given(cameras, looks)
 def test_what_holds_whatever_happens(
-    watched: list[Watched], story: list[tuple[float, Strain, set[str]]]
+    watched: list[Watched], story: list[tuple[float, Overload, set[str]]]
 ) -> None:
     machine = budget(*watched)
     slowable = {camera.name for camera in watched if camera.can_slow}

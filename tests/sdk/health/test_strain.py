@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from vad_edge.health.overload import Strain, heat_of, nearest_limit, strain_of
+from vad_edge.health.overload import Overload, heat_of, nearest_limit, strain_of
 from vad_edge.health.thermal import Thermal, Zone
 
-FINE = Strain()
+FINE = Overload()
 
 
 def at(celsius: float, slows_at_c: float | None = 99.0, *slowed_by: str) -> Thermal:
@@ -15,20 +15,20 @@ def at(celsius: float, slows_at_c: float | None = 99.0, *slowed_by: str) -> Ther
 @pytest.mark.parametrize(
     ("thermal", "busy", "hot_c", "before", "strain"),
     [
-        (at(60), 0.5, None, FINE, Strain(eased=True)),
-        (None, 0.5, None, FINE, Strain(eased=True)),
-        (at(97), 0.5, None, FINE, Strain(hot=True)),
-        (at(93), 0.5, None, FINE, Strain()),
-        (at(93), 0.5, None, Strain(hot=True), Strain(hot=True)),
-        (at(90), 0.5, None, Strain(hot=True), Strain(eased=True)),
-        (at(60, 99.0, "cpu-throttle-alert"), 0.5, None, FINE, Strain(hot=True)),
-        (at(71), 0.5, 70.0, FINE, Strain(hot=True)),
-        (at(71, None), 0.5, 70.0, FINE, Strain(hot=True)),
-        (at(120, None), 0.5, None, FINE, Strain(eased=True)),
-        (at(60), 0.96, None, FINE, Strain(late=True)),
-        (at(60), 0.90, None, FINE, Strain()),
-        (at(60), 0.90, None, Strain(late=True), Strain(late=True)),
-        (at(60), 0.80, None, FINE, Strain()),
+        (at(60), 0.5, None, FINE, Overload(eased=True)),
+        (None, 0.5, None, FINE, Overload(eased=True)),
+        (at(97), 0.5, None, FINE, Overload(hot=True)),
+        (at(93), 0.5, None, FINE, Overload()),
+        (at(93), 0.5, None, Overload(hot=True), Overload(hot=True)),
+        (at(90), 0.5, None, Overload(hot=True), Overload(eased=True)),
+        (at(60, 99.0, "cpu-throttle-alert"), 0.5, None, FINE, Overload(hot=True)),
+        (at(71), 0.5, 70.0, FINE, Overload(hot=True)),
+        (at(71, None), 0.5, 70.0, FINE, Overload(hot=True)),
+        (at(120, None), 0.5, None, FINE, Overload(eased=True)),
+        (at(60), 0.96, None, FINE, Overload(late=True)),
+        (at(60), 0.90, None, FINE, Overload()),
+        (at(60), 0.90, None, Overload(late=True), Overload(late=True)),
+        (at(60), 0.80, None, FINE, Overload()),
     ],
     ids=[
         "well",
@@ -48,7 +48,7 @@ def at(celsius: float, slows_at_c: float | None = 99.0, *slowed_by: str) -> Ther
     ],
 )
 def test_strain(
-    thermal: Thermal | None, busy: float, hot_c: float | None, before: Strain, strain: Strain
+    thermal: Thermal | None, busy: float, hot_c: float | None, before: Overload, strain: Overload
 ) -> None:
     assert strain_of(thermal, busy, hot_c, before=before) == strain
 

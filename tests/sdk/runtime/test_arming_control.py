@@ -6,18 +6,18 @@ from pathlib import Path
 import pytest
 
 from vad_edge.runtime.arming import Asked
-from vad_edge.runtime.arming_control import ArmedFile
+from vad_edge.runtime.arming_control import ArmingFile
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=timezone.utc)
 
 
 def test_what_was_asked_is_known_after_a_restart(tmp_path: Path) -> None:
     path = tmp_path / "armed.json"
-    first = ArmedFile(path)
+    first = ArmingFile(path)
     assert first.asked("front") == Asked()
     first.remember("front", Asked(False, NOON))
     first.remember("side", Asked(True, NOON, NOON, 30))
-    again = ArmedFile(path)
+    again = ArmingFile(path)
     assert again.asked("front") == Asked(False, NOON)
     assert again.asked("side") == Asked(True, NOON, NOON, 30)
     assert again.asked("back") == Asked()
@@ -27,7 +27,7 @@ def test_what_was_asked_is_known_after_a_restart(tmp_path: Path) -> None:
 def test_a_file_from_before_schedules_is_read(tmp_path: Path) -> None:
     path = tmp_path / "armed.json"
     path.write_text('{"front": false}', encoding="utf-8")
-    assert ArmedFile(path).asked("front") == Asked(False)
+    assert ArmingFile(path).asked("front") == Asked(False)
 
 
 @pytest.mark.parametrize(
@@ -41,6 +41,6 @@ def test_a_file_from_before_schedules_is_read(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_read_arms_everything_and_says_so(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "armed.json"
     path.write_bytes(content)
-    armed = ArmedFile(path)
+    armed = ArmingFile(path)
     assert armed.asked("front") == Asked()
     assert "every camera is armed" in armed.problem

@@ -10,23 +10,23 @@ from tests.support.mosquitto import wait_until
 
 from vad_edge.errors import StoreError
 from vad_edge.events.store import EventStore
-from vad_edge.evidence.files import Vault
-from vad_edge.evidence.recorder import EvidenceKeeper
+from vad_edge.evidence.files import EvidenceFiles
+from vad_edge.evidence.recorder import EvidenceRecorder
 from vad_edge.health.conditions import HealthBoard
-from vad_edge.runtime.event_writer import EventDesk
+from vad_edge.runtime.event_writer import EventWriter
 
 EVENT = an_event()
 
 
 @pytest.fixture
-def desk_of(tmp_path: Path) -> Iterator[Callable[[HealthBoard], tuple[EventStore, EventDesk]]]:
-    keepers: list[EvidenceKeeper] = []
+def desk_of(tmp_path: Path) -> Iterator[Callable[[HealthBoard], tuple[EventStore, EventWriter]]]:
+    keepers: list[EvidenceRecorder] = []
 
-    def make(health: HealthBoard) -> tuple[EventStore, EventDesk]:
+    def make(health: HealthBoard) -> tuple[EventStore, EventWriter]:
         store = EventStore(tmp_path / "events.db")
-        keeper = EvidenceKeeper(Vault(store.database), [], health, lambda: 0.0)
+        keeper = EvidenceRecorder(EvidenceFiles(store.database), [], health, lambda: 0.0)
         keepers.append(keeper)
-        return store, EventDesk(store, health, {"front": lambda: None}, keeper)
+        return store, EventWriter(store, health, {"front": lambda: None}, keeper)
 
     yield make
     for keeper in keepers:
@@ -38,7 +38,7 @@ def codes(health: HealthBoard) -> set[str]:
 
 
 def test_an_event_is_in_the_store_when_it_is_handed_back(
-    desk_of: Callable[[HealthBoard], tuple[EventStore, EventDesk]],
+    desk_of: Callable[[HealthBoard], tuple[EventStore, EventWriter]],
 ) -> None:
     health = HealthBoard()
     store, desk = desk_of(health)
@@ -50,7 +50,7 @@ def test_an_event_is_in_the_store_when_it_is_handed_back(
 
 
 def test_an_event_the_disk_refuses_is_handed_back_as_not_durable_until_the_disk_works_again(
-    desk_of: Callable[[HealthBoard], tuple[EventStore, EventDesk]], monkeypatch: pytest.MonkeyPatch
+    desk_of: Callable[[HealthBoard], tuple[EventStore, EventWriter]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     health = HealthBoard()
     store, desk = desk_of(health)
@@ -71,7 +71,7 @@ def test_an_event_the_disk_refuses_is_handed_back_as_not_durable_until_the_disk_
 
 
 def test_an_event_that_cannot_be_written_down_does_not_end_the_desk(
-    desk_of: Callable[[HealthBoard], tuple[EventStore, EventDesk]],
+    desk_of: Callable[[HealthBoard], tuple[EventStore, EventWriter]],
 ) -> None:
     health = HealthBoard()
     store, desk = desk_of(health)

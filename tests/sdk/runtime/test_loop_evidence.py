@@ -16,7 +16,7 @@ from vad_edge.config.site import CameraConfig, EvidenceConfig, PrivacyConfig, Si
 from vad_edge.events.incidents import Incidents
 from vad_edge.events.store import EventStore
 from vad_edge.evidence import recorder as keeper
-from vad_edge.evidence.files import Vault
+from vad_edge.evidence.files import EvidenceFiles
 from vad_edge.report.observer import Moment
 from vad_edge.runtime import assembly as assemble
 from vad_edge.runtime.settings import RunSummary
@@ -28,7 +28,7 @@ LEFT_HALF = ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0))
 def evidence_of(folder: Path) -> dict[str, Path]:
     """The evidence of a run's worst incident, by kind; H.264 adds noise of its own that may be others."""
     with contextlib.closing(EventStore(folder / "events.db")) as store:
-        vault = Vault(store.database)
+        vault = EvidenceFiles(store.database)
         incident = max(Incidents(store.database).find(), key=lambda found: found.peak_risk)
         return {file.kind: vault.path(file) for file in vault.of(incident.id)}
 

@@ -11,7 +11,7 @@ from vad_edge.errors import SourceError
 from vad_edge.events.event import Event
 from vad_edge.health.conditions import HealthEvent
 from vad_edge.report.observer import Moment
-from vad_edge.runtime.observers import Audience
+from vad_edge.runtime.observers import Observers
 
 
 class Failing:
@@ -41,7 +41,7 @@ class Failing:
 def test_only_a_mistake_of_our_own_is_logged_with_a_traceback(
     error: Exception, traceback: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    audience = Audience([Failing(error)])
+    audience = Observers([Failing(error)])
     with caplog.at_level(logging.ERROR, logger="vad_edge"):
         audience.close()
     (record,) = caplog.records

@@ -31,7 +31,7 @@ from vad_edge.runtime import assembly as assemble
 from vad_edge.runtime import overload as frame_keeper
 from vad_edge.runtime.camera import Station
 from vad_edge.runtime.loop import run
-from vad_edge.runtime.overload import WINDOW_S, FrameKeeper
+from vad_edge.runtime.overload import WINDOW_S, OverloadControl
 from vad_edge.runtime.profile import full_pace, slow_pace
 from vad_edge.runtime.settings import RunSettings
 from vad_edge.scoring.tail import fit_calibration
@@ -83,7 +83,7 @@ class House:
             lanes.append(Lane(station.name, station.full.scorer, station.full.weight))
         self.pipeline = VideoPipeline(self.engine, bundle.manifest, lanes)
         watched = [Watched(each.name, each.config.priority, each.slow is not None) for each in self.stations]
-        self.keeper = FrameKeeper(
+        self.keeper = OverloadControl(
             self.stations,
             self.pipeline,
             self.health,

@@ -19,7 +19,7 @@ from vad_edge.pipeline import Lane, ScoredFrame, VideoPipeline
 from vad_edge.runtime import self_calibration as learner_module
 from vad_edge.runtime.camera import Station
 from vad_edge.runtime.profile import full_pace
-from vad_edge.runtime.self_calibration import Learner, learned_camera
+from vad_edge.runtime.self_calibration import SelfCalibration, learned_camera
 from vad_edge.scoring.score_log import read_scores
 from vad_edge.video.frame import Frame
 from vad_edge.video.validity import VALID
@@ -49,7 +49,7 @@ class School:
             self.engine, bundle.manifest, [Lane("door", self.station.full.scorer, None)]
         )
         asked = LearningConfig(hours=MINUTES / 60.0, alarm_budget=budget)
-        self.learner = Learner(
+        self.learner = SelfCalibration(
             [self.station], self.pipeline, bundle, self.engine.graph, folder, asked, self.health, **more
         )  # type: ignore[arg-type]
         self._random = np.random.default_rng(3)

@@ -4,22 +4,22 @@ from pathlib import Path
 
 import pytest
 
-from vad_edge.runtime.sensor_memory import EVERY_S, LearnedFile
+from vad_edge.runtime.sensor_memory import EVERY_S, SensorMemory
 
 
 def test_what_was_learned_is_there_after_a_restart(tmp_path: Path) -> None:
-    LearnedFile(tmp_path / "sensors.json").close({"door": {"kind": "binary"}})
-    assert LearnedFile(tmp_path / "sensors.json").read() == {"door": {"kind": "binary"}}
+    SensorMemory(tmp_path / "sensors.json").close({"door": {"kind": "binary"}})
+    assert SensorMemory(tmp_path / "sensors.json").read() == {"door": {"kind": "binary"}}
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"\xff\xfe", b"[" * 100_000])
 def test_a_file_that_cannot_be_read_is_learned_anew(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "sensors.json").write_bytes(content)
-    assert LearnedFile(tmp_path / "sensors.json").read() == {}
+    assert SensorMemory(tmp_path / "sensors.json").read() == {}
 
 
 def test_it_is_written_now_and_then(tmp_path: Path) -> None:
-    file, asked = LearnedFile(tmp_path / "sensors.json"), []
+    file, asked = SensorMemory(tmp_path / "sensors.json"), []
 
     def learned() -> dict[str, int]:
         asked.append(1)
@@ -33,4 +33,4 @@ def test_it_is_written_now_and_then(tmp_path: Path) -> None:
 
 
 def test_a_disk_that_refuses_ends_nothing(tmp_path: Path) -> None:
-    LearnedFile(tmp_path / "gone" / "sensors.json").close({})
+    SensorMemory(tmp_path / "gone" / "sensors.json").close({})

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from vad_edge.calibration.recorded_scores import RecordedLife, shipped_life
+from vad_edge.calibration.recorded_scores import RecordedScores, shipped_life
 from vad_edge.calibration.tails import fit_tails
 from vad_edge.scoring.drift import DriftWatch
 from vad_edge.scoring.scorer import Scorer
@@ -66,11 +66,11 @@ def test_no_clock_upsets_it(frames: list[tuple[float, float]]) -> None:
 
 
 @pytest.fixture(scope="module")
-def room() -> RecordedLife:
+def room() -> RecordedScores:
     return shipped_life()
 
 
-def day_of(room: RecordedLife, scorer: Scorer, factor: float) -> list[NDArray[np.float64]]:
+def day_of(room: RecordedScores, scorer: Scorer, factor: float) -> list[NDArray[np.float64]]:
     """The total surprises of each recorded hour, scores times a factor; every fifth of them, for speed."""
     return [
         np.array(
@@ -84,7 +84,7 @@ def day_of(room: RecordedLife, scorer: Scorer, factor: float) -> list[NDArray[np
     ("factor", "kind", "days"), [(1.0, None, 9), (3.5, "louder", 2), (0.1, "quieter", 9)]
 )
 def test_real_life_is_no_drift_and_other_scores_are(
-    room: RecordedLife, factor: float, kind: str | None, days: int
+    room: RecordedScores, factor: float, kind: str | None, days: int
 ) -> None:
     """Calibrated on twelve hours of a real room; then days out of all its hours."""
     half = [part.scores for part in room.stretches[:12]]

@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vad_edge.errors import DataError
-from vad_edge.scoring.score_log import ScoreHead, ScoreKeeper, read_scores, unbroken
+from vad_edge.scoring.score_log import ScoreHead, ScoreLog, read_scores, unbroken
 
 HEAD = ScoreHead("ab" * 32, "fp32", 10.0, ("mean", "peak"))
 
 
 def keep(path: Path, rows: Sequence[tuple[float, tuple[float, float]]], head: ScoreHead = HEAD) -> int:
-    keeper = ScoreKeeper(path, head)
+    keeper = ScoreLog(path, head)
     for time_s, scores in rows:
         keeper.add(time_s, scores)
     keeper.close()

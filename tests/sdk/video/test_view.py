@@ -4,18 +4,18 @@ import numpy as np
 import pytest
 from tests.support.room import live, room, shifted
 
-from vad_edge.video.scene import LEAST_STEP, Glance, Image, Looker, View
+from vad_edge.video.scene import LEAST_STEP, FrameStatistics, Image, Looker, Scene
 
 
-def glance(image: Image, noise: int) -> Glance:
+def glance(image: Image, noise: int) -> FrameStatistics:
     looker = Looker()
     found = looker.look(live(image, noise))
     looker.finish(found)
     return found
 
 
-def learned(looks: int) -> View:
-    view = View()
+def learned(looks: int) -> Scene:
+    view = Scene()
     for n in range(looks):
         view.learn(glance(room(), n), 1.0 / (n + 1))
     return view
@@ -51,7 +51,7 @@ def test_a_scene_that_has_moved_is_told_where_it_has_gone() -> None:
 
 def test_a_view_from_a_pack_is_known_and_is_not_learned_anew() -> None:
     before = learned(12)
-    view = View.remembered(before.edges, before.light, before.sharpness)
+    view = Scene.remembered(before.edges, before.light, before.sharpness)
     assert (view.known, view.recognisable) == (True, True)
     view.learn(glance(room(2), 0), 0.01)
     assert np.abs(view.edges - before.edges).max() < 0.02 * np.abs(before.edges).max() + 1.0
@@ -60,4 +60,4 @@ def test_a_view_from_a_pack_is_known_and_is_not_learned_anew() -> None:
 
 def test_edges_of_another_size_are_no_view() -> None:
     with pytest.raises(ValueError, match="edges of shape"):
-        View.remembered(np.zeros((3, 4), np.float32), 100.0, 1.0)
+        Scene.remembered(np.zeros((3, 4), np.float32), 100.0, 1.0)

@@ -8,7 +8,7 @@ import torch
 from tests.support.tiny_models import TINY
 from torch import Tensor
 
-from vad_edge_training.distill.examples import EVERY, Lessons, listen
+from vad_edge_training.distill.examples import EVERY, ExampleMaker, listen
 from vad_edge_training.distill.teachers import Frames, Inner, Maps, Offer
 from vad_edge_training.fit.progress import silent
 from vad_edge_training.models.distilled import INPUTS, DistilledConfig, DistilledStudent
@@ -48,7 +48,7 @@ def net() -> DistilledStudent:
 
 def examples(net: DistilledStudent, teachers: list[Brightness], *match: str) -> list[Tensor]:
     heard = [listen(teacher, [PIECE], WARMUP, match) for teacher in teachers]
-    lessons = Lessons(net, heard, WARMUP).of([PIECE], "lessons", silent)
+    lessons = ExampleMaker(net, heard, WARMUP).of([PIECE], "lessons", silent)
     parts = zip(*(lessons[place] for place in range(len(lessons))), strict=True)
     return [torch.stack(part) for part in parts]
 

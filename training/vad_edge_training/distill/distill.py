@@ -16,7 +16,7 @@ from vad_edge_training.datasets.anomalies import MIN_FRAMES
 from vad_edge_training.datasets.frames import load_frames
 from vad_edge_training.datasets.layouts import open_dataset
 from vad_edge_training.distill.adapters import Adapters
-from vad_edge_training.distill.examples import Lessons, Listening, cut_pieces, listen
+from vad_edge_training.distill.examples import ExampleMaker, Listening, cut_pieces, listen
 from vad_edge_training.distill.teachers import Offer, Teacher, open_teacher
 from vad_edge_training.fit.batch import Batch
 from vad_edge_training.fit.checkpoint import load_model, read_checkpoint
@@ -98,7 +98,7 @@ def distill(
     heard = [listen(teacher, pieces[::2], warmup, match or MATCHES) for teacher in opened]
     for each in heard:
         _log.info("%s teaches %s", each.teacher.name, _taught(each))
-    lessons = Lessons(net, heard, warmup)
+    lessons = ExampleMaker(net, heard, warmup)
     training = lessons.of(pieces, "lessons", report)
     unseen = lessons.of(cut_pieces(held_out, PIECES // 4, shortest), "held-out lessons", report)
 

@@ -17,7 +17,7 @@ from vad_edge.bundle.calibration import Tail
 from vad_edge.errors import DataError
 from vad_edge.scoring.tail import fit_tail, tail_surprise
 from vad_edge_training.datasets.anomalies import KINDS, with_anomaly
-from vad_edge_training.distill.place_statistics import MOST, Habit, habit_of
+from vad_edge_training.distill.place_statistics import MOST, PlaceStatistics, habit_of
 from vad_edge_training.distill.teachers import Frames, Inner, Maps, Offer, Places, Teacher
 from vad_edge_training.fit.progress import Progress
 from vad_edge_training.fit.split import Clips, spread
@@ -38,7 +38,7 @@ class Inward:
     """What is learned of a teacher beside maps, `offer`, and what it makes of places in normal footage."""
 
     inner: Inner
-    habit: Habit
+    habit: PlaceStatistics
     offer: Offer
 
     @property
@@ -88,7 +88,7 @@ def _inward(
     return Inward(inner, habit, offer._replace(prototypes=min(offer.prototypes, MOST)))
 
 
-class Lessons:
+class ExampleMaker:
     """Turns pieces of footage into examples: what the network sees, and what the teachers say of it."""
 
     def __init__(self, net: DistilledStudent, heard: Sequence[Listening], warmup: int) -> None:
@@ -96,7 +96,7 @@ class Lessons:
         self._heard = heard
         self._warmup = warmup
 
-    def of(self, pieces: Sequence[Frames], stage: str, report: Progress) -> LessonSet:
+    def of(self, pieces: Sequence[Frames], stage: str, report: Progress) -> ExampleSet:
         """Examples of each piece as it is and with a synthetic anomaly, float32 (h, w, channels) tensors.
 
         The first holds what the network sees and the teachers' mean surprise. One follows for each teacher
@@ -113,7 +113,7 @@ class Lessons:
             for kept, each in zip(told, inward, strict=True):
                 kept.extend(each.told(frames)[self._warmup :: EVERY].astype(np.float16))
         report(stage, 2 * len(pieces), 2 * len(pieces))
-        return LessonSet(seen, told, [each.prior for each in inward])
+        return ExampleSet(seen, told, [each.prior for each in inward])
 
     def _said(self, frames: Frames) -> Maps:
         """The mean surprise of the teachers, (T, h, w) of the student's map."""
@@ -128,8 +128,8 @@ class Lessons:
         return np.asarray(np.mean(heard, axis=0), np.float32)
 
 
-class LessonSet(Examples[list[Tensor]]):
-    """Examples as `Lessons.of` describes them, kept at half precision."""
+class ExampleSet(Examples[list[Tensor]]):
+    """Examples as `ExampleMaker.of` describes them, kept at half precision."""
 
     def __init__(
         self,

@@ -19,7 +19,7 @@ _LEAST_SPREAD: Final = 1e-2
 
 
 @dataclass(frozen=True, slots=True)
-class Habit:
+class PlaceStatistics:
     """What is usual at each place.
 
     mean: (h, w, C), of features. spread: (C,), standard deviation of what remains without the mean. kept:
@@ -41,7 +41,7 @@ class Habit:
         return _told_apart(shares, self.kept)
 
 
-def habit_of(normal: Sequence[Places]) -> Habit:
+def habit_of(normal: Sequence[Places]) -> PlaceStatistics:
     """What is usual in sequences of normal life."""
     features = np.concatenate([places.features for places in normal])
     shares = np.concatenate([places.shares for places in normal])
@@ -54,7 +54,7 @@ def habit_of(normal: Sequence[Places]) -> Habit:
     kept = kept if len(kept) <= MOST else kept[: MOST - 1]
     usual = _told_apart(shares, kept).mean(axis=0) + _LEAST_SHARE
     prior = np.log(usual / usual.sum(axis=-1, keepdims=True))
-    return Habit(mean, np.maximum(spread, least), kept, prior)
+    return PlaceStatistics(mean, np.maximum(spread, least), kept, prior)
 
 
 def _told_apart(shares: Maps, kept: NDArray[np.intp]) -> Maps:

@@ -33,7 +33,7 @@ TWO_CUES: Final = "two_cues"
 FloatArray = NDArray[np.float64]
 
 
-class Bar:
+class BaselineScores:
     """What needs no learning, against the median of the training clips."""
 
     def __init__(self, folder: Dataset, report: Progress) -> None:

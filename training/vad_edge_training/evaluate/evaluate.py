@@ -19,7 +19,7 @@ from vad_edge.pipeline import score_recording
 from vad_edge_training.datasets.dataset import Dataset, clip_name
 from vad_edge_training.datasets.folds import Fold, evaluated, events_of_fold, split_events
 from vad_edge_training.datasets.layouts import open_dataset
-from vad_edge_training.evaluate.baseline_scores import Bar
+from vad_edge_training.evaluate.baseline_scores import BaselineScores
 from vad_edge_training.evaluate.bootstrap import Difference, paired_difference
 from vad_edge_training.evaluate.localization import Localization, localization
 from vad_edge_training.evaluate.metrics import (
@@ -139,7 +139,7 @@ def evaluate_bundle(
     _check_calibrated(opened, precision)
     folder = open_dataset(data)
     report = on_progress or silent
-    bar = Bar(folder, report) if with_baselines else None
+    bar = BaselineScores(folder, report) if with_baselines else None
     remaining = _remaining(opened.manifest, folder)
     clips = []
     for done, clip in enumerate(folder.testing):
@@ -243,7 +243,7 @@ def _score(
     folder: Dataset,
     clip: Path,
     remaining: BoolArray,
-    bar: Bar | None,
+    bar: BaselineScores | None,
     engine: str | Callable[[], Engine],
     precision: Precision | None,
 ) -> _ClipScores:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from vad_edge.config.site import SiteConfig
 from vad_edge.events.store import EventStore
-from vad_edge.mqtt.listener import Ear
+from vad_edge.mqtt.listener import TopicListener
 from vad_edge.mqtt.messages import json_object
 from vad_edge.mqtt.topics import CameraTopics
 
@@ -26,7 +26,7 @@ class Rehearsal:
     site: SiteConfig
     topics: CameraTopics
     store: EventStore
-    ear: Ear
+    ear: TopicListener
     running: bool
     arrive_s: float = ARRIVE_S
 

@@ -10,7 +10,7 @@ from vad_edge.diagnostics.finding import Finding
 from vad_edge.events.event import Event
 
 
-class Courier:
+class Delivery:
     """Delivers one event after the other; none after one that failed. arrived are those before it."""
 
     def __init__(self, test: Rehearsal) -> None:

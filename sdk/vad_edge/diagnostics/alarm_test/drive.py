@@ -12,9 +12,9 @@ from vad_edge.clock import utc_now
 from vad_edge.config.site import SiteConfig
 from vad_edge.diagnostics.alarm_test.bacnet import BacnetStation
 from vad_edge.diagnostics.alarm_test.context import ARRIVE_S, BY, Rehearsal
-from vad_edge.diagnostics.alarm_test.delivery import Courier
+from vad_edge.diagnostics.alarm_test.delivery import Delivery
 from vad_edge.diagnostics.alarm_test.liveness import heartbeat, webhook
-from vad_edge.diagnostics.alarm_test.state import StatePuppet, incident_under_way
+from vad_edge.diagnostics.alarm_test.state import StateCheck, incident_under_way
 from vad_edge.diagnostics.finding import Finding
 from vad_edge.errors import ConfigError, VadEdgeError
 from vad_edge.events.commissioning import made_up_incident
@@ -22,7 +22,7 @@ from vad_edge.events.incidents import Incidents
 from vad_edge.events.store import EventStore
 from vad_edge.health.clock_sync import clock_synced
 from vad_edge.mqtt.homeassistant import discovery_topic
-from vad_edge.mqtt.listener import Ear
+from vad_edge.mqtt.listener import TopicListener
 from vad_edge.mqtt.publisher import ONLINE, bare_publisher
 from vad_edge.mqtt.topics import CameraTopics
 
@@ -46,7 +46,9 @@ def alarm_test(
     with ExitStack() as stack:
         store = EventStore(store_path, repair=not store_path.exists())
         stack.callback(store.close)
-        ear = Ear(site.broker, site=site.site, role="alarm-test", topics=(topics.everything, discovered))
+        ear = TopicListener(
+            site.broker, site=site.site, role="alarm-test", topics=(topics.everything, discovered)
+        )
         stack.callback(ear.client.stop)
         ear.client.start()
         if not ear.client.wait_connected(CONNECT_S) or not ear.client.wait_subscribed(CONNECT_S):
@@ -99,10 +101,10 @@ def _incident(test: Rehearsal, bacnet: BacnetStation, bridges: Path) -> Iterator
     opened, raised, cleared = made_up_incident(
         test.topics.site, test.topics.camera, utc_now(), time_synced=clock_synced()
     )
-    courier = Courier(test)
+    courier = Delivery(test)
     for event in (opened, raised):
         yield from courier.deliver(event)
-    state = StatePuppet(test, opened.incident)
+    state = StateCheck(test, opened.incident)
     try:
         yield state.say()
         yield from bacnet.alarm(opened.incident, state.said_s)

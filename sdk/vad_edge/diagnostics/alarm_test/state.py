@@ -24,7 +24,7 @@ def incident_under_way(payload: bytes | None) -> str | None:
     return str(incident) if incident and not state.get("test") else None
 
 
-class StatePuppet:
+class StateCheck:
     """Says alarm as a test of `incident`, and puts back what was there."""
 
     def __init__(self, test: Rehearsal, incident: str) -> None:

@@ -10,9 +10,9 @@ import pytest
 from vad_edge.config.site import SiteConfig
 from vad_edge.diagnostics.alarm_test import state
 from vad_edge.diagnostics.alarm_test.context import Rehearsal
-from vad_edge.diagnostics.alarm_test.state import StatePuppet, incident_under_way
+from vad_edge.diagnostics.alarm_test.state import StateCheck, incident_under_way
 from vad_edge.events.store import EventStore
-from vad_edge.mqtt.listener import Ear
+from vad_edge.mqtt.listener import TopicListener
 from vad_edge.mqtt.topics import CameraTopics
 
 TOPICS = CameraTopics("shop", "front")
@@ -38,7 +38,7 @@ def test_an_incident_is_under_way_unless_a_test_left_it_behind(
 
 
 class Broker:
-    """Ear, client and handle at once: what is retained, and of it what comes back to us."""
+    """TopicListener, client and handle at once: what is retained, and of it what comes back to us."""
 
     def __init__(self, kept: bytes | None, *, echoes: bool = True, takes: int = 99) -> None:
         self.client = self
@@ -78,13 +78,13 @@ class Broker:
 
 
 @pytest.fixture
-def puppet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Broker], StatePuppet]:
+def puppet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Broker], StateCheck]:
     monkeypatch.setattr(state, "HELD_S", 0.0)
 
-    def new(broker: Broker) -> StatePuppet:
-        ear, store = cast(Ear, broker), cast(EventStore, None)
+    def new(broker: Broker) -> StateCheck:
+        ear, store = cast(TopicListener, broker), cast(EventStore, None)
         test = Rehearsal(SiteConfig(site="shop"), TOPICS, store, ear, running=False, arrive_s=0.1)
-        return StatePuppet(test, "i-1")
+        return StateCheck(test, "i-1")
 
     return new
 
@@ -96,7 +96,7 @@ def content_of(broker: Broker) -> dict[str, Any]:
 
 @pytest.mark.parametrize("echoes", [True, False])
 def test_a_quiet_state_is_put_back_byte_for_byte(
-    puppet: Callable[[Broker], StatePuppet], echoes: bool
+    puppet: Callable[[Broker], StateCheck], echoes: bool
 ) -> None:
     broker = Broker(QUIET, echoes=echoes)
     alarm = puppet(broker)
@@ -108,7 +108,7 @@ def test_a_quiet_state_is_put_back_byte_for_byte(
 
 @pytest.mark.parametrize("before", [None, LEFT])
 def test_without_a_quiet_state_before_a_made_up_one_replaces_the_alarm(
-    puppet: Callable[[Broker], StatePuppet], before: bytes | None
+    puppet: Callable[[Broker], StateCheck], before: bytes | None
 ) -> None:
     broker = Broker(before)
     alarm = puppet(broker)
@@ -119,7 +119,7 @@ def test_without_a_quiet_state_before_a_made_up_one_replaces_the_alarm(
     assert found["model"] == ("m" if before else "")
 
 
-def test_a_real_change_in_between_stays(puppet: Callable[[Broker], StatePuppet]) -> None:
+def test_a_real_change_in_between_stays(puppet: Callable[[Broker], StateCheck]) -> None:
     broker = Broker(QUIET)
     alarm = puppet(broker)
     alarm.say()
@@ -130,7 +130,7 @@ def test_a_real_change_in_between_stays(puppet: Callable[[Broker], StatePuppet])
 
 
 def test_an_alarm_that_cannot_be_taken_back_is_said_and_taken_back_on_the_next_connection(
-    puppet: Callable[[Broker], StatePuppet],
+    puppet: Callable[[Broker], StateCheck],
 ) -> None:
     broker = Broker(QUIET, takes=1)
     alarm = puppet(broker)
