@@ -50,6 +50,18 @@ class Will:
     retain: bool = True
 
 
+def stop_network_thread(client: paho.Client) -> None:
+    """Stop the thread that `loop_start` started and wait for its end.
+
+    In place of paho's `loop_stop`, which reads the thread several times and raises AttributeError where the
+    thread ends by itself in between.
+    """
+    thread = client._thread
+    client._thread_terminate = True
+    if thread is not None and thread is not threading.current_thread():
+        thread.join()
+
+
 class Connection:
     """A paho client that is used once, so that nothing old is ever sent on a new connection.
 
@@ -163,7 +175,7 @@ class Connection:
         """Stop talking with the connection left open, as a device that hangs would."""
         self._paho.drop_out_messages()
         with self._loop:
-            self._paho.loop_stop()
+            stop_network_thread(self._paho)
 
     def close(self) -> None:
         """Say goodbye, where that goes through at once, and end."""
@@ -176,7 +188,7 @@ class Connection:
         self._paho.drop_out_messages()
         with self._loop:
             self._closed = True
-            self._paho.loop_stop()
+            stop_network_thread(self._paho)
         self.ended.set()
         self._release()
 

@@ -15,6 +15,7 @@ from vad_edge.config.site import BrokerConfig
 from vad_edge.events.event import Event
 from vad_edge.events.store import EventStore
 from vad_edge.mqtt.client import MqttClient
+from vad_edge.mqtt.connection import stop_network_thread
 from vad_edge.mqtt.outbox import Outbox
 from vad_edge.mqtt.publisher import CameraPublisher
 from vad_edge.mqtt.topics import CameraTopics
@@ -195,7 +196,7 @@ def test_mqtt_5_says_what_an_event_is_and_when_it_expires(
     start(mosquitto.broker)
     eventually(lambda: len(heard) == 2, "both")
     client.disconnect()
-    client.loop_stop()
+    stop_network_thread(client)
     fresh, late = sorted(heard, key=lambda message: message.topic)
     assert fresh.properties is not None
     assert late.properties is not None

@@ -16,6 +16,7 @@ pytest.importorskip("google.protobuf")
 from vad_edge.bridges.sparkplug.bridge import SparkplugBridge
 from vad_edge.config.bridges import SparkplugConfig
 from vad_edge.config.site import SiteConfig
+from vad_edge.mqtt.connection import stop_network_thread
 from vad_edge.mqtt.identity import client_id
 
 Start = Callable[..., Any]
@@ -45,7 +46,7 @@ class Host:
 
     def close(self) -> None:
         self._client.disconnect()
-        self._client.loop_stop()
+        stop_network_thread(self._client)
 
     def _message(self, client: Any, userdata: Any, message: Any) -> None:
         _, group, kind, node, *device = message.topic.split("/")
@@ -174,7 +175,7 @@ def test_a_node_that_is_cut_off_dies_by_its_will_and_is_born_again(
     usurper.loop_start()
     eventually(lambda: "NDEATH" in host.kinds(), "the death")
     usurper.disconnect()
-    usurper.loop_stop()
+    stop_network_thread(usurper)
     eventually(lambda: host.kinds().count("NBIRTH") == 2, "the second birth", timeout_s=15)
     deaths = [payload["metrics"]["bdSeq"][1] for kind, _, payload in host.messages if kind == "NDEATH"]
     births = [payload["metrics"]["bdSeq"][1] for kind, _, payload in host.messages if kind == "NBIRTH"]
