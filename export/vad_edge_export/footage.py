@@ -13,8 +13,8 @@ from vad_edge.bundle.manifest import Clock
 from vad_edge.clock import MediaClock
 from vad_edge.errors import DataError
 from vad_edge.video.frame import resize_into
+from vad_edge.video.open import open_source
 from vad_edge.video.rate import FrameRateGate
-from vad_edge.video.source import open_source
 from vad_edge_training.fit.split import HELD_OUT, spread
 
 

@@ -22,9 +22,9 @@ from vad_edge.inference.engine import Engine, StepOutputs
 from vad_edge.inference.select import open_engine
 from vad_edge.scoring.scorer import Scorer, Surprise
 from vad_edge.video.frame import Frame, resize_into, shape_fault
+from vad_edge.video.open import open_source
 from vad_edge.video.rate import FrameRateGate
 from vad_edge.video.scene import Scene
-from vad_edge.video.source import open_source
 from vad_edge.video.validity import Light, Validity, ValidityCheck
 
 STAGES = ("validity", "resize", "engine", "score")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tests.support.room import blurred, covered, shifted
 
 from vad_edge.clock import LiveClock
-from vad_edge.video.source import open_source
+from vad_edge.video.open import open_source
 from vad_edge.video.validity import FROZEN_FRAMES, Validity, ValidityCheck
 
 DATA = Path(__file__).parents[3] / "shared" / "data"

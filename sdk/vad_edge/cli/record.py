@@ -57,9 +57,9 @@ def command(
     from vad_edge.errors import SourceError
     from vad_edge.evidence.images import PrivacyMasks
     from vad_edge.mqtt.sensors import SensorRecorder
+    from vad_edge.video.open import open_source
     from vad_edge.video.reader import Reader
     from vad_edge.video.recorder import record
-    from vad_edge.video.source import open_source
 
     site = load_site(config) if config is not None else None
     found = recorded_camera(camera, source, site, name)

@@ -22,7 +22,7 @@ from vad_edge.inference.engine import Engine
 from vad_edge.inference.onnxruntime_engine import OnnxRuntimeEngine
 from vad_edge.inference.select import open_engine
 from vad_edge.video.frame import resize_into
-from vad_edge.video.source import open_source
+from vad_edge.video.open import open_source
 
 FRAMES: Final = 64
 """How many frames beyond the warm-up are compared."""

@@ -21,7 +21,8 @@ from vad_edge.runtime.self_calibration import learned_camera
 from vad_edge.runtime.settings import sensors_heard
 from vad_edge.sensors.parse import read_value, unwrap
 from vad_edge.video.frame import SHAPE_FIX, Frame, shape_fault
-from vad_edge.video.source import FrameSource, open_source
+from vad_edge.video.open import open_source
+from vad_edge.video.source import FrameSource
 from vad_edge.video.validity import ValidityCheck
 
 CAMERA_S: Final = 3.0

@@ -23,7 +23,7 @@ from vad_edge.config.polygons import in_pixels
 from vad_edge.config.site import CameraConfig, Name, PlaceConfig, Polygon
 from vad_edge.errors import ConfigError, SourceError
 from vad_edge.evidence.images import PrivacyMasks
-from vad_edge.video.source import open_source
+from vad_edge.video.open import open_source
 
 FRAMES: Final = 10
 """Frames of a camera that are passed over: the first ones are still finding their exposure."""

@@ -42,8 +42,9 @@ from vad_edge.runtime.settings import RunSettings, sensors_heard
 from vad_edge.scoring.regions import RegionTracker, Zones
 from vad_edge.scoring.scorer import Scorer
 from vad_edge.sensors.hub import SensorHub
+from vad_edge.video.open import open_source
 from vad_edge.video.reader import Reader
-from vad_edge.video.source import FrameSource, default_policy, open_source
+from vad_edge.video.source import FrameSource, default_policy
 from vad_edge.video.validity import ValidityCheck
 
 _log = logging.getLogger(__name__)

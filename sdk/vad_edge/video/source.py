@@ -1,20 +1,17 @@
-"""Where frames come from: one protocol for all sources, and the function that opens them."""
+"""What a source of frames is, and what it says of itself."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal, Protocol
 
-from vad_edge.clock import RunClock
 from vad_edge.video.frame import Frame
 
 Policy = Literal["latest", "all"]
 
 # Cameras take passwords that urllib does not: a lone bracket makes it raise.
 _CREDENTIALS = re.compile(r"(?<=://)[^/?#]*@")
-_CSI = re.compile(r"csi(?::(\d+))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,36 +51,6 @@ class FrameSource(Protocol):
     def close(self) -> None:
         """Let go of the camera, file or process."""
         ...
-
-
-def open_source(spec: str | int, clock: RunClock, *, fps: float | None = None) -> FrameSource:
-    """Open what `spec` names.
-
-    A number is a camera index; ``gst:PIPELINE`` a GStreamer pipeline and ``csi`` or ``csi:N`` a Jetson's CSI
-    camera through it; ``rtsp://``, ``http://`` and ``https://`` are streams; a folder holds images; anything
-    else is a video file. fps overrides what the source says of itself.
-    Raises SourceError: what is not there, and what to check.
-    """
-    text = str(spec).strip()
-    csi = _CSI.fullmatch(text)
-    if csi is not None or text.startswith("gst:"):
-        from vad_edge.video.gstreamer import GStreamerSource, csi_pipeline
-
-        rate = fps or 30.0
-        pipeline = text.removeprefix("gst:") if csi is None else csi_pipeline(int(csi[1] or 0), rate)
-        return GStreamerSource(pipeline, clock, fps=rate)
-
-    from vad_edge.video.opencv import open_camera, open_file, open_stream
-
-    if text.isdigit():
-        return open_camera(int(text), clock, fps=fps)
-    if "://" in text:
-        return open_stream(text, clock, fps=fps)
-    if Path(text).is_dir():
-        from vad_edge.video.images import ImageFolderSource
-
-        return ImageFolderSource(Path(text), fps=fps or 10.0)
-    return open_file(Path(text), fps=fps)
 
 
 def default_policy(info: SourceInfo) -> Policy:

@@ -15,7 +15,7 @@ from vad_edge.clock import LiveClock
 from vad_edge.errors import DataError, SourceError
 from vad_edge.video.clips import fingerprint
 from vad_edge.video.frame import Frame
-from vad_edge.video.source import open_source
+from vad_edge.video.open import open_source
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ from vad_edge.diagnostics.parity import FRAMES, check_parity, stored_frames
 from vad_edge.errors import EngineError
 from vad_edge.inference.engine import Engine, StepOutputs
 from vad_edge.inference.onnxruntime_engine import OnnxRuntimeEngine
-from vad_edge.video.source import FrameSource, open_source
+from vad_edge.video.open import open_source
+from vad_edge.video.source import FrameSource
 
 
 class Accelerator(OnnxRuntimeEngine):

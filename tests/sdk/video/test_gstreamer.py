@@ -7,7 +7,7 @@ import pytest
 from vad_edge.clock import LiveClock
 from vad_edge.errors import SourceError
 from vad_edge.video.gstreamer import PROGRAM, csi_pipeline, frame_size
-from vad_edge.video.source import open_source
+from vad_edge.video.open import open_source
 
 needs_gstreamer = pytest.mark.skipif(
     shutil.which(PROGRAM) is None, reason=f"{PROGRAM} is not installed: apt-get install gstreamer1.0-tools"

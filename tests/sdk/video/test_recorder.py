@@ -13,9 +13,10 @@ from tests.support.footage import quiet_frames, write_video
 from vad_edge.clock import MediaClock
 from vad_edge.errors import SourceError
 from vad_edge.video.frame import Frame
+from vad_edge.video.open import open_source
 from vad_edge.video.reader import Reader
 from vad_edge.video.recorder import measured_fps, record
-from vad_edge.video.source import SourceInfo, open_source
+from vad_edge.video.source import SourceInfo
 from vad_edge.video.writer import VideoWriter
 
 

@@ -12,7 +12,8 @@ from tests.support.footage import quiet_frames, write_video
 from vad_edge.clock import LiveClock, MediaClock
 from vad_edge.errors import SourceError
 from vad_edge.video.frame import Frame
-from vad_edge.video.source import FrameSource, SourceInfo, default_policy, open_source, redacted
+from vad_edge.video.open import open_source
+from vad_edge.video.source import FrameSource, SourceInfo, default_policy, redacted
 
 
 def read_all(source: FrameSource) -> list[Frame]:

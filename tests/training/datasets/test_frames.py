@@ -8,7 +8,7 @@ from tests.support.footage import quiet_frames, write_video
 from tests.training.conftest import MakeData, only_header
 
 from vad_edge.errors import DataError, SourceError
-from vad_edge.video import source as source_module
+from vad_edge.video import open as source_module
 from vad_edge_training.datasets.clips import ClipFolder
 from vad_edge_training.datasets.frames import load_frames
 

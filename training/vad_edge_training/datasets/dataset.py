@@ -17,7 +17,7 @@ from vad_edge.clock import MediaClock
 from vad_edge.video.clips import VIDEO_SUFFIXES
 from vad_edge.video.frame import Frame
 from vad_edge.video.images import SUFFIXES as IMAGE_SUFFIXES
-from vad_edge.video.source import open_source
+from vad_edge.video.open import open_source
 
 _log = logging.getLogger(__name__)
 

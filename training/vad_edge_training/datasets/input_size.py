@@ -8,7 +8,7 @@ from typing import Final
 
 from vad_edge.clock import MediaClock
 from vad_edge.errors import DataError
-from vad_edge.video.source import open_source
+from vad_edge.video.open import open_source
 from vad_edge_training.datasets.dataset import Dataset
 
 MOST_PIXELS: Final = 240 * 360
