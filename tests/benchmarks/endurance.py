@@ -19,7 +19,7 @@ from vad_edge.bundle.archive import read_bundle
 from vad_edge.config.site import CameraConfig, SiteConfig
 from vad_edge.events.event import Event
 from vad_edge.health.conditions import HealthEvent
-from vad_edge.report.observer import Moment
+from vad_edge.report.observer import FrameResult
 from vad_edge.runtime.loop import run
 from vad_edge.runtime.settings import RunSettings
 
@@ -37,7 +37,7 @@ class MemoryLog:
         self.events = 0
         self.rss_mb: list[tuple[int, float]] = []
 
-    def on_moment(self, moment: Moment) -> None:
+    def on_frame(self, result: FrameResult) -> None:
         self.frames += 1
         if self.frames % self._every == 0:
             self.rss_mb.append((self.frames, self._process.memory_info().rss / 1e6))
@@ -45,7 +45,7 @@ class MemoryLog:
     def on_event(self, event: Event) -> None:
         self.events += 1
 
-    def on_health(self, event: HealthEvent) -> None:
+    def on_condition(self, event: HealthEvent) -> None:
         pass
 
     def close(self) -> None:

@@ -17,7 +17,7 @@ def main(bundle_path: str, clip: str) -> None:
     from vad_edge.config.site import CameraConfig, SiteConfig
     from vad_edge.events.event import Event
     from vad_edge.health.conditions import HealthEvent
-    from vad_edge.report.observer import Moment
+    from vad_edge.report.observer import FrameResult
     from vad_edge.runtime.loop import run
     from vad_edge.runtime.settings import RunSettings
 
@@ -26,14 +26,14 @@ def main(bundle_path: str, clip: str) -> None:
 
         seconds: float | None = None
 
-        def on_moment(self, moment: Moment) -> None:
-            if self.seconds is None and moment.scored is not None and moment.scored.surprise is not None:
+        def on_frame(self, result: FrameResult) -> None:
+            if self.seconds is None and result.scored is not None and result.scored.surprise is not None:
                 self.seconds = time.time() - psutil.Process().create_time()
 
         def on_event(self, event: Event) -> None:
             pass
 
-        def on_health(self, event: HealthEvent) -> None:
+        def on_condition(self, event: HealthEvent) -> None:
             pass
 
         def close(self) -> None:

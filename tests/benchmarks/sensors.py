@@ -19,17 +19,20 @@ from rich.table import Table
 from tests.support.mosquitto import Mosquitto
 
 from vad_edge.bundle.levels import Gathering
+from vad_edge.bundle.pack import PackedStream
 from vad_edge.clock import LiveClock
-from vad_edge.config.site import BrokerConfig, CameraConfig, PolicyConfig, SensorConfig
-from vad_edge.fusion.accumulate import Accumulator
-from vad_edge.fusion.fuse import Fuser
-from vad_edge.fusion.machine import WarningMachine
-from vad_edge.fusion.policy import Standing
+from vad_edge.config.site import BrokerConfig, CameraConfig, PolicyConfig, SensorConfig, SiteConfig
+from vad_edge.health.conditions import HealthBoard
 from vad_edge.mqtt.client import MqttClient
 from vad_edge.mqtt.sensors import PACE_S, SensorSubscriber
-from vad_edge.runtime.camera import Station
+from vad_edge.pipeline import ScoredFrame
+from vad_edge.runtime.camera import Camera
+from vad_edge.runtime.context import RunContext
+from vad_edge.runtime.profile import CameraProfile, RateProfile
 from vad_edge.scoring.scorer import Surprise
 from vad_edge.sensors.hub import SensorHub
+from vad_edge.video.frame import Frame
+from vad_edge.video.validity import VALID
 
 TOPICS = 200
 SECONDS = int(os.environ.get("SECONDS", "15"))
@@ -108,11 +111,18 @@ def decisions(streams: int) -> list[float]:
     kinds = ("analog", "binary", "pulse")
     configs = [SensorConfig(name=f"s{n}", topic=f"t/{n}", kind=kinds[n % 3]) for n in range(streams)]
     clock, policy = _Simulated(), PolicyConfig()
-    hub, machine = SensorHub(configs, clock), WarningMachine(policy)
-    fuser, gatherer = Fuser(policy.smoothing_s), Accumulator(Gathering(block_s=5.0, usual=1.0))
-    station = Station(CameraConfig(name="camera", policy=policy), fuser, machine)
-    station.weights = {config.name: config.weight for config in configs}
-    station.standing = Standing(station.weights, policy, {})
+    hub = SensorHub(configs, clock)
+    packed = {config.name: PackedStream(weight=config.weight, learned={}) for config in configs}
+    rate = RateProfile(
+        1.0 / FRAME_S, 1.0, None, policy, 0, 0.0, alarms_per_hour=1.0,
+        weights={config.name: config.weight for config in configs},
+        streams=packed, gathering=Gathering(block_s=5.0, usual=1.0),
+    )  # fmt: skip
+    camera = Camera(
+        CameraConfig(name="camera", policy=policy), RunContext(SiteConfig(), clock, HealthBoard())
+    )
+    camera.use(CameraProfile(rate))
+    frame = Frame(0, 0.0, np.zeros((2, 2, 3), np.uint8))
     random, costs = np.random.default_rng(1), []
     said = random.integers(0, 2, (FRAMES, streams)).tolist()
     for number in range(FRAMES):
@@ -121,9 +131,9 @@ def decisions(streams: int) -> list[float]:
             for stream, word in enumerate(said[number]):
                 hub.accept(f"t/{stream}", b"%d" % word)
         began = time.perf_counter()
-        evidence = station.counted(hub.evidence("camera", time_s), time_s)
-        risk = fuser.update(time_s, Surprise(time_s, 0.5, {"look": 0.2, "motion": 0.3}), evidence)
-        machine.update(gatherer.update(risk))
+        surprise = Surprise(time_s, 0.5, {"look": 0.2, "motion": 0.3})
+        scored = ScoredFrame(frame, VALID, warm=True, surprise=surprise)
+        camera.decide(time_s, scored, camera.counted(hub.evidence("camera", time_s), time_s))
         costs.append(1e6 * (time.perf_counter() - began))
     return costs
 

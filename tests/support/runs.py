@@ -9,29 +9,29 @@ from vad_edge.errors import EngineError
 from vad_edge.events.event import Event
 from vad_edge.health.conditions import HealthEvent
 from vad_edge.inference.engine import Engine, StepOutputs
-from vad_edge.report.observer import Moment
+from vad_edge.report.observer import FrameResult, Observer
 
 POLICY = PolicyConfig(watch=2, warning=3, alarm=4, smoothing_s=0.0, dwell_s=0.2, clear_s=0.5)
 
 
-class Notes:
-    """An observer that keeps everything; `at` is called with each moment."""
+class Notes(Observer):
+    """An observer that keeps everything; `at` is called with each result."""
 
-    def __init__(self, at: Callable[[Moment], None] = lambda moment: None) -> None:
-        self.moments: list[Moment] = []
+    def __init__(self, at: Callable[[FrameResult], None] = lambda result: None) -> None:
+        self.results: list[FrameResult] = []
         self.events: list[Event] = []
         self.conditions: list[HealthEvent] = []
         self.closed = 0
         self._at = at
 
-    def on_moment(self, moment: Moment) -> None:
-        self.moments.append(moment)
-        self._at(moment)
+    def on_frame(self, result: FrameResult) -> None:
+        self.results.append(result)
+        self._at(result)
 
     def on_event(self, event: Event) -> None:
         self.events.append(event)
 
-    def on_health(self, event: HealthEvent) -> None:
+    def on_condition(self, event: HealthEvent) -> None:
         self.conditions.append(event)
 
     def close(self) -> None:

@@ -95,7 +95,7 @@ def command(
     from vad_edge.errors import VadEdgeError
     from vad_edge.health.systemd import ServiceManager
     from vad_edge.report.events_log import EventLines
-    from vad_edge.report.observer import RunObserver
+    from vad_edge.report.observer import Observer
     from vad_edge.report.outputs import SUMMARY, output_observers
     from vad_edge.runtime.loop import run
     from vad_edge.runtime.settings import RunSettings
@@ -121,8 +121,8 @@ def command(
             replay_wait_s=replay_wait,
         )
 
-    def watchers(settings: RunSettings) -> list[RunObserver]:
-        observers: list[RunObserver] = [terminal_observer(log_level)]
+    def watchers(settings: RunSettings) -> list[Observer]:
+        observers: list[Observer] = [terminal_observer(log_level)]
         if as_json:
             observers.append(EventLines(sys.stdout))
         if output is not None and settings.bundle is not None:

@@ -17,7 +17,7 @@ from rich.console import Console
 
 from vad_edge.cli.logs import set_level
 from vad_edge.report.live import LiveTable, LogLines
-from vad_edge.report.observer import RunObserver
+from vad_edge.report.observer import Observer
 from vad_edge.runtime.settings import RunSummary
 
 
@@ -122,7 +122,7 @@ def _counted(number: int, thing: str) -> str:
     return f"{number} {thing}" + ("" if number == 1 else "s")
 
 
-def terminal_observer(log_level: str | None = None) -> RunObserver:
+def terminal_observer(log_level: str | None = None) -> Observer:
     """The observer for where standard error goes; log_level changes how much is logged."""
     console = Console(stderr=True)
     if log_level is not None:

@@ -16,7 +16,7 @@ from vad_edge.events.event import Event
 from vad_edge.health.conditions import HealthEvent
 from vad_edge.mqtt.broker import EmbeddedBroker
 from vad_edge.mqtt.replay import replay_sensors
-from vad_edge.report.observer import Moment, RunObserver
+from vad_edge.report.observer import FrameResult, Observer
 from vad_edge.report.outputs import output_observers
 from vad_edge.runtime.loop import run
 from vad_edge.runtime.settings import RunSettings, RunSummary
@@ -34,7 +34,7 @@ class DemoResult:
     summary: RunSummary
 
 
-def run_demo(output: Path, observers: Sequence[RunObserver], stop: threading.Event) -> DemoResult:
+def run_demo(output: Path, observers: Sequence[Observer], stop: threading.Event) -> DemoResult:
     """Run the shipped bundle on the shipped clip, with its sensors replayed through an embedded broker.
 
     Leaves events.jsonl, scores.csv, annotated.mp4 and timeline.png in `output`. Raises MissingExtraError
@@ -64,19 +64,19 @@ def _spans(truth: Sequence[Incident]) -> list[tuple[float, float, str]]:
     return [(incident.first_s, incident.last_s, incident.kind.replace("_", " ")) for incident in truth]
 
 
-class _KeptEvents:
+class _KeptEvents(Observer):
     """An observer that remembers events."""
 
     def __init__(self) -> None:
         self.events: list[Event] = []
 
-    def on_moment(self, moment: Moment) -> None:
+    def on_frame(self, result: FrameResult) -> None:
         pass
 
     def on_event(self, event: Event) -> None:
         self.events.append(event)
 
-    def on_health(self, event: HealthEvent) -> None:
+    def on_condition(self, event: HealthEvent) -> None:
         pass
 
     def close(self) -> None:

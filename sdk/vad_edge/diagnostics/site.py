@@ -16,8 +16,7 @@ from vad_edge.errors import SensorError, VadEdgeError
 from vad_edge.events.store import EventStore
 from vad_edge.mqtt.listener import TopicListener
 from vad_edge.runtime.monitor import SLOW_SHARE
-from vad_edge.runtime.profile import full_pace, slow_pace
-from vad_edge.runtime.self_calibration import learned_camera
+from vad_edge.runtime.profile import resolve_camera
 from vad_edge.runtime.settings import sensors_heard
 from vad_edge.sensors.parse import read_value, unwrap
 from vad_edge.video.frame import SHAPE_FIX, Frame, shape_fault
@@ -90,21 +89,22 @@ def check_calibrations(site: SiteConfig, bundle: Bundle, graph: Graph, learned: 
 
     learned is where cameras keep what they learn themselves.
     """
-    for given in site.camera:
-        camera = learned_camera(given, learned, bundle, graph, others=True)
+    for camera in site.camera:
         subject = f"calibration {camera.name}"
         try:
-            full, slow = full_pace(camera, bundle, graph), slow_pace(camera, bundle, graph)
+            profile = resolve_camera(camera, bundle, graph, learned=learned)
         except VadEdgeError as error:
             yield failure(subject, error)
             continue
+        full, slow = profile.full, profile.slow
         rates = f"at {full.fps:g}" + ("" if slow is None else f" and {slow.fps:g}") + " frames a second"
-        if camera.calibration is None:
-            text = f"none of its own; the bundle's {graph.precision} calibration is used, {rates}"
+        if profile.pack is None:
+            unused = f"; the pack that it learned is not used: {profile.unused}" if profile.unused else ""
+            text = f"none of its own; the bundle's {graph.precision} calibration is used, {rates}{unused}"
             fix = "make one with `vad-edge calibrate`: levels then keep an alarm budget"
             yield Finding(subject, "warn", text, fix)
         else:
-            yield Finding(subject, "ok", f"{camera.calibration} fits the {graph.precision} graph, {rates}")
+            yield Finding(subject, "ok", f"{profile.pack.path} fits the {graph.precision} graph, {rates}")
 
 
 def check_sensors(site: SiteConfig) -> Iterator[Finding]:

@@ -21,6 +21,7 @@ class FloodLimiter:
     """
 
     def __init__(self, alarms_per_hour: float) -> None:
+        self.alarms_per_hour = alarms_per_hour
         self.window_s = min(max(3600.0 / alarms_per_hour, _WINDOW_S[0]), _WINDOW_S[1])
         self.limit = round(MULTIPLE * max(alarms_per_hour * self.window_s / 3600.0, 1.0))
         self._alarms: deque[float] = deque()

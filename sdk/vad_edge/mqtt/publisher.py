@@ -53,7 +53,8 @@ class CameraPublisher:
 
     No method waits for the broker: a thread pumps the outbox. What the broker misses while it is away stays
     in the store (events) or is said again when it is back (availability, state, health). With `commands`,
-    what is asked of the camera arrives in `inbox`. model is the name of the bundle that watches.
+    what is asked of the camera arrives in `inbox`. model is the name of the bundle that watches. armed is
+    what answers to commands say of the camera.
     """
 
     def __init__(
@@ -73,7 +74,7 @@ class CameraPublisher:
         self._outbox = outbox
         self._greeting = greeting
         self._model = model
-        self._armed = True
+        self.armed = True
         self._risk_interval_s = risk_interval_s
         self._risk: float | None = None
         self._risk_due_s = 0.0
@@ -116,7 +117,6 @@ class CameraPublisher:
         maintenance_until: datetime | None = None,
     ) -> None:
         """Publish the warning level, retained; since, incident, tamper are None when nothing is going on."""
-        self._armed = armed
         state = {
             "level": str(level),
             "since": utc_stamp(since) if since else None,
@@ -149,7 +149,7 @@ class CameraPublisher:
 
     def publish_result(self, result: CommandResult) -> None:
         """Say what became of a command."""
-        payload = result.payload(armed=self._armed, time=utc_stamp(utc_now()))
+        payload = result.payload(armed=self.armed, time=utc_stamp(utc_now()))
         self.client.publish(self.topics.command_result, payload, qos=1, label=JSON)
 
     def stop(self) -> None:

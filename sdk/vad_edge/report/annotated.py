@@ -11,11 +11,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vad_edge.events.event import Event
 from vad_edge.fusion.machine import Level
-from vad_edge.health.conditions import HealthEvent
 from vad_edge.report.drawing import Caption, annotate, canvas_size
-from vad_edge.report.observer import Moment
+from vad_edge.report.observer import FrameResult, Observer
 from vad_edge.report.scores import per_camera
 from vad_edge.scoring.regions import Region, find_regions, half_peak
 from vad_edge.video.writer import VideoWriter
@@ -27,7 +25,7 @@ VIDEO = "annotated.mp4"
 STILL = "annotated.png"
 
 
-class AnnotatedVideo:
+class AnnotatedVideo(Observer):
     """Draws every frame in a thread of its own and writes ``annotated.mp4``, one for each camera.
 
     The frame of the highest risk is kept as ``annotated.png``. fps is the source's.
@@ -44,15 +42,9 @@ class AnnotatedVideo:
             for camera in cameras
         }
 
-    def on_moment(self, moment: Moment) -> None:
+    def on_frame(self, result: FrameResult) -> None:
         """Have one frame drawn; waits when drawing falls far behind."""
-        self._tapes[moment.camera].put(moment)
-
-    def on_event(self, event: Event) -> None:
-        """Levels show in the frames."""
-
-    def on_health(self, event: HealthEvent) -> None:
-        """Conditions show in the sensors' states."""
+        self._tapes[result.camera].put(result)
 
     def close(self) -> None:
         """Draw what is left and finish the files."""
@@ -68,7 +60,7 @@ class _Tape:
         self._still = still
         self._fps = fps
         self._note = note
-        self._moments: queue.Queue[Moment | None] = queue.Queue(QUEUE_FRAMES)
+        self._results: queue.Queue[FrameResult | None] = queue.Queue(QUEUE_FRAMES)
         self._peaks: list[float] = []
         self._floors: list[float] = []
         self._highest = -1.0
@@ -76,13 +68,13 @@ class _Tape:
         self._thread = threading.Thread(target=self._run, name=f"annotate {path.name}", daemon=True)
         self._thread.start()
 
-    def put(self, moment: Moment) -> None:
+    def put(self, result: FrameResult) -> None:
         if self._error is not None:
             raise self._error
-        self._moments.put(moment)
+        self._results.put(result)
 
     def close(self) -> None:
-        self._moments.put(None)
+        self._results.put(None)
         self._thread.join()
         if self._error is not None:
             raise self._error
@@ -90,43 +82,43 @@ class _Tape:
     def _run(self) -> None:
         writer: VideoWriter | None = None
         try:
-            while (moment := self._moments.get()) is not None:
+            while (result := self._results.get()) is not None:
                 if writer is None:
-                    height, width = moment.frame.image.shape[:2]
-                    size = canvas_size(width, height, len(moment.sensors))
+                    height, width = result.frame.image.shape[:2]
+                    size = canvas_size(width, height, len(result.sensors))
                     writer = VideoWriter(self._path, self._fps, size)
-                self._draw(writer, moment)
+                self._draw(writer, result)
         except Exception as error:  # handed to the run by the next put
             self._error = error
-            while self._moments.get() is not None:
+            while self._results.get() is not None:
                 pass
         finally:
             if writer is not None:
                 writer.close()
 
-    def _draw(self, writer: VideoWriter, moment: Moment) -> None:
-        heat = moment.scored.error_map if moment.scored is not None and moment.scored.warm else None
+    def _draw(self, writer: VideoWriter, result: FrameResult) -> None:
+        heat = result.scored.error_map if result.scored is not None and result.scored.warm else None
         regions: Sequence[Region] = ()
         span = (0.0, 1.0)
         if heat is not None:
-            height, width = moment.frame.image.shape[:2]
+            height, width = result.frame.image.shape[:2]
             self._remember(float(np.median(heat)), float(heat.max()))
             span = (2 * float(np.median(self._floors)), 1.5 * float(np.quantile(self._peaks, 0.9)))
-            if moment.level > Level.NORMAL:
+            if result.level > Level.NORMAL:
                 regions = find_regions(heat, floor=half_peak(heat), width=width, height=height, limit=2)
         caption = Caption(
-            moment.camera, moment.frame.time_s, moment.level, moment.risk, moment.sensors, self._note
+            result.camera, result.frame.time_s, result.level, result.risk, result.sensors, self._note
         )
-        picture = annotate(moment.frame.image, heat, span, regions, caption)
+        picture = annotate(result.frame.image, heat, span, regions, caption)
         writer.write(picture)
-        self._keep_highest(picture, moment)
+        self._keep_highest(picture, result)
 
     def _remember(self, floor: float, peak: float) -> None:
         self._floors = [*self._floors[-HEAT_MEMORY:], floor]
         self._peaks = [*self._peaks[-HEAT_MEMORY:], peak]
 
-    def _keep_highest(self, picture: NDArray[np.uint8], moment: Moment) -> None:
-        if moment.risk is None or moment.risk.value <= self._highest:
+    def _keep_highest(self, picture: NDArray[np.uint8], result: FrameResult) -> None:
+        if result.risk is None or result.risk.value <= self._highest:
             return
-        self._highest = moment.risk.value
+        self._highest = result.risk.value
         self._still.write_bytes(cv2.imencode(self._still.suffix, picture)[1].tobytes())

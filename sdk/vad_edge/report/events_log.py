@@ -8,29 +8,19 @@ from pathlib import Path
 from typing import IO
 
 from vad_edge.events.event import Event, to_cloudevent
-from vad_edge.health.conditions import HealthEvent
-from vad_edge.report.observer import Moment
+from vad_edge.report.observer import Observer
 
 
-class EventLines:
+class EventLines(Observer):
     """Writes events as lines of JSON to an open stream, each at once; the stream stays the caller's."""
 
     def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
 
-    def on_moment(self, moment: Moment) -> None:
-        """Frames are no events."""
-
     def on_event(self, event: Event) -> None:
         """Append one line."""
         self._stream.write(json.dumps(to_cloudevent(event), ensure_ascii=False) + "\n")
         self._stream.flush()
-
-    def on_health(self, event: HealthEvent) -> None:
-        """Health is published and logged, not an event of the scene."""
-
-    def close(self) -> None:
-        """Nothing of ours to close."""
 
 
 class EventsFile(EventLines):

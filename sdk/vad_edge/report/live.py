@@ -16,7 +16,7 @@ from vad_edge.events.event import Event
 from vad_edge.fusion.machine import Level
 from vad_edge.health.conditions import HealthEvent
 from vad_edge.report.drawing import sensor_text
-from vad_edge.report.observer import Moment
+from vad_edge.report.observer import FrameResult, Observer
 
 REFRESH_HZ = 4
 STYLES: Mapping[Level, str] = {
@@ -28,27 +28,27 @@ STYLES: Mapping[Level, str] = {
 NEWS_KEPT = 6
 
 
-class LiveTable:
+class LiveTable(Observer):
     """One row a camera (rate, score, risk, level, dropped frames), the sensors, and the latest news."""
 
     def __init__(self, console: Console) -> None:
-        self._moments: dict[str, Moment] = {}
+        self._results: dict[str, FrameResult] = {}
         self._counted: dict[str, deque[float]] = {}
         self._news: deque[Text] = deque(maxlen=NEWS_KEPT)
         self._live = Live(console=console, refresh_per_second=REFRESH_HZ, get_renderable=self._render)
         self._live.start()
 
-    def on_moment(self, moment: Moment) -> None:
+    def on_frame(self, result: FrameResult) -> None:
         """Take up the newest figures; drawing happens a few times a second."""
-        self._moments[moment.camera] = moment
-        self._counted.setdefault(moment.camera, deque(maxlen=60)).append(time.monotonic())
+        self._results[result.camera] = result
+        self._counted.setdefault(result.camera, deque(maxlen=60)).append(time.monotonic())
 
     def on_event(self, event: Event) -> None:
         """Show the event."""
         line = f"{event.time:%H:%M:%S} {event.camera}: {event.previous} -> {event.level}, {event.rarity}"
         self._news.append(Text(line, style=STYLES[event.level]))
 
-    def on_health(self, event: HealthEvent) -> None:
+    def on_condition(self, event: HealthEvent) -> None:
         """Show the condition."""
         ended = "" if event.state == "raised" else " is over"
         self._news.append(Text(f"{event.subject}: {event.code}{ended} {event.message}", style="magenta"))
@@ -62,24 +62,24 @@ class LiveTable:
 
     def _cameras(self) -> Table:
         table = Table("camera", "time", "frames/s", "surprise", "risk", "level", "dropped", box=None)
-        for camera, moment in list(self._moments.items()):
-            surprise = moment.scored.surprise if moment.scored is not None else None
+        for camera, result in list(self._results.items()):
+            surprise = result.scored.surprise if result.scored is not None else None
             table.add_row(
                 camera,
-                f"{moment.frame.time_s:.1f} s",
+                f"{result.frame.time_s:.1f} s",
                 f"{_rate(self._counted[camera]):.1f}",
                 f"{surprise.total:.2f}" if surprise is not None else "-",
-                f"{moment.risk.value:.2f}" if moment.risk is not None else "-",
-                Text(str(moment.level), style=STYLES[moment.level]),
-                str(moment.counters.get("dropped", 0)),
+                f"{result.risk.value:.2f}" if result.risk is not None else "-",
+                Text(str(result.level), style=STYLES[result.level]),
+                str(result.counters.get("dropped", 0)),
             )
         return table
 
     def _sensors(self) -> Text:
-        moments = list(self._moments.values())
-        if not moments or not moments[-1].sensors:
-            return Text("waiting for the first frame" if not moments else "no sensors", style="dim")
-        return Text("   ".join(f"{view.name}: {sensor_text(view)}" for view in moments[-1].sensors))
+        results = list(self._results.values())
+        if not results or not results[-1].sensors:
+            return Text("waiting for the first frame" if not results else "no sensors", style="dim")
+        return Text("   ".join(f"{view.name}: {sensor_text(view)}" for view in results[-1].sensors))
 
 
 def _rate(times: deque[float]) -> float:
@@ -91,16 +91,16 @@ _log = logging.getLogger("vad_edge.run")
 STATUS_EVERY_S = 10.0
 
 
-class LogLines:
+class LogLines(Observer):
     """Logs level changes and conditions as they come, and a status line for each camera every ten seconds."""
 
     def __init__(self) -> None:
         self._last_s: dict[str, float] = {}
         self._frames: Counter[str] = Counter()
 
-    def on_moment(self, moment: Moment) -> None:
+    def on_frame(self, result: FrameResult) -> None:
         """Count the frame; now and then say how its camera goes."""
-        camera, now_s = moment.camera, time.monotonic()
+        camera, now_s = result.camera, time.monotonic()
         self._frames[camera] += 1
         elapsed_s = now_s - self._last_s.setdefault(camera, now_s)
         if elapsed_s < STATUS_EVERY_S:
@@ -109,9 +109,9 @@ class LogLines:
             "%s: %.1f frames/s, risk %s, %s, %d dropped",
             camera,
             self._frames[camera] / elapsed_s,
-            f"{moment.risk.value:.2f}" if moment.risk is not None else "-",
-            moment.level,
-            moment.counters.get("dropped", 0),
+            f"{result.risk.value:.2f}" if result.risk is not None else "-",
+            result.level,
+            result.counters.get("dropped", 0),
         )
         self._last_s[camera], self._frames[camera] = now_s, 0
 
@@ -138,16 +138,13 @@ class LogLines:
             },
         )
 
-    def on_health(self, event: HealthEvent) -> None:
+    def on_condition(self, event: HealthEvent) -> None:
         """Say what is wrong, or well again."""
         about = {"fields": {"CONDITION": event.code, "SUBJECT": event.subject}}
         if event.state == "raised":
             _log.warning("%s: %s: %s", event.subject, event.code, event.message, extra=about)
         else:
             _log.info("%s: %s is over", event.subject, event.code, extra=about)
-
-    def close(self) -> None:
-        """Nothing to finish."""
 
 
 def _largest(event: Event) -> list[tuple[str, float]]:

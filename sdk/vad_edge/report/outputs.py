@@ -16,7 +16,7 @@ from vad_edge.config.site import PolicyConfig, SiteConfig
 from vad_edge.evidence.retention import Instant, Kept, Limits, doomed
 from vad_edge.report.annotated import STILL, VIDEO, AnnotatedVideo
 from vad_edge.report.events_log import EventsFile
-from vad_edge.report.observer import RunObserver
+from vad_edge.report.observer import Observer
 from vad_edge.report.scores import SCORES, ScoresCsv, per_camera
 from vad_edge.report.timeline import TIMELINE, Timeline
 
@@ -91,7 +91,7 @@ def output_observers(
     fps: float,
     title: str = "",
     truth: Sequence[tuple[float, float, str]] = (),
-) -> list[RunObserver]:
+) -> list[Observer]:
     """Whoever writes events.jsonl, scores.csv, annotated.mp4 and timeline.png into `folder`.
 
     Events go on where an earlier run ended. Frames and their times are counted anew by every run, so all else

@@ -7,14 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from vad_edge.events.event import Event
-from vad_edge.health.conditions import HealthEvent
-from vad_edge.report.observer import Moment
+from vad_edge.report.observer import FrameResult, Observer
 
 SCORES = "scores.csv"
 
 
-class ScoresCsv:
+class ScoresCsv(Observer):
     """Writes frame, time_s, score_<cue> for each cue, surprise, risk and level, as they come.
 
     A frame without a valid score has empty cells. Several cameras get a file each, ``scores-<camera>.csv``.
@@ -28,21 +26,21 @@ class ScoresCsv:
         self._files: list[IO[str]] = []
         self._writers: dict[str, Any] = {}
 
-    def on_moment(self, moment: Moment) -> None:
+    def on_frame(self, result: FrameResult) -> None:
         """Append one row."""
-        if moment.camera not in self._writers:
-            self._begin(moment.camera)
-        scored, risk = moment.scored, moment.risk
+        if result.camera not in self._writers:
+            self._begin(result.camera)
+        scored, risk = result.scored, result.risk
         surprise = scored.surprise if scored is not None else None
         scores = scored.scores if scored is not None and scored.warm else None
-        self._writers[moment.camera].writerow(
+        self._writers[result.camera].writerow(
             [
-                moment.frame.index,
-                f"{moment.frame.time_s:.3f}",
+                result.frame.index,
+                f"{result.frame.time_s:.3f}",
                 *(_cell(scores[cue] if scores is not None else None) for cue in self._cues),
                 _cell(surprise.total if surprise is not None else None),
                 _cell(risk.value if risk is not None else None),
-                moment.level,
+                result.level,
             ]
         )
 
@@ -54,12 +52,6 @@ class ScoresCsv:
         self._writers[camera] = csv.writer(file)
         columns = ["frame", "time_s", *(f"score_{cue}" for cue in self._cues), "surprise", "risk", "level"]
         self._writers[camera].writerow(columns)
-
-    def on_event(self, event: Event) -> None:
-        """Events have a file of their own."""
-
-    def on_health(self, event: HealthEvent) -> None:
-        """Conditions are not scores."""
 
     def close(self) -> None:
         """Finish the files."""

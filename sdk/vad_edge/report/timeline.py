@@ -12,8 +12,7 @@ import numpy as np
 from vad_edge.config.site import PolicyConfig
 from vad_edge.events.event import Event
 from vad_edge.fusion.machine import Level
-from vad_edge.health.conditions import HealthEvent
-from vad_edge.report.observer import Moment
+from vad_edge.report.observer import FrameResult, Observer
 from vad_edge.report.scores import per_camera
 from vad_edge.sensors.stream import StreamView
 
@@ -43,24 +42,24 @@ class _Track:
     every: int = 1
     seen: int = 0
 
-    def add(self, moment: Moment) -> None:
-        """Take up a moment, or every second one, fourth one, ... of a long run."""
+    def add(self, result: FrameResult) -> None:
+        """Take up a result, or every second one, fourth one, ... of a long run."""
         self.seen += 1
         if self.seen % self.every:
             return
-        surprise = moment.scored.surprise if moment.scored is not None else None
-        self.times.append(moment.frame.time_s)
+        surprise = result.scored.surprise if result.scored is not None else None
+        self.times.append(result.frame.time_s)
         self.cues.append(surprise.cues if surprise is not None else {})
-        self.risk.append(moment.risk.value if moment.risk is not None else np.nan)
-        self.level.append(moment.level)
-        self.sensors.append(moment.sensors)
+        self.risk.append(result.risk.value if result.risk is not None else np.nan)
+        self.level.append(result.level)
+        self.sensors.append(result.sensors)
         if len(self.times) > MOST_POINTS:
             self.every *= 2
             for rows in (self.times, self.cues, self.risk, self.level, self.sensors):
                 del rows[::2]
 
 
-class Timeline:
+class Timeline(Observer):
     """Collects a run and draws it when it ends, a picture for each camera.
 
     policies gives each camera's levels. truth lists (first, last) seconds that are known to be abnormal, with
@@ -82,16 +81,13 @@ class Timeline:
         self._tracks = {camera: _Track() for camera in policies}
         self._events: list[Event] = []
 
-    def on_moment(self, moment: Moment) -> None:
+    def on_frame(self, result: FrameResult) -> None:
         """Remember one frame's figures."""
-        self._tracks[moment.camera].add(moment)
+        self._tracks[result.camera].add(result)
 
     def on_event(self, event: Event) -> None:
         """Remember an event."""
         self._events.append(event)
-
-    def on_health(self, event: HealthEvent) -> None:
-        """Health is not drawn."""
 
     def close(self) -> None:
         """Draw."""

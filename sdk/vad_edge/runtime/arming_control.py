@@ -11,12 +11,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from vad_edge.clock import RunClock, utc_now
+from vad_edge.clock import utc_now
 from vad_edge.common.files import write_atomically
 from vad_edge.config.schedule import ScheduleConfig
-from vad_edge.events.event import Event
 from vad_edge.runtime.arming import Arming, Asked, Schedule
-from vad_edge.runtime.camera import Station
+from vad_edge.runtime.camera import Camera
+from vad_edge.runtime.component import Component
+from vad_edge.runtime.context import RunContext
+from vad_edge.runtime.event_writer import EventWriter
 
 _log = logging.getLogger(__name__)
 
@@ -88,60 +90,72 @@ def _asked(entry: Any) -> Asked:
 LOOK_EVERY_S: Final = 1.0
 
 
-class ArmingControl:
-    """Holds each camera's `Arming` and looks at it once a second, on the loop's thread."""
+class ArmingControl(Component):
+    """Holds each camera's `Arming` and looks at it once a second; `writer` takes the events this brings."""
 
     def __init__(
         self,
-        stations: Sequence[Station],
+        cameras: Sequence[Camera],
         schedule: ScheduleConfig,
         file: ArmingFile,
+        context: RunContext,
+        writer: EventWriter,
         *,
         now: Callable[[], datetime] = utc_now,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._stations = {station.name: station for station in stations}
-        self._file = file
+        self._cameras = {camera.name: camera for camera in cameras}
+        self._file, self._context, self._writer = file, context, writer
         self._now = now
         self._monotonic = monotonic
         self._looked_s = -math.inf
         self._armings = {
             name: Arming(Schedule(schedule, name), file.asked(name), now(), monotonic())
-            for name in self._stations
+            for name in self._cameras
         }
-        for name, station in self._stations.items():
-            station.guard = self._armings[name].look(now(), monotonic())
+        for name, camera in self._cameras.items():
+            camera.guard = self._armings[name].look(now(), monotonic())
+            _tell_publisher(camera)
 
-    def turn(self, clock: RunClock, *, site: str) -> list[Event]:
-        """Arm and disarm what it is time for; the events that this brings."""
+    def on_tick(self, now: float) -> None:
+        """Arm and disarm what it is time for."""
         if self._monotonic() - self._looked_s < LOOK_EVERY_S:
-            return []
+            return
         self._looked_s = self._monotonic()
-        events = [self._apply(station, clock, site) for station in self._stations.values()]
-        return [event for event in events if event is not None]
+        for camera in self._cameras.values():
+            self._apply(camera)
 
-    def ask(self, station: Station, armed: bool, clock: RunClock, *, site: str) -> Event | None:
-        """Somebody arms or disarms; the event that clears the incident under way, if there is one."""
-        self._armings[station.name].ask(armed, self._now())
-        return self._apply(station, clock, site, told=True)
+    def ask(self, camera: Camera, armed: bool) -> None:
+        """A user arms or disarms; this clears the incident under way, if there is one."""
+        self._armings[camera.name].ask(armed, self._now())
+        self._apply(camera, asked=True)
 
-    def maintain(self, station: Station, minutes: int, clock: RunClock, *, site: str) -> Event | None:
-        """Somebody will be at the camera for some minutes; the event as for `ask`."""
-        self._armings[station.name].maintain(minutes, self._now(), self._monotonic())
-        return self._apply(station, clock, site, told=True)
+    def maintain(self, camera: Camera, minutes: int) -> None:
+        """People will be at the camera for some minutes; as for `ask`."""
+        self._armings[camera.name].maintain(minutes, self._now(), self._monotonic())
+        self._apply(camera, asked=True)
 
-    def asked(self, station: Station) -> Asked:
+    def asked(self, camera: Camera) -> Asked:
         """What has been asked of a camera."""
-        return self._armings[station.name].asked
+        return self._armings[camera.name].asked
 
     def remember(self, camera: str, asked: Asked) -> None:
         """Keep over restarts what was asked; from any one thread. Raises OSError."""
         self._file.remember(camera, asked)
 
-    def _apply(self, station: Station, clock: RunClock, site: str, *, told: bool = False) -> Event | None:
-        guard = self._armings[station.name].look(self._now(), self._monotonic())
-        if guard == station.guard and not told:
-            return None
-        event = station.arm(guard, clock.now(), site=site, wall=clock.wall)
-        station.publish_state(clock.wall)
-        return event
+    def _apply(self, camera: Camera, *, asked: bool = False) -> None:
+        guard = self._armings[camera.name].look(self._now(), self._monotonic())
+        if guard == camera.guard and not asked:
+            return
+        event = camera.arm(guard, self._context.now())
+        _tell_publisher(camera)
+        if event is None:
+            self._writer.tell_state(camera)
+        else:
+            self._writer.announce(event, publish=True)
+
+
+def _tell_publisher(camera: Camera) -> None:
+    """Answers to commands say at once whether the camera is armed; its state follows its events."""
+    if camera.publisher is not None:
+        camera.publisher.armed = camera.armed

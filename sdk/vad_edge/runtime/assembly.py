@@ -1,46 +1,51 @@
-"""Opening everything a run needs, in the order of the rooms."""
+"""Opening everything a run needs, in the order of the rooms, and the list of what takes part."""
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from vad_edge.bundle.archive import Bundle
-from vad_edge.bundle.manifest import Graph, Manifest
 from vad_edge.clock import LiveClock, MediaClock, utc_now
 from vad_edge.config.schedule import ScheduleConfig
 from vad_edge.config.site import SENSORS_ONLY, BrokerConfig, CameraConfig, SiteConfig
-from vad_edge.errors import BundleError, ConfigError, EngineError, SourceError, StoreError
+from vad_edge.errors import ConfigError, SourceError, StoreError
 from vad_edge.events.incidents import Incidents
 from vad_edge.events.store import EventStore
-from vad_edge.evidence.recorder import EvidenceRecorder
-from vad_edge.fusion.fuse import Fuser
-from vad_edge.fusion.machine import WarningMachine
 from vad_edge.health.clock_sync import clock_synced, stamps_true
 from vad_edge.health.conditions import HealthBoard
+from vad_edge.health.systemd import ServiceManager
 from vad_edge.health.vitals import VitalsMonitor, read_vitals
-from vad_edge.inference.engine import Engine
-from vad_edge.inference.select import LAST_RESORT, open_engine
+from vad_edge.inference.select import open_engine
 from vad_edge.mqtt.broker import EmbeddedBroker
 from vad_edge.mqtt.client import MqttClient
 from vad_edge.mqtt.identity import client_id
 from vad_edge.mqtt.publisher import camera_publisher
 from vad_edge.mqtt.sensors import PACE_S, SensorSubscriber
 from vad_edge.pipeline import Lane, VideoPipeline, known_views
+from vad_edge.report.observer import Observer
 from vad_edge.runtime.arming_control import ArmingControl, ArmingFile
-from vad_edge.runtime.camera import Station
-from vad_edge.runtime.event_writer import store_conditions
-from vad_edge.runtime.evidence_setup import evidence_keeper
-from vad_edge.runtime.fallback import lose_levels, may_fall_back, without_lost_packs
-from vad_edge.runtime.profile import full_pace, slow_pace, with_streams
-from vad_edge.runtime.self_calibration import SelfCalibration, learned_camera
+from vad_edge.runtime.camera import Camera
+from vad_edge.runtime.commands import CommandHandler
+from vad_edge.runtime.component import Component, Components
+from vad_edge.runtime.context import RunContext
+from vad_edge.runtime.engine_fallback import EngineFallback, may_fall_back
+from vad_edge.runtime.event_writer import EventWriter, store_conditions
+from vad_edge.runtime.evidence_setup import EvidenceFeed, evidence_recorder
+from vad_edge.runtime.liveness import Liveness
+from vad_edge.runtime.monitor import ConditionMonitor
+from vad_edge.runtime.observers import Observers
+from vad_edge.runtime.overload import OverloadControl
+from vad_edge.runtime.profile import resolve, with_streams
+from vad_edge.runtime.risk_publisher import RiskPublisher
+from vad_edge.runtime.self_calibration import SelfCalibration
+from vad_edge.runtime.sensor_learning import SensorLearning
 from vad_edge.runtime.sensor_memory import SensorMemory
 from vad_edge.runtime.settings import RunSettings, sensors_heard
-from vad_edge.scoring.regions import RegionTracker, Zones
-from vad_edge.scoring.scorer import Scorer
+from vad_edge.runtime.tamper_check import TamperCheck
 from vad_edge.sensors.hub import SensorHub
 from vad_edge.video.open import open_source
 from vad_edge.video.reader import Reader
@@ -52,33 +57,90 @@ _log = logging.getLogger(__name__)
 
 @dataclass
 class Assembly:
-    """What the loop works with. pipeline is None where there are only sensors, subscriber without MQTT."""
+    """What the loop works with. pipeline is None where there are only sensors, subscriber without MQTT.
 
-    clock: LiveClock | MediaClock
-    stations: list[Station]
+    spent adds up the seconds that the loop waits, fuses and tells.
+    """
+
+    context: RunContext
+    cameras: list[Camera]
     pipeline: VideoPipeline | None
     hub: SensorHub
-    store: EventStore
-    health: HealthBoard
-    keeper: EvidenceRecorder
+    writer: EventWriter
+    components: Components
+    observers: Observers
     subscriber: SensorSubscriber | None
     arrived: threading.Event
-    arming: ArmingControl
-    learned: SensorMemory
-    vitals: VitalsMonitor
-    learner: SelfCalibration | None
+    spent: dict[str, float] = field(default_factory=lambda: dict.fromkeys(("wait", "fuse", "observe"), 0.0))
 
 
-def assemble(settings: RunSettings, stack: ExitStack) -> Assembly:
+def assemble(
+    settings: RunSettings, observers: Sequence[Observer], manager: ServiceManager, stack: ExitStack
+) -> Assembly:
     """Open sources, engine, store and broker; what is open is closed by `stack`, last opened first.
 
     Raises ConfigError, SourceError, BundleError or EngineError, before anything is published.
     """
     site = settings.site
-    live = LiveClock()
-    arrived = threading.Event()
-    health = HealthBoard()
-    cameras = site.camera or (CameraConfig(name=SENSORS_ONLY),)
+    live, arrived, health = LiveClock(), threading.Event(), HealthBoard()
+    _look_at_site(site, health)
+    sources = {camera.name: _open(camera, live, len(site.camera), health) for camera in site.camera}
+    context = RunContext(site, _clock(sources, live), health)
+    cameras = _cameras(context, sources, live, arrived)
+    hub = SensorHub(site.sensor, context.clock)
+    video = _video(settings, context, cameras, hub, stack) if site.camera else None
+    pipeline, learner = video if video is not None else (None, None)
+    store = _store(settings, context, cameras, stack)
+    memory = SensorMemory(settings.store_path.with_name("sensors.json"))
+    if not context.is_media:  # a run on a recording is the same every time
+        hub.take_up(memory.read())
+    recorder = evidence_recorder(context, cameras, sources, store, stack)
+    model = settings.bundle.manifest.name if settings.bundle is not None and site.camera else ""
+    subscriber = _connect(context, cameras, hub, store, model, stack)
+    vitals = VitalsMonitor(lambda: read_vitals(settings.store_path.parent))
+    vitals.start()
+    stack.callback(vitals.stop)
+
+    spent = dict.fromkeys(("wait", "fuse", "observe"), 0.0)
+    writer = EventWriter(store, health, cameras, recorder)
+    arming = _arming(settings, context, cameras, writer)
+    monitor = ConditionMonitor(
+        context, cameras, hub, lambda: vitals.latest, None if pipeline is None else pipeline.manifest
+    )
+    audience = Observers(observers, writer, monitor)
+    # Evidence sees a frame before the event that it brings; observers see what all others made of it.
+    components: list[Component] = [
+        EvidenceFeed(recorder),
+        writer,
+        CommandHandler(cameras, Incidents(store.database), arming, context),
+        arming,
+        TamperCheck(cameras, writer),
+        RiskPublisher(cameras),
+    ]
+    if not context.is_media:
+        components.append(
+            OverloadControl(
+                cameras, pipeline, health, site.board,
+                waited_s=lambda: spent["wait"], vitals=lambda: vitals.latest,
+            )
+        )  # fmt: skip
+        if learner is not None:
+            components.append(learner)
+        if site.sensor:
+            components.append(SensorLearning(memory, hub))
+    components += [Liveness(manager, cameras), monitor, audience]
+
+    for camera in cameras:
+        if camera.reader is not None:
+            camera.reader.start()
+            stack.callback(camera.reader.stop)
+    return Assembly(
+        context, cameras, pipeline, hub, writer, Components(components, health), audience, subscriber,
+        arrived, spent,
+    )  # fmt: skip
+
+
+def _look_at_site(site: SiteConfig, health: HealthBoard) -> None:
     if not site.camera and not site.sensor:
         raise ConfigError("the site has neither camera nor sensor", fix="add a [[camera]] table")
     heard = sensors_heard(site)
@@ -86,61 +148,6 @@ def assemble(settings: RunSettings, stack: ExitStack) -> Assembly:
         if not site.camera:
             raise ConfigError(f"{heard.reason}, and there is no camera", where="sensor", fix=heard.fix)
         health.raise_condition("sensors_unheard", "sensors", f"{heard.reason}; {heard.fix}")
-    sources = {camera.name: _open(camera, live, len(site.camera), health) for camera in site.camera}
-    clock = _clock(sources, live)
-    stations = [
-        _station(camera, sources.get(camera.name), live, arrived, with_video=bool(site.camera))
-        for camera in cameras
-    ]
-    hub = SensorHub(site.sensor, clock)
-    pipeline, learner = _pipeline(settings, stations, hub, health, stack) if site.camera else (None, None)
-    # A folder that was given by hand may be a slip; the device's own may have a disk that died overnight.
-    store = EventStore(settings.store_path, patient=settings.output is None)
-    stack.callback(store.close)
-    for code, reason in store_conditions(store).items():
-        if reason:
-            health.raise_condition(code, "store", reason)
-    try:
-        Incidents(store.database).interrupt([camera.name for camera in cameras])
-    except StoreError as error:
-        health.raise_condition("store_failed", "store", str(error))
-    learned = SensorMemory(settings.store_path.with_name("sensors.json"))
-    if not clock.is_media:  # a run on a recording is the same every time
-        hub.take_up(learned.read())
-    armed = ArmingFile(settings.store_path.with_name("armed.json"))
-    if armed.problem:
-        health.raise_condition("armed_unknown", "store", armed.problem)
-    # A recording has no time of day: what was asked counts, schedules do not.
-    schedule = ScheduleConfig() if clock.is_media else site.schedule
-    arming = ArmingControl(stations, schedule, armed)
-    if not clock.is_media:
-        for station in stations:
-            station.time_synced = lambda: stamps_true(clock.wall(clock.now()), utc_now(), clock_synced())
-    model = settings.bundle.manifest.name if settings.bundle is not None and site.camera else ""
-    keeper = evidence_keeper(site, stations, sources, store, health, clock.now, stack)
-    subscriber = _connect(site, stations, hub, store, clock, model, stack)
-    vitals = VitalsMonitor(lambda: read_vitals(settings.store_path.parent))
-    vitals.start()
-    stack.callback(vitals.stop)
-    for station in stations:
-        if station.reader is not None:
-            station.reader.start()
-            stack.callback(station.reader.stop)
-    return Assembly(
-        clock,
-        stations,
-        pipeline,
-        hub,
-        store,
-        health,
-        keeper,
-        subscriber,
-        arrived,
-        arming,
-        learned,
-        vitals,
-        learner,
-    )
 
 
 def _open(camera: CameraConfig, clock: LiveClock, cameras: int, health: HealthBoard) -> FrameSource | None:
@@ -168,7 +175,7 @@ def _clock(sources: dict[str, FrameSource | None], live: LiveClock) -> LiveClock
         raise SourceError(
             f"it cannot be opened, as was warned of, and {recordings[0]} is a recording",
             where=f"camera {others[0]}",
-            fix="mend its source, or run them apart",
+            fix="repair its source, or run them apart",
         )
     if others:
         raise ConfigError(
@@ -179,17 +186,29 @@ def _clock(sources: dict[str, FrameSource | None], live: LiveClock) -> LiveClock
     return MediaClock()
 
 
-def _station(
-    camera: CameraConfig,
-    source: FrameSource | None,
-    clock: LiveClock,
-    arrived: threading.Event,
-    *,
-    with_video: bool,
-) -> Station:
-    station = Station(camera, Fuser(camera.policy.smoothing_s), WarningMachine(camera.policy))
-    if not with_video:
-        return station
+def _cameras(
+    context: RunContext, sources: dict[str, FrameSource | None], live: LiveClock, arrived: threading.Event
+) -> list[Camera]:
+    site = context.site
+    synced: Callable[[], bool | None] = lambda: None  # noqa: E731 - a recording has no time of day
+    if not context.is_media:
+
+        def synced() -> bool | None:
+            return stamps_true(context.wall(context.now()), utc_now(), clock_synced())
+
+    if not site.camera:
+        return [Camera(CameraConfig(name=SENSORS_ONLY), context, time_synced=synced)]
+    return [
+        Camera(
+            camera, context, reader=_reader(camera, sources[camera.name], live, arrived), time_synced=synced
+        )
+        for camera in site.camera
+    ]
+
+
+def _reader(
+    camera: CameraConfig, source: FrameSource | None, clock: LiveClock, arrived: threading.Event
+) -> Reader:
     live = source is None or source.info.live
     policy = camera.reader
     if policy == "auto":
@@ -198,107 +217,87 @@ def _station(
     def reopen() -> FrameSource:
         return open_source(camera.source if camera.source is not None else "", clock, fps=camera.fps)
 
-    station.reader = Reader(camera.name, source, policy, reopen=reopen if live else None, arrived=arrived)
-    return station
+    return Reader(camera.name, source, policy, reopen=reopen if live else None, arrived=arrived)
 
 
-def _pipeline(
-    settings: RunSettings, stations: list[Station], hub: SensorHub, health: HealthBoard, stack: ExitStack
+def _video(
+    settings: RunSettings, context: RunContext, cameras: list[Camera], hub: SensorHub, stack: ExitStack
 ) -> tuple[VideoPipeline, SelfCalibration]:
-    bundle = settings.bundle
+    bundle: Bundle | None = settings.bundle
     if bundle is None:
         raise ConfigError("a camera needs a model", where="bundle", fix="give --bundle NAME.vadb")
     manifest = bundle.manifest
     engine = open_engine(
         bundle,
-        batch=len(stations),
+        batch=len(cameras),
         engine=settings.engine,
         precision=settings.precision,
         threads=settings.threads,
     )
     stack.callback(engine.close)
     _log.info("engine: %s", engine.name)
-    lanes = []
-    for station in stations:
-        others = may_fall_back(settings, engine.graph)
-        station.config = learned_camera(station.config, settings.learned, bundle, engine.graph, others=others)
-        camera = without_lost_packs(station.config, settings, engine.graph, health)
-        slow = slow_pace(camera, bundle, engine.graph)
-        # What the streams had learned by the full rate's footage is what they go on from.
-        station.slow = None if slow is None else with_streams(slow, hub)
-        station.full = with_streams(full_pace(camera, bundle, engine.graph), hub)
-        station.run_at(station.full)
-        zones = {zone.name: zone.polygon for zone in station.config.zone}
-        if zones:
-            station.regions = RegionTracker(Zones(zones, manifest.map_height, manifest.map_width))
-        lanes.append(
-            Lane(
-                station.name,
-                station.full.scorer,
-                station.full.weight,
-                ValidityCheck(known_views(station.full.views)),
-            )
-        )
-
-    failed: list[str] = []
-
-    def replace(error: EngineError) -> Engine:
-        if settings.engine != "auto" or failed or engine.name.startswith(f"{LAST_RESORT}-cpu"):
-            raise error
-        failed.append(engine.name)
-        _log.error("engine %s failed, going on with %s: %s", engine.name, LAST_RESORT, error)
-        health.raise_condition("engine_failed", engine.name, str(error))
-        spare = _spare_engine(settings, bundle, engine.graph, stations)
-        stack.callback(spare.close)
-        if spare.graph.member != engine.graph.member:
-            learner.close()  # scores of two graphs are no life of either
-            for row, (camera, station) in enumerate(zip(settings.site.camera, stations, strict=True)):
-                lose_levels(station, camera.policy, engine.graph, spare.graph, health)
-                weight = None if station.full is None else station.full.weight
-                pipeline.recalibrate(row, _scorer_of(spare.graph, manifest), weight)
-        return spare
-
-    pipeline = VideoPipeline(engine, manifest, lanes, replace=replace)
-    learner = SelfCalibration(
-        stations,
-        pipeline,
+    profiles = resolve(
+        context.site,
         bundle,
         engine.graph,
-        settings.learned,
-        settings.site.learning,
-        health,
+        learned=settings.learned,
+        may_fall_back=may_fall_back(settings, engine.graph),
+    )
+    lanes = []
+    for camera, profile in zip(cameras, profiles, strict=True):
+        for code, text in profile.problems.items():
+            context.health.raise_condition(code, camera.name, text)
+        camera.use(with_streams(profile, hub))
+        camera.show_zones(manifest.map_height, manifest.map_width)
+        full = profile.full
+        lanes.append(Lane(camera.name, full.scorer, full.weight, ValidityCheck(known_views(full.views))))
+    fallback = EngineFallback(settings, bundle, engine, cameras, context.health, stack)
+    pipeline = VideoPipeline(engine, manifest, lanes, replace=fallback.replace)
+    learner = SelfCalibration(
+        cameras, pipeline, bundle, engine.graph, settings.learned, context.site.learning, context.health
     )
     stack.callback(learner.close)
+    fallback.serve(pipeline, learner)
     return pipeline, learner
 
 
-def _spare_engine(settings: RunSettings, bundle: Bundle, graph: Graph, stations: Sequence[Station]) -> Engine:
-    """An engine that needs nothing but a CPU: with the same graph where levels depend on it, if it can."""
-    batch, threads = len(stations), settings.threads
-    if any(station.governor is not None for station in stations) and graph.precision != "fp16":
-        try:
-            return open_engine(
-                bundle, batch=batch, engine=LAST_RESORT, precision=graph.precision, threads=threads
-            )
-        except (EngineError, BundleError) as error:
-            _log.warning("the %s graph cannot be run by %s: %s", graph.precision, LAST_RESORT, error)
-    return open_engine(bundle, batch=batch, engine=LAST_RESORT, threads=threads)
+def _store(
+    settings: RunSettings, context: RunContext, cameras: Sequence[Camera], stack: ExitStack
+) -> EventStore:
+    # A folder that was given by hand may be a slip; the device's own may have a disk that died overnight.
+    store = EventStore(settings.store_path, patient=settings.output is None)
+    stack.callback(store.close)
+    for code, reason in store_conditions(store).items():
+        if reason:
+            context.health.raise_condition(code, "store", reason)
+    try:
+        Incidents(store.database).interrupt([camera.name for camera in cameras])
+    except StoreError as error:
+        context.health.raise_condition("store_failed", "store", str(error))
+    return store
 
 
-def _scorer_of(graph: Graph, manifest: Manifest) -> Scorer | None:
-    return Scorer(graph.calibration, manifest.cues) if graph.calibration is not None else None
+def _arming(
+    settings: RunSettings, context: RunContext, cameras: Sequence[Camera], writer: EventWriter
+) -> ArmingControl:
+    file = ArmingFile(settings.store_path.with_name("armed.json"))
+    if file.problem:
+        context.health.raise_condition("armed_unknown", "store", file.problem)
+    # A recording has no time of day: what was asked counts, schedules do not.
+    schedule = ScheduleConfig() if context.is_media else context.site.schedule
+    return ArmingControl(cameras, schedule, file, context, writer)
 
 
 def _connect(
-    site: SiteConfig,
-    stations: list[Station],
+    context: RunContext,
+    cameras: Sequence[Camera],
     hub: SensorHub,
     store: EventStore,
-    clock: LiveClock | MediaClock,
     model: str,
     stack: ExitStack,
 ) -> SensorSubscriber | None:
     """Publishers and the sensors' subscriber; none without a broker. They connect when they are started."""
+    site = context.site
     if site.broker.url == "none":
         return None
     broker: BrokerConfig = site.broker
@@ -309,13 +308,13 @@ def _connect(
             "embedded broker at %s, to try things on this machine: no passwords, nothing outlives it",
             embedded.url,
         )
-    for station in stations:
-        station.publisher = camera_publisher(
+    for camera in cameras:
+        camera.publisher = camera_publisher(
             broker,
             site=site.site,
-            camera=station.name,
+            camera=camera.name,
             store=store,
-            age_s=clock.age_s,
+            age_s=context.clock.age_s,
             model=model,
         )
     client = MqttClient(broker, client_id=client_id(broker, site.site, "sensors"), pace_s=PACE_S)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from dataclasses import replace
+from functools import partial
 
 from vad_edge.config.site import CameraConfig
 from vad_edge.events.announce import event_from_change, event_from_tamper
@@ -20,9 +20,10 @@ from vad_edge.fusion.tamper import TamperWatch
 from vad_edge.mqtt.publisher import CameraPublisher
 from vad_edge.pipeline import ScoredFrame
 from vad_edge.runtime.arming import Guard
-from vad_edge.runtime.profile import Pace
+from vad_edge.runtime.context import RunContext
+from vad_edge.runtime.profile import CameraProfile, RateProfile
 from vad_edge.scoring.drift import DriftWatch
-from vad_edge.scoring.regions import Region, RegionTracker
+from vad_edge.scoring.regions import Region, RegionTracker, Zones
 from vad_edge.sensors.stream import SensorSurprise
 from vad_edge.video.frame import Frame
 from vad_edge.video.rate import Admission, FrameRateGate
@@ -32,52 +33,51 @@ from vad_edge.video.validity import Validity
 ALWAYS = Guard(True, "schedule")
 
 
-@dataclass
-class Station:
-    """Everything a run holds for one camera; reader and gate are None where there are only sensors.
+class Camera:
+    """Everything a run holds for one camera; there is no reader and no profile where there are only sensors.
 
-    footage_frames is how many frames of normal footage the camera is calibrated on, or how many stretches of
-    block_s where its surprises count those. While it is not armed, risk is computed and shown, and there are
-    no events; nor while a gate is closed (gated). drift compares its surprises with the calibration's.
-    governor watches over the alarm budget, where there is one; rolled_up says whether the last event is to be
-    kept from being told. weights are those of the streams that an alarm budget was calibrated with, None
-    where there is no such budget; standing says which of them count, and at which levels; gatherer is None
-    where evidence is not gathered. time_synced says whether the wall times given to it are true now.
+    rate is the part of the profile that is in force, policy the levels. While the camera is not armed, risk
+    is computed and shown, and there are no events; nor while a gate is closed (gated). drift compares its
+    surprises with the calibration's. limiter watches over the alarm budget, where there is one; rolled_up
+    says whether the last event is kept from being published. weights are those of the streams that an alarm
+    budget was calibrated with, None where there is no such budget. time_synced says whether the wall times
+    given to it are true now. counts are running totals of its frames.
     """
 
-    config: CameraConfig
-    fuser: Fuser
-    machine: WarningMachine
-    reader: Reader | None = None
-    gate: FrameRateGate | None = None
-    full: Pace | None = None
-    slow: Pace | None = None
-    fps: float = 0.0
-    shed: bool = False
-    footage_frames: int = 0
-    guard: Guard = ALWAYS
-    gated: bool = False
-    weights: Mapping[str, float] | None = None
-    standing: Standing | None = None
-    gatherer: Accumulator | None = None
-    block_s: float = 0.0
-    governor: FloodLimiter | None = None
-    drift: DriftWatch | None = None
-    rolled_up: bool = False
-    publisher: CameraPublisher | None = None
-    time_synced: Callable[[], bool | None] = lambda: None
-    risk: Risk | None = None
-    last_frame_s: float = 0.0
-    last_update_s: float = 0.0
-    since_s: float | None = None
-    counts: Counter[str] = field(default_factory=Counter)
-    regions: RegionTracker = field(default_factory=RegionTracker)
-    masks: PrivacyMasks = field(init=False)
-    tamper: TamperWatch = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.tamper = TamperWatch(self.config.tamper)
-        self.masks = PrivacyMasks(self.config.privacy_masks)
+    def __init__(
+        self,
+        config: CameraConfig,
+        context: RunContext,
+        *,
+        reader: Reader | None = None,
+        time_synced: Callable[[], bool | None] = lambda: None,
+    ) -> None:
+        self.config, self.reader, self.time_synced = config, reader, time_synced
+        self._context = context
+        self.policy = config.policy
+        self.fuser = Fuser(config.policy.smoothing_s)
+        self.machine = WarningMachine(config.policy)
+        self.profile: CameraProfile | None = None
+        self.rate: RateProfile | None = None
+        self.weights: Mapping[str, float] | None = None
+        self.limiter: FloodLimiter | None = None
+        self.drift: DriftWatch | None = None
+        self.rolled_up = False
+        self.shed = False
+        self.guard = ALWAYS
+        self.gated = False
+        self.publisher: CameraPublisher | None = None
+        self.risk: Risk | None = None
+        self.last_frame_s = self.last_update_s = 0.0
+        self.counts: Counter[str] = Counter()
+        self.regions = RegionTracker()
+        self.masks = PrivacyMasks(config.privacy_masks)
+        self.tamper = TamperWatch(config.tamper)
+        self._since_s: float | None = None
+        self._gate: FrameRateGate | None = None
+        self._standing: Standing | None = None
+        self._accumulator: Accumulator | None = None
+        self._drifts: dict[RateProfile, DriftWatch] = {}
 
     @property
     def name(self) -> str:
@@ -85,9 +85,19 @@ class Station:
         return self.config.name
 
     @property
+    def fps(self) -> float:
+        """The frame rate that the model sees now; 0 without a profile."""
+        return 0.0 if self.rate is None else self.rate.fps
+
+    @property
     def armed(self) -> bool:
         """Whether what happens before the camera makes events."""
         return self.guard.armed
+
+    @property
+    def slowed(self) -> bool:
+        """Whether the camera is at its profile's lower rate."""
+        return self.rate is not None and self.profile is not None and self.rate is self.profile.slow
 
     @property
     def eventful(self) -> bool:
@@ -99,18 +109,52 @@ class Station:
         """Whether a recording is over."""
         return self.reader is not None and self.reader.ended
 
-    def run_at(self, pace: Pace) -> None:
-        """Take frames at this pace's rate, and warn at its levels, with the streams they were set with."""
-        self.fps, self.gate = pace.fps, FrameRateGate(pace.fps, pace.max_gap_s)
-        self.footage_frames, self.block_s, self.drift = pace.footage_frames, pace.block_s, pace.drift
-        if pace.policy != self.config.policy:
-            self.config = self.config.model_copy(update={"policy": pace.policy})
-            self.fuser = Fuser(pace.policy.smoothing_s)
-            self.machine.follow(pace.policy)
-        self.governor = None if pace.alarms_per_hour is None else FloodLimiter(pace.alarms_per_hour)
-        self.weights = pace.weights
-        self.gatherer = None if pace.gathering is None else Accumulator(pace.gathering)
-        self.standing = None if pace.weights is None else Standing(pace.streams, pace.policy, pace.partial)
+    def show_zones(self, height: int, width: int) -> None:
+        """Name the zones of the site file in events; height and width are those of the error map."""
+        zones = {zone.name: zone.polygon for zone in self.config.zone}
+        if zones:
+            self.regions = RegionTracker(Zones(zones, height, width))
+
+    def use(self, profile: CameraProfile) -> None:
+        """Swap the whole profile; a camera that is slowed stays so, if the new one has a lower rate."""
+        slowed = self.slowed and profile.slow is not None
+        self.profile = profile
+        self._drifts.clear()
+        self._run_at(profile.slow if slowed and profile.slow is not None else profile.full)
+
+    def slow_down(self) -> RateProfile | None:
+        """Go on at the profile's lower rate; None where it has none."""
+        slow = None if self.profile is None else self.profile.slow
+        if slow is not None:
+            self._run_at(slow)
+        return slow
+
+    def speed_up(self) -> RateProfile | None:
+        """Go on at the profile's full rate; None without a profile."""
+        full = None if self.profile is None else self.profile.full
+        if full is not None:
+            self._run_at(full)
+        return full
+
+    def _run_at(self, rate: RateProfile) -> None:
+        """Take frames at this rate, and warn at its levels, with the streams they were set with."""
+        self.rate, self._gate = rate, FrameRateGate(rate.fps, rate.max_gap_s)
+        if rate.block_s > 0:
+            self.drift = self._drifts.setdefault(rate, DriftWatch(rate.block_s))
+        else:
+            self.drift = None
+        if rate.policy != self.policy:
+            self.policy = rate.policy
+            self.fuser = Fuser(rate.policy.smoothing_s)
+            self.machine.follow(rate.policy)
+        if rate.alarms_per_hour is None:
+            self.limiter = None
+        elif self.limiter is None or self.limiter.alarms_per_hour != rate.alarms_per_hour:
+            self.limiter = FloodLimiter(rate.alarms_per_hour)
+        self.weights = rate.weights
+        self._accumulator = None if rate.gathering is None else Accumulator(rate.gathering)
+        budgeted = rate.weights is not None and rate.streams is not None
+        self._standing = Standing(rate.streams or (), rate.policy, rate.partial) if budgeted else None
 
     def rest(self, shed: bool) -> None:
         """Stop watching the camera, or begin again; its source is let go of meanwhile."""
@@ -118,17 +162,11 @@ class Station:
         if self.reader is not None:
             self.reader.rest(shed)
 
-    def lose_slow(self) -> None:
-        """Go on at the full rate for good: there is an engine now that the slow pace was not made for."""
-        slowed, self.slow = self.slow is not None and self.fps == self.slow.fps, None
-        if slowed and self.full is not None:
-            self.run_at(self.full)
-
     def admit(self, frame: Frame) -> Admission:
         """Whether the model sees this frame."""
         self.last_frame_s = frame.time_s
         self.counts["frames"] += 1
-        admission = self.gate.admit(frame.time_s) if self.gate is not None else Admission(take=True)
+        admission = self._gate.admit(frame.time_s) if self._gate is not None else Admission(take=True)
         if not admission.take:
             self.counts["skipped"] += 1
         return admission
@@ -141,11 +179,11 @@ class Station:
         """What the streams that can be believed add under an alarm budget; the levels follow who they are."""
         weights = self.weights or {}
         counting: Collection[str] = weights.keys()
-        if self.standing is not None:
+        if self._standing is not None:
             believed = [stream.stream for stream in said if stream.stream in weights]
-            policy, counting = self.standing.update(believed, time_s)
-            if policy is not self.config.policy and policy != self.config.policy:
-                self.config = self.config.model_copy(update={"policy": policy})
+            policy, counting = self._standing.update(believed, time_s)
+            if policy is not self.policy and policy != self.policy:
+                self.policy = policy
                 self.machine.follow(policy)
         return [
             (SensorSurprise(stream.stream, excess(stream.surprise), stream.time_s), weights[stream.stream])
@@ -160,8 +198,6 @@ class Station:
         evidence: Sequence[tuple[SensorSurprise, float]],
         *,
         gated: bool = False,
-        site: str,
-        wall: Callable[[float], datetime],
     ) -> Event | None:
         """Fuse what is known at `time_s` into the risk; the event, if the level changes or a gate closes."""
         self.last_update_s = time_s
@@ -169,59 +205,53 @@ class Station:
         if scored is not None:
             self.regions.see(time_s, scored.error_map if scored.warm else None)
         self.risk = self.fuser.update(time_s, surprise, evidence)
-        if self.gatherer is not None:
-            self.risk = self.gatherer.update(self.risk)
+        if self._accumulator is not None:
+            self.risk = self._accumulator.update(self.risk)
         closes, self.gated = gated and not self.gated, gated
         if closes:
             change = self.machine.stand_down(time_s)
         else:
             change = self.machine.update(self.risk) if self.armed and not gated else None
-        return None if change is None else self._event(change, self.risk, scored, site, wall)
+        return None if change is None else self._event(change, self.risk, scored)
 
-    def look_for_tamper(
-        self, time_s: float, validity: Validity, *, site: str, wall: Callable[[float], datetime]
-    ) -> Event | None:
+    def look_for_tamper(self, time_s: float, validity: Validity) -> Event | None:
         """The event, if somebody covers or turns the camera or lets it see again.
 
-        Armed or not, but not in maintenance: then somebody is meant to be at the camera.
+        Armed or not, but not in maintenance: then people work at the camera.
         """
         maintained = self.guard.by == "maintenance"
         change = self.tamper.stand_down(time_s) if maintained else self.tamper.update(time_s, validity)
         if change is None:
             return None
         return event_from_tamper(
-            change, self.risk, site=site, camera=self.name, wall=wall, time_synced=self.time_synced()
+            change,
+            self.risk,
+            site=self._context.site.site,
+            camera=self.name,
+            wall=self._context.wall,
+            time_synced=self.time_synced(),
         )
 
-    def arm(
-        self, guard: Guard, time_s: float, *, site: str, wall: Callable[[float], datetime]
-    ) -> Event | None:
+    def arm(self, guard: Guard, time_s: float) -> Event | None:
         """Arm or disarm; the event that clears the incident under way, if disarming cuts one off."""
         self.guard = guard
         change = None if guard.armed else self.machine.stand_down(time_s)
         if change is None or self.risk is None:
             return None
-        return self._event(change, self.risk, None, site, wall)
+        return self._event(change, self.risk, None)
 
-    def _event(
-        self,
-        change: LevelChange,
-        risk: Risk,
-        scored: ScoredFrame | None,
-        site: str,
-        wall: Callable[[float], datetime],
-    ) -> Event:
-        self.rolled_up = self.governor is not None and self.governor.rolls_up(change)
-        self.since_s = None if change.kind == "cleared" else change.since_s
+    def _event(self, change: LevelChange, risk: Risk, scored: ScoredFrame | None) -> Event:
+        self.rolled_up = self.limiter is not None and self.limiter.rolls_up(change)
+        self._since_s = None if change.kind == "cleared" else change.since_s
         return event_from_change(
             change,
             risk,
             scored.surprise if scored is not None else None,
-            site=site,
+            site=self._context.site.site,
             camera=self.name,
-            wall=wall,
-            footage_frames=self.footage_frames,
-            block_s=self.block_s,
+            wall=self._context.wall,
+            footage_frames=0 if self.rate is None else self.rate.footage_frames,
+            block_s=0.0 if self.rate is None else self.rate.block_s,
             regions=self._regions(change, scored),
             time_synced=self.time_synced(),
         )
@@ -235,25 +265,20 @@ class Station:
         height, width = scored.frame.image.shape[:2]
         return self.regions.regions(width, height)
 
-    def publish(self, wall: Callable[[float], datetime], *, level_changed: bool) -> None:
-        """Tell the broker, if there is one; never waits for it."""
-        if self.publisher is None or self.risk is None:
-            return
-        self.publisher.publish_risk(self.risk.value)
-        if level_changed and not self.rolled_up:
-            self.publish_state(wall)
-
-    def publish_state(self, wall: Callable[[float], datetime]) -> None:
-        """Publish the level as it stands, retained."""
-        if self.publisher is not None:
-            self.publisher.publish_state(
-                self.machine.level,
-                risk=0.0 if self.risk is None else self.risk.value,
-                time=wall(self.last_update_s),
-                since=None if self.since_s is None else wall(self.since_s),
-                incident=self.machine.incident,
-                armed=self.armed,
-                tamper=self.tamper.reason or None,
-                armed_by=self.guard.by,
-                maintenance_until=self.guard.until,
-            )
+    def state_message(self) -> Callable[[], None] | None:
+        """A call that publishes the level as it stands now, retained; None without a broker."""
+        if self.publisher is None:
+            return None
+        wall = self._context.wall
+        return partial(
+            self.publisher.publish_state,
+            self.machine.level,
+            risk=0.0 if self.risk is None else self.risk.value,
+            time=wall(self.last_update_s),
+            since=None if self._since_s is None else wall(self._since_s),
+            incident=self.machine.incident,
+            armed=self.armed,
+            tamper=self.tamper.reason or None,
+            armed_by=self.guard.by,
+            maintenance_until=self.guard.until,
+        )

@@ -5,51 +5,79 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Final
 
 from vad_edge.errors import StoreError
 from vad_edge.events.event import Event
 from vad_edge.events.store import EventStore
 from vad_edge.evidence.recorder import EvidenceRecorder
 from vad_edge.health.conditions import HealthBoard
+from vad_edge.report.observer import FrameResult
+from vad_edge.runtime.camera import Camera
+from vad_edge.runtime.component import Component
 
 _log = logging.getLogger(__name__)
 
+COMMITTED_KEPT: Final = 10_000
+"""Committed events are kept for observers up to this number, the newest."""
 
-class EventWriter:
-    """Commits events in a thread, wakes their publishers, and hands them back for whoever watches.
 
-    An event carries the hashes of the pictures kept of it; they are written after it.
-    A store that fails is a health condition; the event is handed back all the same, marked as not durable.
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """An event to be kept, and what is to be told when it is; or that alone."""
+
+    event: Event | None
+    publish: bool
+    tell_state: Callable[[], None] | None
+
+
+class EventWriter(Component):
+    """Commits events in a thread, then wakes their publishers and publishes the state they lead to.
+
+    A camera's state is published after the event that led to it is committed, never before. An event carries
+    the hashes of the pictures kept of it; they are written after it. A store that fails is a condition; the
+    event is handed on all the same, marked as not durable. Events and incidents are counted.
     """
 
+    essential = True
+
     def __init__(
-        self,
-        store: EventStore,
-        health: HealthBoard,
-        wake: Mapping[str, Callable[[], None]],
-        evidence: EvidenceRecorder,
+        self, store: EventStore, health: HealthBoard, cameras: Iterable[Camera], evidence: EvidenceRecorder
     ) -> None:
         self._store = store
         self._health = health
-        self._wake = wake
+        self._cameras = {camera.name: camera for camera in cameras}
         self._evidence = evidence
-        self._incoming: queue.SimpleQueue[tuple[Event, bool] | None] = queue.SimpleQueue()
-        self._kept: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self.events = 0
+        self.incidents: set[str] = set()
+        self._incoming: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._committed: deque[Event] = deque(maxlen=COMMITTED_KEPT)
         self._thread = threading.Thread(target=self._run, name="events", daemon=True)
         self._thread.start()
 
-    def submit(self, event: Event, *, publish: bool = True) -> None:
-        """Take an event; returns at once. publish is false for one that is to be kept and not told."""
-        self._incoming.put((event, publish))
+    def on_frame(self, result: FrameResult) -> None:
+        """Take the events that a frame has brought."""
+        for event in result.events:
+            self.announce(event)
 
-    def kept(self) -> list[Event]:
+    def announce(self, event: Event, *, publish: bool | None = None) -> None:
+        """Take an event; returns at once. The camera says whether it is published, unless `publish` does."""
+        camera = self._cameras[event.camera]
+        publish = not camera.rolled_up if publish is None else publish
+        self.events += 1
+        self.incidents.add(event.incident)
+        self._incoming.put(_Job(event, publish, camera.state_message() if publish else None))
+
+    def tell_state(self, camera: Camera) -> None:
+        """Publish a camera's state as it is now, after the events that came before."""
+        self._incoming.put(_Job(None, False, camera.state_message()))
+
+    def committed(self) -> list[Event]:
         """The events that have been committed since the last call, in order."""
-        events = []
-        while not self._kept.empty():
-            events.append(self._kept.get())
-        return events
+        return [self._committed.popleft() for _ in range(len(self._committed))]
 
     def close(self) -> None:
         """Commit what is still waiting."""
@@ -57,14 +85,22 @@ class EventWriter:
         self._thread.join()
 
     def _run(self) -> None:
-        while (taken := self._incoming.get()) is not None:
-            event, publish = taken
-            event, pictures = self._evidence.picture(event)
-            kept = self._keep(event, publish)
-            if event.camera in self._wake:
-                self._wake[event.camera]()
-            self._kept.put(kept)
+        while (job := self._incoming.get()) is not None:
+            if job.event is None:
+                self._tell(job)
+                continue
+            event, pictures = self._evidence.picture(job.event)
+            kept = self._keep(event, job.publish)
+            publisher = self._cameras[event.camera].publisher
+            if publisher is not None:
+                publisher.wake()
+            self._tell(job)
+            self._committed.append(kept)
             self._evidence.keep(kept, pictures)
+
+    def _tell(self, job: _Job) -> None:
+        if job.tell_state is not None:
+            job.tell_state()
 
     def _keep(self, event: Event, publish: bool) -> Event:
         try:

@@ -17,50 +17,64 @@ from vad_edge.evidence.files import EvidenceFiles
 from vad_edge.evidence.recorder import EvidenceRecorder, limits_of
 from vad_edge.evidence.stream_copy import StreamCopy
 from vad_edge.health.conditions import HealthBoard
-from vad_edge.runtime.camera import Station
+from vad_edge.report.observer import FrameResult
+from vad_edge.runtime.camera import Camera
+from vad_edge.runtime.component import Component
+from vad_edge.runtime.context import RunContext
 from vad_edge.video.source import FrameSource
 
 _log = logging.getLogger(__name__)
 
 
-def evidence_keeper(
-    site: SiteConfig,
-    stations: Sequence[Station],
+class EvidenceFeed(Component):
+    """Offers each scored frame to the evidence recorder, which never holds the loop up."""
+
+    def __init__(self, recorder: EvidenceRecorder) -> None:
+        self._recorder = recorder
+
+    def on_frame(self, result: FrameResult) -> None:
+        """Offer the frame as it may be seen."""
+        if result.scored is not None:
+            self._recorder.offer(result.camera, result.frame, result.heat)
+
+
+def evidence_recorder(
+    context: RunContext,
+    run_cameras: Sequence[Camera],
     sources: Mapping[str, FrameSource | None],
     store: EventStore,
-    health: HealthBoard,
-    now: Callable[[], float],
     stack: ExitStack,
 ) -> EvidenceRecorder:
-    """The keeper of a run, which also takes old evidence away where none is kept any more."""
+    """The recorder of a run, which also takes old evidence away where none is kept any more."""
+    site, health = context.site, context.health
     cameras: list[CameraEvidence] = []
     chores: list[Callable[[], object]] = []
-    for station in stations:
-        if site.privacy.evidence == "none" or station.reader is None:
+    for camera in run_cameras:
+        if site.privacy.evidence == "none" or camera.reader is None:
             continue
-        clips = _clips(site, station, sources.get(station.name), now)
+        clips = _clips(site, camera, sources.get(camera.name), context.now)
         if isinstance(clips, StreamCopy):
             stack.callback(clips.close)
-            chores.append(partial(_look_at, clips, station.name, health))
-        cameras.append(CameraEvidence(station.name, site.privacy.evidence, site.evidence, clips))
+            chores.append(partial(_look_at, clips, camera.name, health))
+        cameras.append(CameraEvidence(camera.name, site.privacy.evidence, site.evidence, clips))
     vault = EvidenceFiles(store.database, limits_of(site.privacy, site.evidence))
     trim = partial(trim_events, store.database, site.evidence.events_mb << 20)
     chores += [vault.sweep_strays, vault.make_room, trim]
-    keeper = EvidenceRecorder(vault, cameras, health, now, chores)
-    stack.callback(keeper.close)
-    return keeper
+    recorder = EvidenceRecorder(vault, cameras, health, context.now, chores)
+    stack.callback(recorder.close)
+    return recorder
 
 
 def _clips(
-    site: SiteConfig, station: Station, source: FrameSource | None, now: Callable[[], float]
+    site: SiteConfig, camera: Camera, source: FrameSource | None, now: Callable[[], float]
 ) -> StreamCopy | Cutter | bool:
     """Where a camera's clips come from; opened, if it is its stream."""
     ffmpeg = find_ffmpeg()
-    spec = str(station.config.source)
+    spec = str(camera.config.source)
     route = choose_route(
         ClipFacts(
             keeping=site.privacy.evidence,
-            masked=bool(station.config.privacy_masks),
+            masked=bool(camera.config.privacy_masks),
             source=spec,
             live=source is None or source.info.live,
             codec="" if source is None else source.info.codec,
@@ -68,7 +82,7 @@ def _clips(
         )
     )
     way = "no clips" if route.way == "none" else f"clips from {route.way}"
-    _log.info("camera %s: %s: %s", station.name, way, route.reason)
+    _log.info("camera %s: %s: %s", camera.name, way, route.reason)
     if ffmpeg is not None and site.evidence.max_clip_s > 0:
         if route.way == "packets":
             return StreamCopy(ffmpeg, spec, site.evidence.before_s, now)

@@ -1,49 +1,54 @@
-"""Those who watch a run; one who stumbles is left behind and the run goes on."""
+"""Those who watch a run from outside: one who fails is left behind and the run goes on."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 
-from vad_edge.errors import VadEdgeError
 from vad_edge.events.event import Event
 from vad_edge.health.conditions import HealthEvent
-from vad_edge.report.observer import Moment, RunObserver
+from vad_edge.report.observer import FrameResult, Observer
+from vad_edge.runtime.component import Component, note_failure
+from vad_edge.runtime.event_writer import EventWriter
+from vad_edge.runtime.monitor import ConditionMonitor
 
-_log = logging.getLogger(__name__)
 
+class Observers(Component):
+    """Passes frames, committed events and conditions on to each observer; `lost` says who failed, and why."""
 
-class Observers:
-    """Passes everything on to each observer in turn; `lost` says who failed, and why."""
-
-    def __init__(self, observers: Sequence[RunObserver]) -> None:
+    def __init__(
+        self, observers: Sequence[Observer], writer: EventWriter, conditions: ConditionMonitor
+    ) -> None:
         self._observers = list(observers)
+        self._writer, self._conditions = writer, conditions
         self.lost: list[str] = []
 
-    def on_moment(self, moment: Moment) -> None:
+    def on_frame(self, result: FrameResult) -> None:
         """One source frame has been dealt with."""
-        self._tell(lambda observer: observer.on_moment(moment))
+        self._tell(lambda observer: observer.on_frame(result))
 
-    def on_event(self, event: Event) -> None:
-        """A level changed."""
-        self._tell(lambda observer: observer.on_event(event))
-
-    def on_health(self, event: HealthEvent) -> None:
-        """A condition began or ended."""
-        self._tell(lambda observer: observer.on_health(event))
+    def on_tick(self, now: float) -> None:
+        """Pass on what was committed, and what began or ended, since the last turn."""
+        for event in self._writer.committed():
+            self._on_event(event)
+        for change in self._conditions.changes():
+            self._on_condition(change)
 
     def close(self) -> None:
-        """The run is over."""
+        """Pass on the last events and conditions; the run is over."""
+        self.on_tick(0.0)
         self._tell(lambda observer: observer.close())
+        self._observers.clear()
 
-    def _tell(self, message: Callable[[RunObserver], None]) -> None:
+    def _on_event(self, event: Event) -> None:
+        self._tell(lambda observer: observer.on_event(event))
+
+    def _on_condition(self, change: HealthEvent) -> None:
+        self._tell(lambda observer: observer.on_condition(change))
+
+    def _tell(self, message: Callable[[Observer], None]) -> None:
         for observer in list(self._observers):
             try:
                 message(observer)
             except Exception as error:
-                # A full disk needs no traceback; a mistake of ours is found by one.
-                ours = not isinstance(error, (OSError, VadEdgeError))
-                name = type(observer).__name__
-                _log.error("%s failed and gets nothing more of this run: %s", name, error, exc_info=ours)
-                self.lost.append(f"{name} failed: {error}")
+                self.lost.append(note_failure(type(observer).__name__, error))
                 self._observers.remove(observer)

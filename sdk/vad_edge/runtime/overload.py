@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from vad_edge.config.site import BoardConfig
@@ -12,8 +12,9 @@ from vad_edge.health.conditions import HealthBoard
 from vad_edge.health.overload import FrameBudget, Overload, Relief, Watched, heat_of, strain_of
 from vad_edge.health.vitals import Vitals
 from vad_edge.pipeline import VideoPipeline
-from vad_edge.runtime.camera import Station
-from vad_edge.runtime.profile import Pace
+from vad_edge.runtime.camera import Camera
+from vad_edge.runtime.component import Component
+from vad_edge.runtime.profile import RateProfile
 
 _log = logging.getLogger(__name__)
 
@@ -23,61 +24,62 @@ WINDOW_S: Final = 5.0
 SUBJECT: Final = "board"
 
 
-class OverloadControl:
-    """Takes note of every turn of a live loop, and changes its stations' pace when it must.
+class OverloadControl(Component):
+    """Takes note of every turn of a live loop, and changes the rate of its cameras when it must.
 
-    A camera in the middle of an incident is left as it is. look gives the newest vitals, None before there
-    are any.
+    A camera in the middle of an incident is left as it is. waited_s gives how long the loop has waited for
+    frames so far, vitals the newest vitals, None before there are any.
     """
 
     def __init__(
         self,
-        stations: list[Station],
+        cameras: Sequence[Camera],
         pipeline: VideoPipeline | None,
         health: HealthBoard,
         board: BoardConfig,
-        look: Callable[[], Vitals | None],
         *,
+        waited_s: Callable[[], float],
+        vitals: Callable[[], Vitals | None],
         budget: FrameBudget | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._stations = {station.name: station for station in stations}
-        self._rows = {station.name: row for row, station in enumerate(stations)}
-        self._pipeline, self._health, self._look = pipeline, health, look
+        self._cameras = {camera.name: camera for camera in cameras}
+        self._rows = {camera.name: row for row, camera in enumerate(cameras)}
+        self._pipeline, self._health = pipeline, health
+        self._waited_s, self._vitals = waited_s, vitals
         self._hot_c, self._monotonic = board.hot_c, monotonic
-        watched = [
-            Watched(station.name, station.config.priority, station.slow is not None) for station in stations
-        ]
+        watched = [Watched(camera.name, camera.config.priority, _has_slow(camera)) for camera in cameras]
         self._budget = budget or FrameBudget(watched if board.frame_budget and pipeline is not None else ())
-        self._begun_s, self._waited_s = monotonic(), 0.0
-        self._strain = Overload()
+        self._begun_s, self._waited_before_s = monotonic(), waited_s()
+        self._overload = Overload()
 
-    def turn(self, waited_s: float) -> None:
-        """One turn of the loop is over, in which it waited so long for frames."""
-        self._waited_s += waited_s
-        now = self._monotonic()
-        passed_s = now - self._begun_s
+    def on_tick(self, now: float) -> None:
+        """Judge, once a window, how busy the loop was."""
+        at_s = self._monotonic()
+        passed_s = at_s - self._begun_s
         if passed_s < WINDOW_S:
             return
-        self._judge(now, 1.0 - min(self._waited_s / passed_s, 1.0))
-        self._begun_s, self._waited_s = now, 0.0
+        waited_s = self._waited_s()
+        self._judge(at_s, 1.0 - min((waited_s - self._waited_before_s) / passed_s, 1.0))
+        self._begun_s, self._waited_before_s = at_s, waited_s
 
     def _judge(self, now: float, busy: float) -> None:
-        vitals = self._look()
+        vitals = self._vitals()
         thermal = None if vitals is None else vitals.thermal
-        self._strain = strain_of(thermal, busy, self._hot_c, before=self._strain)
+        self._overload = strain_of(thermal, busy, self._hot_c, before=self._overload)
         end = "; nothing more can be given up" if self._budget.reliefs and self._budget.exhausted else ""
         hot = "" if thermal is None else heat_of(thermal, self._hot_c)
-        self._say("board_hot", self._strain.hot, f"{hot}{end}")
+        self._say("board_hot", self._overload.hot, f"{hot}{end}")
         late = f"{busy:.0%} of the time goes into frames: some come too late and are left out{end}"
-        self._say("board_late", self._strain.late, late)
-        if any(relief.measure == "slow" and self._slow(relief) is None for relief in self._budget.reliefs):
+        self._say("board_late", self._overload.late, late)
+        slowed = (relief.camera for relief in self._budget.reliefs if relief.measure == "slow")
+        if any(not _has_slow(self._cameras[name]) for name in slowed):
             self._budget.forget_rates()
-            for name in self._stations:
+            for name in self._cameras:
                 self._health.clear_condition("camera_slowed", name)
         before = self._budget.reliefs
-        busy_cameras = {name for name, each in self._stations.items() if each.machine.incident is not None}
-        if self._budget.update(now, self._strain, busy_cameras):
+        busy_cameras = {name for name, each in self._cameras.items() if each.machine.incident is not None}
+        if self._budget.update(now, self._overload, busy_cameras):
             after = self._budget.reliefs
             for relief in before:
                 if relief not in after:
@@ -87,43 +89,46 @@ class OverloadControl:
                     self._give_up(relief)
 
     def _give_up(self, relief: Relief) -> None:
-        station = self._stations[relief.camera]
-        why = "the board is too hot" if self._strain.hot else "the board is too slow"
+        camera = self._cameras[relief.camera]
+        why = "the board is too hot" if self._overload.hot else "the board is too slow"
         if relief.measure == "shed":
-            station.rest(True)
+            camera.rest(True)
             text = f"it is not watched, because {why}; its sensors still count"
-            self._health.raise_condition("camera_shed", station.name, text)
+            self._health.raise_condition("camera_shed", camera.name, text)
         else:
-            full, slow = station.full, self._slow(relief)
-            if full is None or slow is None:
+            slow = camera.slow_down()
+            if slow is None or camera.profile is None:
                 return
-            self._run_at(station, slow)
+            self._recalibrate(camera, slow)
+            full = camera.profile.full
             text = f"{slow.fps:g} instead of {full.fps:g} frames a second are looked at, because {why}"
-            self._health.raise_condition("camera_slowed", station.name, text)
-        _log.warning("camera %s: %s", station.name, text)
+            self._health.raise_condition("camera_slowed", camera.name, text)
+        _log.warning("camera %s: %s", camera.name, text)
 
     def _take_back(self, relief: Relief) -> None:
-        station = self._stations[relief.camera]
+        camera = self._cameras[relief.camera]
         if relief.measure == "shed":
-            station.rest(False)
+            camera.rest(False)
             if self._pipeline is not None:
-                self._pipeline.reset(self._rows[station.name])
-            self._health.clear_condition("camera_shed", station.name)
-        elif station.full is not None:
-            self._run_at(station, station.full)
-            self._health.clear_condition("camera_slowed", station.name)
-        _log.info("camera %s: watched as before", station.name)
+                self._pipeline.reset(self._rows[camera.name])
+            self._health.clear_condition("camera_shed", camera.name)
+        else:
+            full = camera.speed_up()
+            if full is not None:
+                self._recalibrate(camera, full)
+            self._health.clear_condition("camera_slowed", camera.name)
+        _log.info("camera %s: watched as before", camera.name)
 
-    def _run_at(self, station: Station, pace: Pace) -> None:
-        station.run_at(pace)
+    def _recalibrate(self, camera: Camera, rate: RateProfile) -> None:
         if self._pipeline is not None:
-            self._pipeline.recalibrate(self._rows[station.name], pace.scorer, pace.weight)
-
-    def _slow(self, relief: Relief) -> Pace | None:
-        return self._stations[relief.camera].slow
+            self._pipeline.recalibrate(self._rows[camera.name], rate.scorer, rate.weight)
 
     def _say(self, code: str, holds: bool, message: str) -> None:
         if holds:
             self._health.raise_condition(code, SUBJECT, message)
         else:
             self._health.clear_condition(code, SUBJECT)
+
+
+def _has_slow(camera: Camera) -> bool:
+    return camera.profile is not None and camera.profile.slow is not None

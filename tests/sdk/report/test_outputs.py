@@ -26,7 +26,7 @@ from vad_edge.report.annotated import AnnotatedVideo
 from vad_edge.report.drawing import Caption, annotate, canvas_size, sensor_text
 from vad_edge.report.events_log import EventLines, EventsFile
 from vad_edge.report.live import LiveTable, LogLines
-from vad_edge.report.observer import Moment, RunObserver
+from vad_edge.report.observer import FrameResult, Observer
 from vad_edge.report.scores import ScoresCsv
 from vad_edge.report.timeline import MOST_POINTS, Timeline
 from vad_edge.scoring.regions import Region
@@ -40,7 +40,7 @@ DOOR = StreamView(name="door", kind="binary", unit="", value=1.0, surprise=2.5, 
 SOUND = StreamView(name="sound", kind="analog", unit="dB", value=48.25, surprise=0.2, status="ok")
 
 
-def moments(count: int = 40, camera: str = "front") -> list[Moment]:
+def results(count: int = 40, camera: str = "front") -> list[FrameResult]:
     """Ten frames a second: the first still warming up, every third skipped, an alarm in the middle."""
     made = []
     for number, image in enumerate(with_block(quiet_frames(count), count // 2, count // 2 + 5)):
@@ -55,7 +55,7 @@ def moments(count: int = 40, camera: str = "front") -> list[Moment]:
             frame, Validity(True), warm, {"mean": 0.25, "peak": 0.5}, surprise if warm else None, heat
         )
         made.append(
-            Moment(
+            FrameResult(
                 camera=camera,
                 frame=frame,
                 scored=None if number % 3 == 2 else scored,
@@ -80,16 +80,16 @@ def event(camera: str = "front") -> Event:
     )
 
 
-def show(observer: RunObserver, seen: list[Moment]) -> None:
-    for moment in seen:
-        observer.on_moment(moment)
+def show(observer: Observer, seen: list[FrameResult]) -> None:
+    for result in seen:
+        observer.on_frame(result)
     observer.on_event(event())
-    observer.on_health(HealthEvent("camera_lost", "front", "raised", "no frame came", NOW))
+    observer.on_condition(HealthEvent("camera_lost", "front", "raised", "no frame came", NOW))
     observer.close()
 
 
 def test_every_frame_has_a_row_of_scores_empty_while_there_are_none(tmp_path: Path) -> None:
-    show(ScoresCsv(tmp_path, ["front"], ["mean", "peak"]), moments())
+    show(ScoresCsv(tmp_path, ["front"], ["mean", "peak"]), results())
     with (tmp_path / "scores.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert [row["frame"] for row in rows] == [str(number) for number in range(40)]
@@ -103,7 +103,7 @@ def test_every_frame_has_a_row_of_scores_empty_while_there_are_none(tmp_path: Pa
 
 def test_several_cameras_have_a_file_each(tmp_path: Path) -> None:
     scores = ScoresCsv(tmp_path, ["front", "back"], ["mean", "peak"])
-    show(scores, moments(12, "front")[:3] + moments(12, "back")[:2])
+    show(scores, results(12, "front")[:3] + results(12, "back")[:2])
     assert len((tmp_path / "scores-front.csv").read_text().splitlines()) == 4
     assert len((tmp_path / "scores-back.csv").read_text().splitlines()) == 3
 
@@ -137,7 +137,7 @@ def test_a_run_without_a_frame_leaves_no_scores(tmp_path: Path) -> None:
 
 
 def test_the_annotated_video_has_every_frame_and_the_worst_one_as_a_picture(tmp_path: Path) -> None:
-    show(AnnotatedVideo(tmp_path, ["front"], 10.0, note="test"), moments())
+    show(AnnotatedVideo(tmp_path, ["front"], 10.0, note="test"), results())
     capture = cv2.VideoCapture(str(tmp_path / "annotated.mp4"))
     frames = []
     while (read := capture.read())[0]:
@@ -154,7 +154,7 @@ def test_a_drawing_that_fails_reaches_the_run_with_its_reason(tmp_path: Path) ->
     (tmp_path / "annotated.mp4").mkdir()
     video = AnnotatedVideo(tmp_path, ["front"], 10.0)
     with pytest.raises(Exception, match=r"annotated\.mp4: cannot write mp4v video"):
-        show(video, moments())
+        show(video, results())
 
 
 def test_heat_shows_where_the_error_is_and_regions_only_above_normal() -> None:
@@ -192,24 +192,24 @@ def test_a_sensor_is_shown_as_people_read_it(view: StreamView, text: str) -> Non
 def test_the_timeline_is_a_picture_for_each_camera_with_frames(tmp_path: Path) -> None:
     policies = {"front": PolicyConfig(), "back": PolicyConfig(), "dead": PolicyConfig()}
     timeline = Timeline(tmp_path, policies, truth=[(2.0, 2.5, "block")])
-    show(timeline, moments(40, "front") + moments(40, "back"))
+    show(timeline, results(40, "front") + results(40, "back"))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["timeline-back.png", "timeline-front.png"]
     assert cv2.imread(str(tmp_path / "timeline-front.png")).shape[1] > 1000  # type: ignore[union-attr]
 
 
 def test_the_timeline_of_a_long_run_stays_small(tmp_path: Path) -> None:
     timeline = Timeline(tmp_path, {"front": PolicyConfig()})
-    seen = moments(60)
+    seen = results(60)
     for _ in range(5 * MOST_POINTS // 60):
-        for moment in seen:
-            timeline.on_moment(moment)
+        for result in seen:
+            timeline.on_frame(result)
     assert len(timeline._tracks["front"].times) <= MOST_POINTS
 
 
 def test_a_terminal_shows_cameras_sensors_and_news() -> None:
     console = Console(file=io.StringIO(), force_terminal=True, width=120, color_system=None)
     table = LiveTable(console)
-    show(table, moments(30))
+    show(table, results(30))
     console.file = io.StringIO()
     console.print(table._render())
     text = console.file.getvalue()
@@ -222,7 +222,7 @@ def test_a_terminal_shows_cameras_sensors_and_news() -> None:
 
 def test_elsewhere_a_run_is_log_lines(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, "vad_edge.run"):
-        show(LogLines(), moments(12))
+        show(LogLines(), results(12))
     assert caplog.messages == [
         "front: opened, normal -> alarm at 2.0 s, risk 5.00 (peak 4.00, door 1.00), video rare",
         "front: camera_lost: no frame came",
@@ -236,9 +236,9 @@ def test_a_status_line_counts_its_own_camera(
     monkeypatch.setattr("vad_edge.report.live.time.monotonic", lambda: next(now))
     lines = LogLines()
     with caplog.at_level(logging.INFO, "vad_edge.run"):
-        for front, back in zip(moments(24, "front"), moments(24, "back"), strict=True):
-            lines.on_moment(front)
-            lines.on_moment(back)
+        for front, back in zip(results(24, "front"), results(24, "back"), strict=True):
+            lines.on_frame(front)
+            lines.on_frame(back)
     assert caplog.messages[:2] == [
         "front: 1.1 frames/s, risk 0.40, normal, 3 dropped",
         "back: 1.1 frames/s, risk 0.40, normal, 3 dropped",
@@ -248,4 +248,4 @@ def test_a_status_line_counts_its_own_camera(
 def test_a_full_disk_ends_the_video_with_one_error(small_disk: Path) -> None:
     fill(small_disk)
     with pytest.raises((OSError, SourceError), match=r"No space left on device|cannot write"):
-        show(AnnotatedVideo(small_disk, ["front"], fps=10.0), moments())
+        show(AnnotatedVideo(small_disk, ["front"], fps=10.0), results())

@@ -46,4 +46,5 @@ def failing_engines(monkeypatch: pytest.MonkeyPatch) -> None:
         opened = select.open_engine(bundle, engine="onnxruntime", **options)
         return opened if engine == "onnxruntime" else FailingEngine(opened)
 
-    monkeypatch.setattr("vad_edge.runtime.assembly.open_engine", open_failing)
+    for module in ("assembly", "engine_fallback"):
+        monkeypatch.setattr(f"vad_edge.runtime.{module}.open_engine", open_failing)

@@ -23,7 +23,7 @@ from vad_edge.events.store import EventStore
 from vad_edge.health.conditions import HealthEvent
 from vad_edge.mqtt.client import MqttClient
 from vad_edge.mqtt.topics import CameraTopics, schema
-from vad_edge.report.observer import Moment
+from vad_edge.report.observer import FrameResult, Observer
 from vad_edge.runtime.loop import run
 from vad_edge.runtime.settings import RunSettings, RunSummary
 
@@ -32,7 +32,7 @@ POLICY = PolicyConfig(watch=2, warning=3, alarm=4, smoothing_s=0.0, dwell_s=0.2,
 RESULT = Draft202012Validator(schema("command_result"))
 
 
-class Site:
+class Site(Observer):
     """A run on a short clip with a block in it, and somebody who publishes while it goes."""
 
     def __init__(self, broker: Any, bundle: Bundle, folder: Path, speaker: MqttClient, listener: Any) -> None:
@@ -71,27 +71,24 @@ class Site:
     def states(self) -> list[dict[str, Any]]:
         return [json.loads(load) for load in self.listener.on(TOPICS.state)]
 
-    def on_moment(self, moment: Moment) -> None:
-        self.risks.append(moment.risk.value if moment.risk else 0.0)
-        if moment.frame.index == 0:
+    def on_frame(self, result: FrameResult) -> None:
+        self.risks.append(result.risk.value if result.risk else 0.0)
+        if result.frame.index == 0:
             # The clip is over before a connection would stand.
             deadline_s = time.monotonic() + 10
             while b"online" not in self.listener.on(TOPICS.availability) and time.monotonic() < deadline_s:
                 time.sleep(0.01)
             time.sleep(0.2)
-        for payload, retain in self._script.get(moment.frame.index, ()):
+        for payload, retain in self._script.get(result.frame.index, ()):
             assert self._speaker.publish(TOPICS.command, payload, qos=1, retain=retain).wait(5)
-        if moment.frame.index in self._script:
+        if result.frame.index in self._script:
             time.sleep(0.3)
 
     def on_event(self, event: Event) -> None:
         self.events.append(event)
 
-    def on_health(self, event: HealthEvent) -> None:
+    def on_condition(self, event: HealthEvent) -> None:
         self.conditions.append(event)
-
-    def close(self) -> None:
-        pass
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from vad_edge.config.site import BrokerConfig, CameraConfig, SensorConfig, SiteC
 from vad_edge.errors import BundleError, ConfigError, SourceError
 from vad_edge.events.incidents import Incidents
 from vad_edge.events.store import EventStore
-from vad_edge.report.observer import Moment
+from vad_edge.report.observer import FrameResult
 from vad_edge.runtime.settings import RunSummary
 
 DOOR = SensorConfig(name="door", topic="door", kind="binary")
@@ -40,7 +40,7 @@ def test_a_block_opens_an_incident_that_clears_when_it_is_gone(
     assert {event.incident for event in notes.events} == {notes.events[0].incident}
     assert {event.time_synced for event in notes.events} == {None}
     assert (summary.frames, summary.scored, summary.incidents) == (80, 80, 1)
-    assert len(notes.moments) == 80
+    assert len(notes.results) == 80
     assert notes.closed == 1
     with contextlib.closing(EventStore(tmp_path / "out" / "events.db")) as store:
         assert [event.id for event in store.events()] == [event.id for event in notes.events]
@@ -68,7 +68,7 @@ def test_recordings_go_in_lockstep_and_the_longer_one_goes_on_alone(
 
     summary = go(short, long, notes=notes)
 
-    assert [moment.camera for moment in notes.moments[:4]] == ["camera0", "camera1"] * 2
+    assert [result.camera for result in notes.results[:4]] == ["camera0", "camera1"] * 2
     assert summary.frames == 80
     assert {event.camera for event in notes.events} == {"camera1"}
 
@@ -82,13 +82,13 @@ def test_a_source_of_twice_the_rate_is_scored_every_second_frame(
     summary = go(clip, notes=notes)
 
     assert (summary.frames, summary.scored, summary.skipped) == (60, 30, 30)
-    assert len(notes.moments) == 60
+    assert len(notes.results) == 60
 
 
 def test_a_run_ends_when_it_is_stopped(go: Callable[..., RunSummary], tmp_path: Path) -> None:
     clip = write_video(tmp_path / "clip.mkv", quiet_frames(60, seed=1))
     stop = threading.Event()
-    notes = Notes(at=lambda moment: stop.set() if moment.frame.index == 10 else None)
+    notes = Notes(at=lambda result: stop.set() if result.frame.index == 10 else None)
 
     summary = go(clip, notes=notes, stop=stop)
 
@@ -105,7 +105,7 @@ def test_a_run_ends_after_its_duration_in_media_time(go: Callable[..., RunSummar
 def test_an_observer_that_fails_is_left_behind_and_named(
     go: Callable[..., RunSummary], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def stumble(moment: Moment) -> None:
+    def stumble(result: FrameResult) -> None:
         raise OSError("disk full")
 
     clip = write_video(tmp_path / "clip.mkv", quiet_frames(20, seed=1))
@@ -154,7 +154,7 @@ def test_no_finite_score_drops_the_frame_and_is_counted(
 
     assert (summary.frames, summary.scored, summary.invalid) == (20, 0, 20)
     assert notes.codes() == [("model_not_finite", "camera0")]
-    assert all(moment.scored is not None and moment.scored.scores is None for moment in notes.moments)
+    assert all(result.scored is not None and result.scored.scores is None for result in notes.results)
 
 
 def test_a_black_camera_is_a_condition_that_ends(go: Callable[..., RunSummary], tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def test_an_engine_that_fails_is_replaced_and_the_run_goes_on(
     assert notes.codes().count(("engine_failed", "tensorrt 10.3.0 fp32")) == 1
     assert len({event.incident for event in notes.events}) == 2
     cold = [
-        moment.frame.index for moment in notes.moments if moment.scored and moment.scored.surprise is None
+        result.frame.index for result in notes.results if result.scored and result.scored.surprise is None
     ]
     assert sorted(set(cold)) == [0, 5]
 
@@ -137,7 +137,8 @@ def test_an_engine_with_another_graph_loses_the_levels_and_says_so(
             raise EngineError("a CPU cannot run this graph")
         return select.open_engine(bundle, engine=engine, **options)
 
-    monkeypatch.setattr("vad_edge.runtime.assembly.open_engine", open_failing)
+    for module in ("assembly", "engine_fallback"):
+        monkeypatch.setattr(f"vad_edge.runtime.{module}.open_engine", open_failing)
     clip = write_video(tmp_path / "clip.mkv", with_block(quiet_frames(80, seed=1), 40, 50))
     site = with_pack(clip, pack(watch=500.0, warning=600.0, alarm=700.0))
     notes = Notes()

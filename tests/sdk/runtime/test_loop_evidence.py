@@ -17,7 +17,7 @@ from vad_edge.events.incidents import Incidents
 from vad_edge.events.store import EventStore
 from vad_edge.evidence import recorder as keeper
 from vad_edge.evidence.files import EvidenceFiles
-from vad_edge.report.observer import Moment
+from vad_edge.report.observer import FrameResult
 from vad_edge.runtime import assembly as assemble
 from vad_edge.runtime.settings import RunSummary
 
@@ -82,10 +82,10 @@ def test_nothing_under_a_mask_leaves_the_loop_and_the_model_sees_it_all(
     camera = CameraConfig(name="yard", source=str(clip), policy=POLICY, privacy_masks=(LEFT_HALF,))
     shown: list[bool] = []
 
-    def look(moment: Moment) -> None:
-        shown.append(bool(moment.frame.image[:, :32].any()))
-        if moment.scored is not None:
-            shown.append(bool(moment.scored.frame.image[:, :32].any()))
+    def look(result: FrameResult) -> None:
+        shown.append(bool(result.frame.image[:, :32].any()))
+        if result.scored is not None:
+            shown.append(bool(result.scored.frame.image[:, :32].any()))
 
     go(notes=Notes(at=look), site=SiteConfig(camera=(camera,), privacy=FULL))
 

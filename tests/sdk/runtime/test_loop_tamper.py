@@ -70,7 +70,7 @@ def test_nothing_is_learned_of_a_view_while_a_tamper_or_an_incident_is_under_way
         spans.setdefault(event.incident, []).append(event.time_s)
     tampered = {event.incident for event in notes.events if event.tamper}
     assert tampered < set(spans)
-    times = [moment.frame.time_s for moment in notes.moments]
+    times = [result.frame.time_s for result in notes.results]
     under_way = {
         incident: {time_s for time_s in times if min(told) < time_s <= max(told)}
         for incident, told in spans.items()
@@ -92,6 +92,6 @@ def test_a_view_that_has_changed_for_good_is_a_condition_and_scored_again(
 
     assert {event.kind for event in notes.events if event.tamper} == {"tampered", "restored"}
     assert ("view_changed", "camera0") in notes.codes()
-    scored = [moment.frame.time_s for moment in notes.moments if moment.scored and moment.scored.surprise]
+    scored = [result.frame.time_s for result in notes.results if result.scored and result.scored.surprise]
     assert not [time_s for time_s in scored if 6.5 < time_s < 64.0]
     assert scored[-1] > 74.0

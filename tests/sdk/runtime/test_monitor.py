@@ -1,174 +1,93 @@
-"""What the service manager hears of a run: the decision by a table, the whole by a real process."""
+"""What the health watch says of streams and clocks; the parts of a run that it looks at are real."""
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
-from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
+from datetime import datetime, timedelta, timezone
+from typing import Any
 
-import numpy as np
 import pytest
-from tests.support.service_manager import Notifications
+from tests.support.cameras import a_camera, a_context
 
-import vad_edge.demo
-from vad_edge.health.systemd import ServiceManager
-from vad_edge.pipeline import ScoredFrame
-from vad_edge.runtime.camera import Station
-from vad_edge.runtime.monitor import Heartbeat
-from vad_edge.scoring.scorer import Surprise
-from vad_edge.video.frame import Frame
-from vad_edge.video.validity import VALID, Validity
+from vad_edge.clock import LiveClock
+from vad_edge.config.site import CameraConfig, SensorConfig
+from vad_edge.health.conditions import HealthBoard
+from vad_edge.health.vitals import VitalsMonitor, read_vitals
+from vad_edge.runtime import monitor as watch
+from vad_edge.runtime.monitor import CLOCK_TOLD_S, ConditionMonitor
+from vad_edge.runtime.profile import CameraProfile, RateProfile
+from vad_edge.sensors.hub import SensorHub
 
-DEMO = Path(vad_edge.demo.__file__).parent
-FRAME = Frame(index=0, time_s=0.0, image=np.zeros((8, 8, 3), np.uint8))
-
-COLD = ScoredFrame(FRAME, VALID, warm=False, scores={"a": 1.0})
-GOOD = ScoredFrame(FRAME, VALID, warm=True, scores={"a": 1.0}, surprise=Surprise(0.0, 1.0, {"a": 1.0}))
-BLACK = ScoredFrame(FRAME, Validity(False, "black"), warm=True)
-NOT_FINITE = ScoredFrame(FRAME, VALID, warm=True)
+DOOR = SensorConfig(name="door", topic="door", kind="binary")
+NOISE = SensorConfig(name="noise", topic="noise", kind="analog", period_s=1)
 
 
-def stations(*errors: Exception | None) -> Sequence[Station]:
-    cameras = [SimpleNamespace(reader=SimpleNamespace(error=error), shed=False) for error in errors]
-    return cast("Sequence[Station]", cameras)
+class House:
+    """One camera with two sensors, on a clock that is set by hand."""
 
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+        monkeypatch.setattr(watch, "LOOK_EVERY_S", 0.0)
+        self.run_s, self.at = 0.0, datetime(2026, 3, 1, tzinfo=timezone.utc)
+        self.clock = LiveClock(lambda: self.run_s, lambda: self.at)
+        self.health = HealthBoard()
+        camera = CameraConfig(name="hall")
+        context = a_context(clock=self.clock, health=self.health)
+        self.camera = a_camera(camera, context)
+        self.hub = SensorHub([DOOR, NOISE], self.clock)
+        vitals = VitalsMonitor(lambda: read_vitals(tmp_path))
+        self.monitor = ConditionMonitor(context, [self.camera], self.hub, lambda: vitals.latest)
 
-SENSORS_ONLY = cast("Sequence[Station]", [SimpleNamespace(reader=None)])
-LOST = OSError("unplugged")
-SHED = cast("Station", SimpleNamespace(reader=SimpleNamespace(error=None), shed=True))
+    def count(self, weights: dict[str, float], fps: float = 10.0) -> None:
+        policy = self.camera.policy
+        rate = RateProfile(fps, 1.0, None, policy, 0, 0.0, alarms_per_hour=1.0, weights=weights)
+        self.camera.use(CameraProfile(rate))
 
-
-@pytest.mark.parametrize(
-    ("cameras", "scored", "said"),
-    [
-        (stations(None), [GOOD], ["READY=1", "WATCHDOG=1"]),
-        (stations(None), [COLD], ["READY=1", "WATCHDOG=1"]),
-        (stations(None), [BLACK], ["READY=1", "WATCHDOG=1"]),
-        (stations(None), [NOT_FINITE], []),
-        (stations(None), [None], []),
-        (stations(None, None), [None, GOOD], ["READY=1", "WATCHDOG=1"]),
-        (stations(LOST), [None], ["WATCHDOG=1"]),
-        (stations(LOST, None), [None, None], []),
-        (SENSORS_ONLY, [None], ["READY=1", "WATCHDOG=1"]),
-        ([*stations(LOST), SHED], [None, None], ["WATCHDOG=1"]),
-    ],
-    ids=[
-        "a score is ready and alive",
-        "a model that is not warm yet is ready",
-        "a dark room is ready: its picture is reported",
-        "a model that gives nothing finite is neither",
-        "a camera that is silent and not known as lost is neither",
-        "one of two cameras is enough",
-        "a lost camera is reported, so it is alive",
-        "one lost and one silent is neither",
-        "sensors alone are ready at once",
-        "a camera that is not watched owes no frame",
-    ],
-)
-def test_ready_and_alive_are_what_was_really_dealt_with(
-    notifications: Notifications,
-    cameras: Sequence[Station],
-    scored: Sequence[ScoredFrame | None],
-    said: list[str],
-) -> None:
-    with closing(ServiceManager(notifications.address, 30.0)) as manager:
-        Heartbeat(manager, cameras).turn(scored)
-    assert notifications.receive() == said
-
-
-def test_ready_is_said_once(notifications: Notifications) -> None:
-    with closing(ServiceManager(notifications.address)) as manager:
-        heartbeat = Heartbeat(manager, stations(None))
-        for _ in range(3):
-            heartbeat.turn([GOOD])
-    assert notifications.receive() == ["READY=1"]
-
-
-Service = Callable[..., "subprocess.Popen[bytes]"]
+    def live(self, seconds: float, *, set_s: float = 0.0) -> set[tuple[str, str]]:
+        self.run_s += seconds
+        self.at += timedelta(seconds=seconds + set_s)
+        self.monitor.on_tick(self.clock.now())
+        return {(each.code, each.subject) for each in self.health.snapshot().conditions}
 
 
 @pytest.fixture
-def service(notifications: Notifications, tmp_path: Path) -> Iterator[Service]:
-    """`vad-edge run` as systemd would start it."""
-    started: list[subprocess.Popen[bytes]] = []
-
-    def start(*options: Any) -> subprocess.Popen[bytes]:
-        environment = {
-            **os.environ,
-            "NOTIFY_SOCKET": notifications.address,
-            "WATCHDOG_USEC": "2000000",
-            "XDG_STATE_HOME": str(tmp_path / "state"),
-        }
-        environment.pop("WATCHDOG_PID", None)
-        command = [sys.executable, "-m", "vad_edge", "run", *map(str, options)]
-        started.append(subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL))
-        return started[-1]
-
-    yield start
-    for process in started:
-        process.kill()
-        process.wait()
+def house(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> House:
+    return House(monkeypatch, tmp_path)
 
 
-def test_a_run_says_ready_at_its_first_frame_and_stopping_at_its_end(
-    notifications: Notifications, service: Service
+def test_streams_that_the_present_rate_was_calibrated_without_are_named_and_only_they(house: House) -> None:
+    """As when a camera is slowed to a rate whose pack is of video alone."""
+    assert house.live(1.0) == set()
+    house.count({"door": 1.0, "noise": 1.0}, fps=10.0)
+    assert house.live(1.0) == set()
+    house.count({}, fps=5.0)
+    assert house.live(1.0) == {("sensors_uncalibrated", "hall")}
+    (condition,) = house.health.snapshot().conditions
+    assert condition.message.startswith("door, noise add nothing to the risk: the alarm budget at 5 frames")
+    house.count({"door": 1.0})
+    house.live(1.0)
+    (condition,) = house.health.snapshot().conditions
+    assert condition.message.startswith("noise add nothing")
+    house.count({"door": 1.0, "noise": 1.0})
+    assert house.live(1.0) == set()
+
+
+@pytest.mark.parametrize(("set_s", "way"), [(1.7e9, "forward"), (3600.0, "forward"), (-3600.0, "back")])
+def test_a_clock_that_is_set_is_said_for_a_while_and_nothing_else_comes_of_it(
+    house: House, set_s: float, way: str
 ) -> None:
-    process = service("--source", DEMO / "clip.mp4", "--bundle", DEMO / "scene.vadb")
-    notifications.wait_for("STOPPING=1", timeout_s=120)
-    assert process.wait(60) == 0
-    said = [line for line in notifications.receive() if line != "WATCHDOG=1"]
-    assert said == ["READY=1", "STOPPING=1"]
-    assert "WATCHDOG=1" in notifications.said
+    for number in range(200):
+        house.hub.accept("noise", b"%d" % (40 + number % 3))
+        assert house.live(1.0) == set()
+    assert house.live(1.0, set_s=set_s) == {("clock_set", "board")}
+    (condition,) = house.health.snapshot().conditions
+    assert condition.message.startswith(f"the clock was set {way} by {abs(set_s):,.1f} s")
+    for number in range(round(CLOCK_TOLD_S) - 1):
+        house.hub.accept("noise", b"%d" % (40 + number % 3))
+        assert house.live(1.0) == {("clock_set", "board")}
+        assert all(said.surprise < 1.0 for said in house.hub.evidence("hall", house.clock.now()))
+    assert house.live(1.0) == set()
+    assert house.clock.wall(house.clock.now()) == house.at
 
 
-@pytest.fixture
-def site(tmp_path: Path) -> Path:
-    """A site of sensors alone: it runs until it is stopped."""
-    path = tmp_path / "site.toml"
-    path.write_text(
-        '[broker]\nurl = "embedded"\n[[sensor]]\nname = "door"\ntopic = "door"\nkind = "binary"\n'
-    )
-    return path
-
-
-def test_a_hangup_reads_the_site_anew_and_a_stop_ends_it(
-    notifications: Notifications, service: Service, site: Path
-) -> None:
-    process = service("--config", site)
-    notifications.wait_for("READY=1")
-    process.send_signal(signal.SIGHUP)
-    notifications.wait_for("READY=1", times=2)
-    process.terminate()
-    assert process.wait(60) == 0
-    said = [line.partition("\n")[0] for line in notifications.receive() if line != "WATCHDOG=1"]
-    assert said == ["READY=1", "RELOADING=1", "READY=1", "STOPPING=1"]
-
-
-def test_a_site_file_that_became_wrong_does_not_end_the_run(
-    notifications: Notifications, service: Service, site: Path
-) -> None:
-    process = service("--config", site)
-    notifications.wait_for("READY=1")
-    site.write_text("[[sensor]\n")
-    process.send_signal(signal.SIGHUP)
-    notifications.wait_for("READY=1", times=2)
-    assert process.poll() is None
-
-
-def test_a_process_that_hangs_kicks_no_more(
-    notifications: Notifications, service: Service, site: Path
-) -> None:
-    process = service("--config", site)
-    notifications.wait_for("WATCHDOG=1", times=2)
-    process.send_signal(signal.SIGSTOP)
-    time.sleep(0.3)
-    before = len(notifications.receive())
-    time.sleep(1.5)
-    assert len(notifications.receive()) == before
+def test_a_clock_that_is_slewed_is_no_news(house: House) -> None:
+    for _ in range(500):
+        assert house.live(0.5, set_s=0.0002) == set()

@@ -1,4 +1,4 @@
-"""The frame keeper on real stations and a real engine; heat and time are made up."""
+"""Overload control on real cameras and a real engine; heat and time are made up."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.support.cameras import a_camera, a_context
 from tests.support.footage import quiet_frames, write_video
 
 from vad_edge.bundle.archive import Bundle
@@ -17,22 +19,19 @@ from vad_edge.bundle.pack import CameraPack, write_pack
 from vad_edge.clock import RunClock
 from vad_edge.config.site import BoardConfig, CameraConfig, SiteConfig
 from vad_edge.errors import BundleError
-from vad_edge.events.event import Event
-from vad_edge.fusion.fuse import Fuser, Risk
-from vad_edge.fusion.machine import WarningMachine
+from vad_edge.fusion.fuse import Risk
 from vad_edge.health.conditions import HealthBoard, HealthEvent
 from vad_edge.health.overload import FrameBudget, Watched
 from vad_edge.health.thermal import Thermal, Zone
 from vad_edge.health.vitals import Vitals
 from vad_edge.inference.select import open_engine
 from vad_edge.pipeline import Lane, VideoPipeline, score_recording
-from vad_edge.report.observer import Moment
+from vad_edge.report.observer import FrameResult, Observer
 from vad_edge.runtime import assembly as assemble
-from vad_edge.runtime import overload as frame_keeper
-from vad_edge.runtime.camera import Station
+from vad_edge.runtime import overload as overload
 from vad_edge.runtime.loop import run
 from vad_edge.runtime.overload import WINDOW_S, OverloadControl
-from vad_edge.runtime.profile import full_pace, slow_pace
+from vad_edge.runtime.profile import resolve_camera
 from vad_edge.runtime.settings import RunSettings
 from vad_edge.scoring.tail import fit_calibration
 from vad_edge.video.frame import Frame
@@ -74,21 +73,22 @@ class House:
             CameraConfig(name="yard"),
         )
         self.engine = open_engine(bundle, batch=2, engine="onnxruntime")
-        self.stations = [Station(camera, Fuser(0.0), WarningMachine(camera.policy)) for camera in cameras]
+        self.cameras = [a_camera(camera, a_context(health=self.health)) for camera in cameras]
         lanes = []
-        for station in self.stations:
-            station.full = full_pace(station.config, bundle, self.engine.graph)
-            station.slow = slow_pace(station.config, bundle, self.engine.graph)
-            station.run_at(station.full)
-            lanes.append(Lane(station.name, station.full.scorer, station.full.weight))
+        for camera in self.cameras:
+            profile = resolve_camera(camera.config, bundle, self.engine.graph, learned=Path("nowhere"))
+            camera.use(profile)
+            lanes.append(Lane(camera.name, profile.full.scorer, profile.full.weight))
         self.pipeline = VideoPipeline(self.engine, bundle.manifest, lanes)
-        watched = [Watched(each.name, each.config.priority, each.slow is not None) for each in self.stations]
-        self.keeper = OverloadControl(
-            self.stations,
+        watched = [Watched(each.name, each.config.priority, each.name == "door") for each in self.cameras]
+        self.waited_s = 0.0
+        self.control = OverloadControl(
+            self.cameras,
             self.pipeline,
             self.health,
             board,
-            self.vitals,
+            waited_s=lambda: self.waited_s,
+            vitals=self.vitals,
             budget=FrameBudget(watched, hold_s=10.0, settle_s=20.0, recover_s=60.0)
             if board.frame_budget
             else None,
@@ -102,7 +102,8 @@ class House:
     def live(self, seconds: float, busy: float = 0.3) -> None:
         for _ in range(round(seconds / WINDOW_S)):
             self.now += WINDOW_S
-            self.keeper.turn(WINDOW_S * (1.0 - busy))
+            self.waited_s += WINDOW_S * (1.0 - busy)
+            self.control.on_tick(self.now)
 
     def said(self) -> set[tuple[str, str]]:
         return {(each.code, each.subject) for each in self.health.snapshot().conditions}
@@ -123,7 +124,7 @@ def house(calibrated_bundle: Bundle, slow_pack: Path) -> Iterator[Callable[..., 
 
 def test_a_hot_board_slows_then_sheds_and_takes_all_back_when_it_is_cool(house: Callable[..., House]) -> None:
     home = house()
-    door, yard = home.stations
+    door, yard = home.cameras
     home.live(30)
     assert home.said() == set()
     home.celsius = 98.0
@@ -147,13 +148,14 @@ def test_a_hot_board_slows_then_sheds_and_takes_all_back_when_it_is_cool(house: 
 
 def test_a_slowed_camera_is_judged_by_the_calibration_of_its_rate(house: Callable[..., House]) -> None:
     home = house()
-    door, _ = home.stations
+    door, _ = home.cameras
     frame = Frame(0, 0.0, np.full((32, 48, 3), 100, np.uint8))
     home.pipeline.step([frame, frame])
     home.celsius = 98.0
     home.live(15)
-    assert door.slow is not None
-    assert home.pipeline.lanes[0].scorer is door.slow.scorer
+    assert door.slowed
+    assert door.rate is not None
+    assert home.pipeline.lanes[0].scorer is door.rate.scorer
     assert home.pipeline.lanes[0].must_reset
     assert not home.pipeline.lanes[1].must_reset
     np.testing.assert_array_equal(home.engine.inputs.weight[0], 0.5)
@@ -176,7 +178,7 @@ def test_a_board_that_is_too_slow_says_so(house: Callable[..., House]) -> None:
 
 def test_a_camera_in_an_incident_keeps_its_rate(house: Callable[..., House]) -> None:
     home = house()
-    door, yard = home.stations
+    door, yard = home.cameras
     for time_s in np.arange(0.0, 3.0, 0.1):
         door.machine.update(Risk(float(time_s), 9.0, ()))
     assert door.machine.incident is not None
@@ -187,10 +189,11 @@ def test_a_camera_in_an_incident_keeps_its_rate(house: Callable[..., House]) -> 
 
 def test_an_engine_the_slow_pack_was_not_made_for_ends_the_slow_rate(house: Callable[..., House]) -> None:
     home = house()
-    door, _ = home.stations
+    door, _ = home.cameras
     home.celsius = 98.0
     home.live(15)
-    door.lose_slow()
+    assert door.profile is not None
+    door.use(replace(door.profile, slow=None))
     home.live(5)
     assert door.fps == 10.0
     assert ("camera_slowed", "door") not in home.said()
@@ -200,14 +203,14 @@ def test_without_a_frame_budget_it_only_says_so(house: Callable[..., House]) -> 
     home = house(BoardConfig(frame_budget=False, hot_c=45.0))
     home.live(200)
     assert home.said() == {("board_hot", "board")}
-    assert [station.fps for station in home.stations] == [10.0, 10.0]
+    assert [camera.fps for camera in home.cameras] == [10.0, 10.0]
 
 
 def test_a_slow_calibration_must_be_slower(calibrated_bundle: Bundle, slow_pack: Path) -> None:
     camera = CameraConfig(name="door", slow_calibration=slow_pack)
     slower = calibrated_bundle.at_rate(5.0)
     with pytest.raises(BundleError, match="made at 5 fps, which is no less than the model's 5"):
-        slow_pace(camera, slower, slower.graph())
+        resolve_camera(camera, slower, slower.graph(), learned=Path("nowhere"))
 
 
 class LiveCamera:
@@ -229,27 +232,21 @@ class LiveCamera:
         type(self).closed += 1
 
 
-class Heat:
+class Heat(Observer):
     """An observer that waits for the yard to be shed, and then for frames without it."""
 
     def __init__(self, stop: threading.Event) -> None:
         self.stop, self.codes = stop, set[tuple[str, str]]()
         self.after = Counter[str]()
 
-    def on_moment(self, moment: Moment) -> None:
+    def on_frame(self, result: FrameResult) -> None:
         if ("camera_shed", "yard") in self.codes:
-            self.after[moment.camera] += 1
+            self.after[result.camera] += 1
             if self.after["door"] >= 20:
                 self.stop.set()
 
-    def on_event(self, event: Event) -> None:
-        pass
-
-    def on_health(self, event: HealthEvent) -> None:
+    def on_condition(self, event: HealthEvent) -> None:
         self.codes.add((event.code, event.subject))
-
-    def close(self) -> None:
-        pass
 
 
 def test_a_live_run_on_a_hot_board_sheds_its_least_important_camera(
@@ -259,9 +256,9 @@ def test_a_live_run_on_a_hot_board_sheds_its_least_important_camera(
     hot = Vitals(thermal, "15W", 10.0, None, 50.0, 1000, 1000, None)
     monkeypatch.setattr(assemble, "read_vitals", lambda folder: hot)
     monkeypatch.setattr(assemble, "open_source", lambda spec, clock, fps=None: LiveCamera(clock))
-    monkeypatch.setattr(frame_keeper, "WINDOW_S", 0.2)
+    monkeypatch.setattr(overload, "WINDOW_S", 0.2)
     monkeypatch.setattr(
-        frame_keeper, "FrameBudget", lambda watched: FrameBudget(watched, hold_s=0.1, settle_s=0.1)
+        overload, "FrameBudget", lambda watched: FrameBudget(watched, hold_s=0.1, settle_s=0.1)
     )
     cameras = (CameraConfig(name="yard", source=1), CameraConfig(name="door", source=0, priority=1))
     stop = threading.Event()

@@ -6,19 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.cameras import a_camera
 
 from vad_edge.bundle.archive import Bundle
 from vad_edge.bundle.levels import AlarmLevels, Gathering
 from vad_edge.bundle.pack import VIDEO_ALONE, CameraPack, PackedStream, write_pack
 from vad_edge.clock import MediaClock
 from vad_edge.config.site import CameraConfig, SensorConfig
-from vad_edge.fusion.fuse import Fuser
-from vad_edge.fusion.machine import WarningMachine
-from vad_edge.runtime.camera import Station
-from vad_edge.runtime.profile import full_pace, left_out, slow_pace, with_streams
+from vad_edge.runtime.profile import left_out, resolve_camera, with_streams
 from vad_edge.sensors.hub import SensorHub
 from vad_edge.sensors.stream import SensorSurprise
 
+NOWHERE = Path("nowhere")
 DOOR = SensorConfig(name="door", topic="door", kind="binary")
 
 
@@ -34,7 +33,7 @@ def levels(alarm: float) -> AlarmLevels:
 
 
 @pytest.fixture
-def camera(calibrated_bundle: Bundle, tmp_path: Path) -> CameraConfig:
+def config(calibrated_bundle: Bundle, tmp_path: Path) -> CameraConfig:
     """A camera calibrated with a door at the model's rate, and by video alone at half of it."""
     graph = calibrated_bundle.graph()
     assert graph.calibration is not None
@@ -62,42 +61,43 @@ def camera(calibrated_bundle: Bundle, tmp_path: Path) -> CameraConfig:
 
 
 def test_each_rate_has_the_streams_and_levels_of_its_own_pack(
-    camera: CameraConfig, calibrated_bundle: Bundle
+    config: CameraConfig, calibrated_bundle: Bundle
 ) -> None:
     graph, hub = calibrated_bundle.graph(), SensorHub([DOOR], MediaClock())
-    full = with_streams(full_pace(camera, calibrated_bundle, graph), hub)
-    slow = slow_pace(camera, calibrated_bundle, graph)
-    assert slow is not None
-    station = Station(camera, Fuser(0.0), WarningMachine(camera.policy))
+    profile = resolve_camera(config, calibrated_bundle, graph, learned=NOWHERE)
+    camera = a_camera(config)
     said = SensorSurprise("door", 5.0, 0.0)
 
-    station.run_at(full)
-    assert station.gatherer is not None
-    assert [(each.stream, weight) for each, weight in station.counted([said], 1.0)] == [("door", 0.7)]
-    assert station.config.policy.alarm == 8.0
-    assert station.counted([SensorSurprise("door", 0.9, 1.5)], 1.5) == []
-    assert station.config.policy.alarm == 8.0
-    assert station.counted([], 2.0) == []
-    assert station.config.policy.alarm == 6.0
+    camera.use(with_streams(profile, hub))
+    assert camera.rate is not None
+    assert camera.rate.gathering is not None
+    assert [(each.stream, weight) for each, weight in camera.counted([said], 1.0)] == [("door", 0.7)]
+    assert camera.policy.alarm == 8.0
+    assert camera.counted([SensorSurprise("door", 0.9, 1.5)], 1.5) == []
+    assert camera.policy.alarm == 8.0
+    assert camera.counted([], 2.0) == []
+    assert camera.policy.alarm == 6.0
 
-    station.run_at(with_streams(slow, hub))
-    assert station.gatherer is None
-    assert station.counted([said], 3.0) == []
-    assert station.config.policy.alarm == 4.0
+    assert camera.slow_down() is not None
+    assert camera.rate.gathering is None
+    assert camera.counted([said], 3.0) == []
+    assert camera.policy.alarm == 4.0
 
-    station.run_at(full)
-    assert len(station.counted([said], 4.0)) == 1
-    assert station.config.policy.alarm == 8.0
+    camera.speed_up()
+    assert len(camera.counted([said], 4.0)) == 1
+    assert camera.policy.alarm == 8.0
 
 
 def test_a_stream_that_is_declared_otherwise_adds_nothing_and_is_named(
-    camera: CameraConfig, calibrated_bundle: Bundle
+    config: CameraConfig, calibrated_bundle: Bundle
 ) -> None:
     changed = SensorConfig(name="door", topic="door", kind="analog")
-    full = full_pace(camera, calibrated_bundle, calibrated_bundle.graph())
-    pace = with_streams(full, SensorHub([changed], MediaClock()))
-    assert left_out(pace.weights, ["door"], pace.fps).startswith("door add nothing to the risk")
-    station = Station(camera, Fuser(0.0), WarningMachine(camera.policy))
-    station.run_at(pace)
-    assert station.counted([SensorSurprise("door", 5.0, 0.0)], 1.0) == []
-    assert station.config.policy.alarm == 6.0
+    resolved = resolve_camera(config, calibrated_bundle, calibrated_bundle.graph(), learned=NOWHERE)
+    profile = with_streams(resolved, SensorHub([changed], MediaClock()))
+    assert left_out(profile.full.weights, ["door"], profile.full.fps).startswith(
+        "door add nothing to the risk"
+    )
+    camera = a_camera(config)
+    camera.use(profile)
+    assert camera.counted([SensorSurprise("door", 5.0, 0.0)], 1.0) == []
+    assert camera.policy.alarm == 6.0

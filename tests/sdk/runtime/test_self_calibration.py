@@ -8,18 +8,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.support.cameras import a_camera, a_context, a_result
 
 from vad_edge.bundle.archive import Bundle
 from vad_edge.config.site import CameraConfig, LearningConfig, PlaceConfig
-from vad_edge.fusion.fuse import Fuser
-from vad_edge.fusion.machine import WarningMachine
 from vad_edge.health.conditions import HealthBoard
 from vad_edge.inference.select import open_engine
 from vad_edge.pipeline import Lane, ScoredFrame, VideoPipeline
 from vad_edge.runtime import self_calibration as learner_module
-from vad_edge.runtime.camera import Station
-from vad_edge.runtime.profile import full_pace
-from vad_edge.runtime.self_calibration import SelfCalibration, learned_camera
+from vad_edge.runtime.profile import resolve_camera
+from vad_edge.runtime.self_calibration import SelfCalibration
 from vad_edge.scoring.score_log import read_scores
 from vad_edge.video.frame import Frame
 from vad_edge.video.validity import VALID
@@ -41,16 +39,13 @@ class School:
     ) -> None:
         self.bundle, self.folder, self.health = bundle, folder, HealthBoard()
         self.engine = open_engine(bundle, batch=1, engine="onnxruntime")
-        camera = learned_camera(CameraConfig(name="door", ignore=ignore), folder, bundle, self.engine.graph)
-        self.station = Station(camera, Fuser(0.0), WarningMachine(camera.policy))
-        self.station.full = full_pace(camera, bundle, self.engine.graph)
-        self.station.run_at(self.station.full)
-        self.pipeline = VideoPipeline(
-            self.engine, bundle.manifest, [Lane("door", self.station.full.scorer, None)]
-        )
+        self.camera = a_camera(CameraConfig(name="door", ignore=ignore), a_context(health=self.health))
+        profile = resolve_camera(self.camera.config, bundle, self.engine.graph, learned=folder)
+        self.camera.use(profile)
+        self.pipeline = VideoPipeline(self.engine, bundle.manifest, [Lane("door", profile.full.scorer, None)])
         asked = LearningConfig(hours=MINUTES / 60.0, alarm_budget=budget)
         self.learner = SelfCalibration(
-            [self.station], self.pipeline, bundle, self.engine.graph, folder, asked, self.health, **more
+            [self.camera], self.pipeline, bundle, self.engine.graph, folder, asked, self.health, **more
         )  # type: ignore[arg-type]
         self._random = np.random.default_rng(3)
 
@@ -60,15 +55,19 @@ class School:
             scored = ScoredFrame(
                 Frame(number, number / 10, IMAGE), VALID, warm=warm, scores={"mean": mean, "peak": peak}
             )
-            self.learner.frame(self.station, scored)
-        self.learner.turn()
+            self.learner.on_frame(a_result("door", scored))
+        self.learner.on_tick(0.0)
 
     def wait(self, done: Callable[[], bool]) -> None:
         deadline_s = time.monotonic() + 240.0  # in a process that gives way to all others
         while not done():
             assert time.monotonic() < deadline_s
-            self.learner.turn()
+            self.learner.on_tick(0.0)
             time.sleep(0.02)
+
+    def pack(self) -> Path | None:
+        profile = self.camera.profile
+        return None if profile is None or profile.pack is None else profile.pack.path
 
     def close(self) -> None:
         self.learner.close()
@@ -97,17 +96,17 @@ def test_a_camera_learns_over_a_restart_and_keeps_its_levels_then(enrol: Callabl
     first.live(50, warm=False)
     first.close()
     second = enrol()
-    before = second.station.full
+    before = second.camera.profile
     second.live(MINUTES * 60 - 100)
-    second.wait(lambda: second.station.full is not before)
-    assert second.station.config.calibration == second.folder / "door.vadc"
-    assert second.station.governor is not None
-    assert second.station.full is not None
-    assert second.pipeline.lanes[0].scorer is second.station.full.scorer
+    second.wait(lambda: second.camera.profile is not before)
+    assert second.pack() == second.folder / "door.vadc"
+    assert second.camera.limiter is not None
+    assert second.camera.rate is not None
+    assert second.pipeline.lanes[0].scorer is second.camera.rate.scorer
     assert not (second.folder / "door.scores").exists()
     second.live(1)
     third = enrol()
-    assert third.station.config.calibration == third.folder / "door.vadc"
+    assert third.pack() == third.folder / "door.vadc"
     third.live(5)
     assert not (third.folder / "door.scores").exists()
 
@@ -119,26 +118,30 @@ def test_a_camera_learns_over_a_restart_and_keeps_its_levels_then(enrol: Callabl
     assert "keeps 1/hour, and 2/day is asked for: delete" in condition.message
 
     camera, graph = CameraConfig(name="door"), third.engine.graph
-    assert learned_camera(camera, third.folder, third.bundle.at_rate(5.0), graph) == camera
+    slower = third.bundle.at_rate(5.0)
+    assert resolve_camera(camera, slower, graph, learned=third.folder).pack is None
     (third.folder / "door.vadc").write_text("{}")
-    assert learned_camera(camera, third.folder, third.bundle, graph) == camera
+    found = resolve_camera(camera, third.bundle, graph, learned=third.folder)
+    assert found.pack is None
+    assert "door.vadc" in found.unused
 
 
 def test_what_is_learned_belongs_to_the_ignore_masks(enrol: Callable[..., School]) -> None:
     corner = PlaceConfig(name="tree", polygon=((0.0, 0.0), (0.5, 0.0), (0.0, 0.5)))
     masked = enrol(ignore=(corner,))
     masked.live(MINUTES * 60)
-    before = masked.station.full
-    masked.wait(lambda: masked.station.full is not before)
-    camera, graph = masked.station.config, masked.engine.graph
+    before = masked.camera.rate
+    masked.wait(lambda: masked.camera.rate is not before)
     assert before is not None
     assert before.weight is not None
-    assert masked.station.full is not None
-    np.testing.assert_array_equal(masked.station.full.weight, before.weight)
-    plain = CameraConfig(name="door")
-    assert learned_camera(plain, masked.folder, masked.bundle, graph) == plain
-    again = camera.model_copy(update={"calibration": None})
-    assert learned_camera(again, masked.folder, masked.bundle, graph) == camera
+    assert masked.camera.rate is not None
+    np.testing.assert_array_equal(masked.camera.rate.weight, before.weight)
+    graph = masked.engine.graph
+    plain = resolve_camera(CameraConfig(name="door"), masked.bundle, graph, learned=masked.folder)
+    assert plain.pack is None
+    again = resolve_camera(masked.camera.config, masked.bundle, graph, learned=masked.folder)
+    assert again.pack is not None
+    assert again.pack.path == masked.folder / "door.vadc"
 
 
 def test_a_fit_that_fails_is_told_and_tried_again_with_more(
@@ -181,7 +184,7 @@ def test_a_fit_that_cannot_be_started_is_told_and_tried_again_with_more(enrol: C
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no disk that is always full")
 def test_a_disk_that_is_full_ends_neither_the_run_nor_its_end(enrol: Callable[..., School]) -> None:
     school = enrol()
-    keeper = school.learner._pupils["door"].keeper
+    keeper = school.learner._jobs["door"].log
     keeper._file.close()
     keeper._file = Path("/dev/full").open("r+b")  # noqa: SIM115 - closed by the keeper
     school.live(5)  # less than is written at once
@@ -197,16 +200,16 @@ def test_a_camera_whose_scores_cannot_be_kept_ends_its_fit(
 ) -> None:
     school = enrol(command=("sleep", "600"))
     school.live(MINUTES * 60)
-    (pupil,) = school.learner._pupils.values()
-    assert pupil.process is not None
+    (job,) = school.learner._jobs.values()
+    assert job.process is not None
 
     def refuse(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(pupil.keeper, "add", refuse)
+    monkeypatch.setattr(job.log, "add", refuse)
     school.live(1)
-    assert pupil.process.returncode is not None
-    assert pupil.keeper._file.closed
+    assert job.process.returncode is not None
+    assert job.log._file.closed
     (condition,) = school.health.snapshot().conditions
     assert "No space left on device" in condition.message
 
@@ -217,10 +220,10 @@ def test_a_fit_whose_pack_does_not_do_is_a_failure_and_the_scores_stay(
 ) -> None:
     school = enrol(command=("sh", "-c", made.format(pack=tmp_path / "learned" / "door.vadc")))
     school.live(MINUTES * 60)
-    before = school.station.full
+    before = school.camera.profile
     school.wait(lambda: bool(school.health.snapshot().conditions))
     (condition,) = school.health.snapshot().conditions
     assert condition.code == "learning_failed"
     assert condition.message.startswith("what it has learned is not used: ")
-    assert school.station.full is before
+    assert school.camera.profile is before
     assert (school.folder / "door.scores").exists()
