@@ -7,6 +7,7 @@ settings.load_profile("any machine")
 # In an order in which none imports one that comes after it: pytest rewrites what it registers first.
 pytest_plugins = [
     "tests.support.mosquitto",
+    "tests.support.plugins",
     "tests.support.event_stories",
     "tests.support.ffmpeg",
     "tests.support.l4t",

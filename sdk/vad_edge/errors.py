@@ -73,3 +73,7 @@ class MissingExtraError(VadEdgeError):
     """A command needs packages that are not installed; the message names the extra that brings them."""
 
     exit_code = 2
+
+
+class PluginError(VadEdgeError):
+    """A plug-in that was asked for cannot be imported, or is not what its group asks for."""
