@@ -8,7 +8,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +21,7 @@ from vad_edge.inference.engine import Engine, StepOutputs
 from vad_edge.inference.select import open_engine
 from vad_edge.scoring.scorer import Scorer, Surprise
 from vad_edge.video.frame import Frame, resize_into, shape_fault
-from vad_edge.video.open import open_source
+from vad_edge.video.open import SourceSpec, open_source
 from vad_edge.video.rate import FrameRateGate
 from vad_edge.video.scene import Scene
 from vad_edge.video.validity import Light, Validity, ValidityCheck
@@ -229,7 +228,7 @@ def stored_views(views: Mapping[Light, Scene]) -> dict[Light, KnownView]:
 
 def score_recording(
     bundle: Bundle,
-    source: Path | str,
+    source: SourceSpec,
     *,
     engine: str | Callable[[], Engine] = "auto",
     precision: Precision | None = None,
@@ -240,7 +239,7 @@ def score_recording(
     stop: threading.Event | None = None,
     on_progress: Callable[[int, int | None], None] | None = None,
 ) -> RecordingScores:
-    """Score a video file, image folder or live source exactly as a run would, without sensors or events.
+    """Score what `open_source` takes exactly as a run would, without sensors or events.
 
     engine is a backend's name, or opens an engine for one camera itself; precision is the fastest the bundle
     has where None. fps overrides the source's own. weight is a camera pack's, (h, w). with_maps keeps every
@@ -250,7 +249,7 @@ def score_recording(
     """
     manifest = bundle.manifest
     gate = FrameRateGate(manifest.clock.fps, manifest.clock.max_gap_s)
-    opened = open_source(str(source), LiveClock(), fps=fps)  # a recording goes by its own time
+    opened = open_source(source, LiveClock(), fps=fps)  # a recording goes by its own time
     if isinstance(engine, str):
         runner = open_engine(bundle, batch=1, engine=engine, precision=precision)
     else:

@@ -31,7 +31,7 @@ _KINDS: Final = {
     "model_type": "a table",
     "finite_number": "a finite number",
 }
-_NO_PATH: Final = re.compile(r"\d+$|csi(:\d+)?$|gst:|[a-z]+://")
+_NO_PATH: Final = re.compile(r"\d+$|csi(:\d+)?$|gst:|[A-Za-z][A-Za-z0-9+.-]*://")
 """Sources that are not files: camera indices, CSI cameras, pipelines, URLs."""
 _NAME: Final = "letters, digits, '-' and '_', at most 64, a letter or digit first"
 

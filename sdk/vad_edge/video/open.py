@@ -4,21 +4,32 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Final, TypeGuard
 
 from vad_edge.clock import RunClock
-from vad_edge.video.source import FrameSource
+from vad_edge.common.plugin_loader import OWN_NAMES, SOURCES, load
+from vad_edge.errors import PluginError, SourceError
+from vad_edge.video.guarded import GuardedSource, asked
+from vad_edge.video.source import FrameSource, Source, SourceFactory, SourceRequest, redacted
 
-_CSI = re.compile(r"csi(?::(\d+))?")
+SourceSpec = str | int | Path | Source | SourceFactory
+"""What a source can be given as: a name, or one's own object."""
+
+_CSI: Final = re.compile(r"csi(?::(\d+))?")
+_SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
 
 
-def open_source(spec: str | int, clock: RunClock, *, fps: float | None = None) -> FrameSource:
+def open_source(spec: SourceSpec, clock: RunClock, *, fps: float | None = None) -> FrameSource:
     """Open what `spec` names.
 
     A number is a camera index; ``gst:PIPELINE`` a GStreamer pipeline and ``csi`` or ``csi:N`` a Jetson's CSI
-    camera through it; ``rtsp://``, ``http://`` and ``https://`` are streams; a folder holds images; anything
-    else is a video file. fps overrides what the source says of itself.
-    Raises SourceError: what is not there, and what to check.
+    camera through it; ``rtsp://``, ``http://`` and ``https://`` are streams; any other ``scheme://`` is the
+    plug-in's of that name, or else a stream too; a folder holds images; anything else is a video file. A
+    factory is called, and a source taken as it is. fps overrides what the source says of itself.
+    Raises SourceError: what is not there, what to check, and why a plug-in cannot be used.
     """
+    if not isinstance(spec, (str, int, Path)):
+        return _given(spec, clock, fps)
     text = str(spec).strip()
     csi = _CSI.fullmatch(text)
     if csi is not None or text.startswith("gst:"):
@@ -28,14 +39,71 @@ def open_source(spec: str | int, clock: RunClock, *, fps: float | None = None) -
         pipeline = text.removeprefix("gst:") if csi is None else csi_pipeline(int(csi[1] or 0), rate)
         return GStreamerSource(pipeline, clock, fps=rate)
 
-    from vad_edge.video.opencv import open_camera, open_file, open_stream
+    from vad_edge.video.opencv import open_camera, open_file
 
     if text.isdigit():
         return open_camera(int(text), clock, fps=fps)
     if "://" in text:
-        return open_stream(text, clock, fps=fps)
+        return _of_scheme(text, clock, fps)
     if Path(text).is_dir():
         from vad_edge.video.images import ImageFolderSource
 
         return ImageFolderSource(Path(text), fps=fps or 10.0)
     return open_file(Path(text), fps=fps)
+
+
+def split_scheme(url: str) -> tuple[str, str]:
+    """A URL's scheme, in lower case, and what follows the ``://``; no scheme where it is not one.
+
+    >>> split_scheme("Noise://64x48?seed=1")
+    ('noise', '64x48?seed=1')
+    """
+    match = _SCHEME.fullmatch(url)
+    return (match[1].lower(), match[2]) if match else ("", url)
+
+
+def can_reopen(spec: SourceSpec) -> bool:
+    """Whether a live source that was lost can be opened again: a name or a factory, not a source itself."""
+    return isinstance(spec, (str, int, Path)) or not _is_open(spec)
+
+
+def _of_scheme(url: str, clock: RunClock, fps: float | None) -> FrameSource:
+    from vad_edge.video.opencv import open_stream
+
+    scheme, place = split_scheme(url)
+    if not scheme or scheme in OWN_NAMES[SOURCES]:
+        return open_stream(url, clock, fps=fps)
+    try:
+        factory = load(SOURCES, scheme)
+    except PluginError as error:
+        raise SourceError(str(error), where=redacted(url)) from error
+    if factory is not None:
+        return _made(factory, SourceRequest(place, clock, fps), redacted(url))
+    try:
+        return open_stream(url, clock, fps=fps)
+    except SourceError as error:
+        raise SourceError(
+            f"no plug-in brings {scheme}://, and it cannot be opened as a stream",
+            where=error.where,
+            fix="check how it is spelt; `vad-edge plugins` lists what plug-ins bring",
+        ) from error
+
+
+def _given(spec: Source | SourceFactory, clock: RunClock, fps: float | None) -> FrameSource:
+    name = str(getattr(spec, "__name__", type(spec).__name__))
+    if _is_open(spec):
+        return GuardedSource(spec, name)
+    if callable(spec):
+        return _made(spec, SourceRequest("", clock, fps), name)
+    raise SourceError(
+        f"{name} is no source", fix="give a path, a URL, an object with read(), or a function that opens one"
+    )
+
+
+def _is_open(spec: Source | SourceFactory) -> TypeGuard[Source]:
+    """A class that has `read` opens sources; an object that has it is one."""
+    return hasattr(spec, "read") and not isinstance(spec, type)
+
+
+def _made(factory: SourceFactory, request: SourceRequest, name: str) -> FrameSource:
+    return GuardedSource(asked(lambda: factory(request), name), name)

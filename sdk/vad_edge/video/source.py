@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from vad_edge.clock import RunClock
 from vad_edge.video.frame import Frame
 
 Policy = Literal["latest", "all"]
@@ -31,25 +32,57 @@ class SourceInfo:
     codec: str = ""
 
 
-class FrameSource(Protocol):
-    """Frames one after another. Recordings carry media time, live sources run-clock time."""
+class Source(Protocol):
+    """Frames one after another, as a plug-in or a caller of the API gives them.
+
+    One thread reads and closes a source. A recording's frames carry media time, from its first frame at 0; a
+    live source's carry the run clock's, read when the picture was taken. Times never fall.
+    """
 
     @property
     def info(self) -> SourceInfo:
-        """What the source says of itself."""
+        """What the source says of itself; known before the first frame."""
         ...
+
+    def read(self) -> Frame | None:
+        """The next frame, None at the end of a recording; waits until there is one.
+
+        Raises SourceError when a live source gives none: it is then closed and opened again.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of the camera, file or process; nothing is read after it."""
+        ...
+
+
+class FrameSource(Source, Protocol):
+    """A source as the rooms use it, which also says whether a recording was whole."""
 
     @property
     def truncated(self) -> str | None:
         """Why a recording ended before its end; None while it has not."""
         ...
 
-    def read(self) -> Frame | None:
-        """The next frame, None at the end of a recording. Raises SourceError when a live source fails."""
-        ...
 
-    def close(self) -> None:
-        """Let go of the camera, file or process."""
+@dataclass(frozen=True, slots=True)
+class SourceRequest:
+    """What a factory is asked to open.
+
+    place is what follows ``scheme://`` in the source's name, empty where the factory itself was given. clock
+    is the run's: a live source takes its frames' times from it. fps is the rate the user asked for, if any.
+    """
+
+    place: str
+    clock: RunClock
+    fps: float | None = None
+
+
+class SourceFactory(Protocol):
+    """Opens a source; called again whenever a live one was lost."""
+
+    def __call__(self, request: SourceRequest, /) -> Source:
+        """The source, open. Raises SourceError: what is not there, and what to check."""
         ...
 
 
