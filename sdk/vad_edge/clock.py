@@ -34,6 +34,11 @@ class RunClock(Protocol):
         """True when time is that of a recording, so that a run may go faster than life."""
         ...
 
+    @property
+    def knows_time_of_day(self) -> bool:
+        """False for a recording of which nobody knows when it began."""
+        ...
+
     def now(self) -> float:
         """Seconds since the run began."""
         ...
@@ -54,6 +59,7 @@ class LiveClock:
     """
 
     is_media = False
+    knows_time_of_day = True
 
     def __init__(
         self,
@@ -104,12 +110,14 @@ class LiveClock:
 class MediaClock:
     """The time of a recording: it stands where the last frame stood.
 
-    `start` is the wall time of the recording's first frame; the run's own start where it is unknown.
+    `start` is the wall time of the recording's first frame; the run's own start where it is unknown, and then
+    nothing may depend on the time of day.
     """
 
     is_media = True
 
     def __init__(self, start: datetime | None = None) -> None:
+        self.knows_time_of_day = start is not None
         self._now_s = 0.0
         self._start_wall = start or datetime.now(timezone.utc)
 

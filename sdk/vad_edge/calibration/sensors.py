@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -114,7 +114,7 @@ class Listener:
         """The hub, and when the next clip begins on its clock."""
         if self._hub is None:
             self._start = began
-            self._clock = MediaClock(began or datetime.now(timezone.utc))
+            self._clock = MediaClock(began)
             self._hub = SensorHub(self._sensors, self._clock)
             self.taken_up = frozenset(self._hub.take_up(self._learned))
             return self._hub, 0.0

@@ -15,9 +15,9 @@ from typing import Any
 
 import click
 
-from vad_edge import __version__
 from vad_edge.cli.logs import start_logging
 from vad_edge.errors import MissingExtraError, VadEdgeError
+from vad_edge.version import __version__
 
 INTERRUPTED = 130
 

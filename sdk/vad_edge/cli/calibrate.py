@@ -118,73 +118,49 @@ def command(
     vad-edge calibrate --source normal/ --config site.toml --camera door --bundle my.vadb --output d.vadc
     vad-edge run --source 0 --bundle my.vadb --calibration door.vadc
     """
-    from vad_edge.bundle.archive import read_bundle
-    from vad_edge.calibration.calibrate import calibrate, calibrate_on
-    from vad_edge.calibration.scores import kept_footage
+    from vad_edge import calibrate, load_bundle, load_site
+    from vad_edge.calibration.camera import camera_to_calibrate
     from vad_edge.cli.app import need
     from vad_edge.cli.output import progress_bars
     from vad_edge.cli.run_output import stop_on_signals
-    from vad_edge.cli.site_options import camera_of_site
-    from vad_edge.errors import ConfigError
 
     if bool(sources) == (scores is not None):
         raise click.UsageError("give --source, or --scores")
     if since is not None and store is None and not false_alarms:
         raise click.UsageError("--since belongs to --store or --false-alarms")
     need("scipy")
-    site, own = camera_of_site(config, camera)
-    sharing = cameras or max(len(site.camera), 1)
-    model = read_bundle(bundle)
-    if model_fps is not None:
-        full = model.manifest.clock.fps
-        if model_fps >= full:
-            raise ConfigError(
-                f"{model_fps:g} is no lower rate: the model's own is {full:g}", where="--model-fps"
-            )
-        model = model.at_rate(model_fps)
+    site = None if config is None else load_site(config)
+    own = camera_to_calibrate(site, camera)
+    model = load_bundle(bundle)
     exemplars: list[float] = []
     if store is not None or false_alarms:
         from vad_edge.calibration.false_alarms import false_alarms as find_false_alarms
         from vad_edge.cli.events import opened
 
-        with opened(store, site.site) as events:
+        with opened(store, "home" if site is None else site.site) as events:
             cues = model.manifest.cues
             exemplars = [each.risk for each in find_false_alarms(events, own.name, cues, since)]
-    with progress_bars() as report:
-        if scores is not None:
-            footage, masks = kept_footage(model, scores)
-            found = calibrate_on(
-                model,
-                footage,
-                alarm_budget,
-                camera=own.name,
-                cameras=sharing,
-                masks=masks,
-                all_normal=all_normal,
-                exemplars=exemplars,
-                on_progress=report,
-            )
-        else:
-            # What a camera has shown is not lost to Ctrl-C; recordings can be scored again.
-            with stop_on_signals() if duration is not None else nullcontext() as stop:
-                found = calibrate(
-                    model,
-                    sources,
-                    alarm_budget,
-                    camera=own.name,
-                    cameras=sharing,
-                    engine=engine,
-                    precision=precision,
-                    fps=fps,
-                    masks=own.ignored,
-                    duration_s=duration,
-                    stop=stop,
-                    all_normal=all_normal,
-                    exemplars=exemplars,
-                    sensors=site.sensor,
-                    latency_s=own.latency_s,
-                    on_progress=report,
-                )
+    # What a camera has shown is not lost to Ctrl-C; recordings can be scored again.
+    watched = scores is None and duration is not None
+    with progress_bars() as report, stop_on_signals() if watched else nullcontext() as stop:
+        found = calibrate(
+            sources,
+            bundle=model,
+            budget=alarm_budget,
+            site=site,
+            camera=camera,
+            cameras=cameras,
+            scores=scores,
+            engine=engine,
+            precision=precision,
+            fps=fps,
+            model_fps=model_fps,
+            duration_s=duration,
+            stop=stop,
+            all_normal=all_normal,
+            exemplars=exemplars,
+            on_progress=report,
+        )
     _keep(output, found.pack)
     if plot is not None:
         from vad_edge.calibration.plot import plot_levels

@@ -85,8 +85,8 @@ def wheelhouse(
     vad-edge devices wheelhouse --python 3.12 --machine x86_64 --output wheels
     vad-edge devices wheelhouse --jetpack 7.2 --output wheels --wheel dist/vad_edge-0.1.0-py3-none-any.whl
     """
-    from vad_edge import __version__
     from vad_edge.errors import ConfigError
+    from vad_edge.version import __version__
 
     fetching = importlib.import_module("vad_edge_devices.wheelhouse")
     registry = importlib.import_module("vad_edge_devices.registry").registry()

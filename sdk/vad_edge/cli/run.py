@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +13,10 @@ from vad_edge.cli.options import broker_options
 from vad_edge.cli.types import DURATION, ENGINE, OUTPUT_FOLDER, PRECISION
 
 if TYPE_CHECKING:
+    from vad_edge import RunSummary
+    from vad_edge.bundle.archive import Bundle
     from vad_edge.bundle.manifest import Precision
+    from vad_edge.config.site import SiteConfig
 
 
 @click.command(name="run")
@@ -83,24 +85,19 @@ def command(
     SIGHUP reads the site file and the bundle anew; where one of them is wrong the run goes on as it was.
     What an earlier run left in OUTPUT is kept: events go on, other files get a number, as scores.1.csv.
     """
-    from vad_edge.bundle.archive import read_bundle
+    from vad_edge import VadEdgeError, Watch, load_bundle
     from vad_edge.cli.run_output import (
         again_on_hangup,
         exit_after,
         keep_summary,
+        run_observers,
         stop_on_signals,
-        terminal_observer,
     )
     from vad_edge.cli.site_options import site_from_options
-    from vad_edge.errors import VadEdgeError
     from vad_edge.health.systemd import ServiceManager
-    from vad_edge.report.events_log import EventLines
-    from vad_edge.report.observer import Observer
-    from vad_edge.report.outputs import SUMMARY, output_observers
-    from vad_edge.runtime.loop import run
-    from vad_edge.runtime.settings import RunSettings
+    from vad_edge.report.outputs import SUMMARY
 
-    def read_settings() -> RunSettings:
+    def read() -> tuple[SiteConfig, Bundle | None]:
         site = site_from_options(
             config=config,
             camera=camera,
@@ -110,40 +107,35 @@ def command(
             broker_password_file=broker_password_file,
             calibration=calibration,
         )
-        return RunSettings(
-            site=site,
-            bundle=read_bundle(site.bundle) if site.bundle is not None and site.camera else None,
-            output=output,
-            duration_s=duration,
+        return site, load_bundle(site.bundle) if site.bundle is not None and site.camera else None
+
+    def watch(site: SiteConfig, model: Bundle | None) -> RunSummary:
+        watching = Watch.from_site(
+            site,
+            bundle=model,
+            store=output,
             engine=engine,
             precision=precision,
             threads=threads,
             replay_wait_s=replay_wait,
+            observers=run_observers(site, model, output, log_level=log_level, as_json=as_json),
         )
+        return watching.run(duration, stop=stop, manager=manager)
 
-    def watchers(settings: RunSettings) -> list[Observer]:
-        observers: list[Observer] = [terminal_observer(log_level)]
-        if as_json:
-            observers.append(EventLines(sys.stdout))
-        if output is not None and settings.bundle is not None:
-            fps = settings.bundle.manifest.clock.fps
-            observers += output_observers(output, settings.site, settings.bundle, fps=fps)
-        return observers
-
-    settings = read_settings()
+    given = read()
     with (
         closing(ServiceManager.from_environment()) as manager,
         stop_on_signals() as stop,
         again_on_hangup(stop) as hangup,
     ):
-        summary = run(settings, watchers(settings), stop, manager)
+        summary = watch(*given)
         while hangup.take():
             manager.reloading()
             try:
-                settings = read_settings()
+                given = read()
             except VadEdgeError as error:
                 logging.getLogger(__name__).error("going on as before: %s", error)
-            summary = run(settings, watchers(settings), stop, manager)
+            summary = watch(*given)
         manager.stopping()
     if output is not None:
         summary = keep_summary(summary, output / SUMMARY)

@@ -15,9 +15,13 @@ from types import FrameType
 import click
 from rich.console import Console
 
+from vad_edge.bundle.archive import Bundle
 from vad_edge.cli.logs import set_level
+from vad_edge.config.site import SiteConfig
+from vad_edge.report.events_log import EventLines
 from vad_edge.report.live import LiveTable, LogLines
 from vad_edge.report.observer import Observer
+from vad_edge.report.outputs import output_observers
 from vad_edge.runtime.settings import RunSummary
 
 
@@ -120,6 +124,18 @@ def summary_line(summary: RunSummary) -> str:
 
 def _counted(number: int, thing: str) -> str:
     return f"{number} {thing}" + ("" if number == 1 else "s")
+
+
+def run_observers(
+    site: SiteConfig, bundle: Bundle | None, output: Path | None, *, log_level: str | None, as_json: bool
+) -> list[Observer]:
+    """What shows a run on the terminal, and what leaves files of it in `output`."""
+    observers: list[Observer] = [terminal_observer(log_level)]
+    if as_json:
+        observers.append(EventLines(sys.stdout))
+    if output is not None and bundle is not None:
+        observers += output_observers(output, site, bundle, fps=bundle.manifest.clock.fps)
+    return observers
 
 
 def terminal_observer(log_level: str | None = None) -> Observer:

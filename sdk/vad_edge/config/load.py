@@ -7,18 +7,21 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final, get_args
+from typing import Any, Final, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from vad_edge.config.site import CameraConfig, SiteConfig
+from vad_edge.config.table import Table
 from vad_edge.errors import ConfigError
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
+
+Model = TypeVar("Model", bound=Table)
 
 _KINDS: Final = {
     "string_type": "text in quotes",
@@ -70,7 +73,26 @@ def parse_site(text: str, path: Path) -> SiteConfig:
     try:
         return SiteConfig.model_validate(_typed(SiteConfig, data, path.parent), strict=True)
     except ValidationError as error:
-        raise _explain(error, path) from error
+        raise _explain(error, str(path), SiteConfig) from error
+
+
+def checked(model: type[Model] | Model, **changes: Any) -> Model:
+    """A table of these values, or a table with these changes, held to the rules of the site file.
+
+    >>> from vad_edge.config.site import CameraConfig
+    >>> checked(CameraConfig, name="front", source="clip.mkv").name
+    'front'
+
+    Raises ConfigError as `load_site` does.
+    """
+    if isinstance(model, type):
+        kind, values = model, {}
+    else:
+        kind, values = type(model), {key: getattr(model, key) for key in model.model_fields_set}
+    try:
+        return kind.model_validate({**values, **changes})
+    except ValidationError as error:
+        raise _explain(error, "", kind) from error
 
 
 def _typed(model: type[BaseModel] | None, value: Any, folder: Path) -> Any:
@@ -108,11 +130,11 @@ def _table_of(model: type[BaseModel], key: str) -> type[BaseModel] | None:
     return next(kinds, None)
 
 
-def _place(loc: tuple[int | str, ...]) -> tuple[str, type[BaseModel]]:
+def _place(loc: tuple[int | str, ...], root: type[BaseModel]) -> tuple[str, type[BaseModel]]:
     """A key as people write it, and the model of the table it stands in."""
     text = ""
-    table: type[BaseModel] = SiteConfig
-    model: type[BaseModel] | None = SiteConfig
+    table: type[BaseModel] = root
+    model: type[BaseModel] | None = root
     for part in loc:
         if isinstance(part, int):
             text += f"[{part}]"
@@ -124,16 +146,16 @@ def _place(loc: tuple[int | str, ...]) -> tuple[str, type[BaseModel]]:
     return text, table
 
 
-def _explain(error: ValidationError, path: Path) -> ConfigError:
+def _explain(error: ValidationError, path: str, root: type[BaseModel]) -> ConfigError:
     """The first mistake, in one line; the others are counted."""
     details = error.errors(include_url=False)
-    key, table = _place(details[0]["loc"])
-    same = [detail for detail in details if _place(detail["loc"])[0] == key]
-    others = len({_place(detail["loc"])[0] for detail in details}) - 1
+    key, table = _place(details[0]["loc"], root)
+    same = [detail for detail in details if _place(detail["loc"], root)[0] == key]
+    others = len({_place(detail["loc"], root)[0] for detail in details}) - 1
     what, fix = _reason(same, table)
     if others:
         fix = f"{fix} ({others} more after this one)".strip()
-    return ConfigError(what, where=f"{path}: {key}" if key else str(path), fix=fix)
+    return ConfigError(what, where=": ".join(part for part in (path, key) if part), fix=fix)
 
 
 def _reason(details: Sequence[ErrorDetails], table: type[BaseModel]) -> tuple[str, str]:

@@ -7,19 +7,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from vad_edge.api import Watch
 from vad_edge.bundle.archive import read_bundle
 from vad_edge.config.load import load_site
 from vad_edge.config.site import BrokerConfig
 from vad_edge.demo.findings import Incident, find_incidents, read_incidents
 from vad_edge.errors import VadEdgeError
 from vad_edge.events.event import Event
-from vad_edge.health.conditions import HealthEvent
 from vad_edge.mqtt.broker import EmbeddedBroker
 from vad_edge.mqtt.replay import replay_sensors
-from vad_edge.report.observer import FrameResult, Observer
+from vad_edge.report.observer import Observer
 from vad_edge.report.outputs import output_observers
-from vad_edge.runtime.loop import run
-from vad_edge.runtime.settings import RunSettings, RunSummary
+from vad_edge.runtime.settings import RunSummary
 
 FILES = Path(__file__).parent
 TITLE = "synthetic"
@@ -53,8 +52,14 @@ def run_demo(output: Path, observers: Sequence[Observer], stop: threading.Event)
         )
         replay = _Replay(FILES / "sensors.jsonl", address, site.site)
         replay.start()
-        settings = RunSettings(site, bundle, output=output, replay_wait_s=REPLAY_WAIT_S)
-        summary = run(settings, [*observers, *watching, kept], stop)
+        watch = Watch.from_site(
+            site,
+            bundle=bundle,
+            store=output,
+            replay_wait_s=REPLAY_WAIT_S,
+            observers=[*observers, *watching, kept],
+        )
+        summary = watch.run(stop=stop)
         replay.join()
     findings = find_incidents(truth, kept.events)
     return DemoResult([*findings, *replay.problems], summary)
@@ -70,17 +75,8 @@ class _KeptEvents(Observer):
     def __init__(self) -> None:
         self.events: list[Event] = []
 
-    def on_frame(self, result: FrameResult) -> None:
-        pass
-
     def on_event(self, event: Event) -> None:
         self.events.append(event)
-
-    def on_condition(self, event: HealthEvent) -> None:
-        pass
-
-    def close(self) -> None:
-        pass
 
 
 class _Replay(threading.Thread):

@@ -6,8 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from vad_edge import __version__
 from vad_edge.mqtt.topics import CameraTopics
+from vad_edge.version import __version__
 
 BIRTH = b"online"
 """What Home Assistant says on its status topic when it has started."""

@@ -107,7 +107,7 @@ class _Tape:
             if result.level > Level.NORMAL:
                 regions = find_regions(heat, floor=half_peak(heat), width=width, height=height, limit=2)
         caption = Caption(
-            result.camera, result.frame.time_s, result.level, result.risk, result.sensors, self._note
+            result.camera, result.time_s, result.level, result.fused, result.sensors, self._note
         )
         picture = annotate(result.frame.image, heat, span, regions, caption)
         writer.write(picture)
@@ -118,7 +118,7 @@ class _Tape:
         self._peaks = [*self._peaks[-HEAT_MEMORY:], peak]
 
     def _keep_highest(self, picture: NDArray[np.uint8], result: FrameResult) -> None:
-        if result.risk is None or result.risk.value <= self._highest:
+        if result.risk is None or result.risk <= self._highest:
             return
-        self._highest = result.risk.value
+        self._highest = result.risk
         self._still.write_bytes(cv2.imencode(self._still.suffix, picture)[1].tobytes())

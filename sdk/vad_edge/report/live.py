@@ -69,7 +69,7 @@ class LiveTable(Observer):
                 f"{result.frame.time_s:.1f} s",
                 f"{_rate(self._counted[camera]):.1f}",
                 f"{surprise.total:.2f}" if surprise is not None else "-",
-                f"{result.risk.value:.2f}" if result.risk is not None else "-",
+                f"{result.risk:.2f}" if result.risk is not None else "-",
                 Text(str(result.level), style=STYLES[result.level]),
                 str(result.counters.get("dropped", 0)),
             )
@@ -109,7 +109,7 @@ class LogLines(Observer):
             "%s: %.1f frames/s, risk %s, %s, %d dropped",
             camera,
             self._frames[camera] / elapsed_s,
-            f"{result.risk.value:.2f}" if result.risk is not None else "-",
+            f"{result.risk:.2f}" if result.risk is not None else "-",
             result.level,
             result.counters.get("dropped", 0),
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,19 +21,58 @@ from vad_edge.video.frame import Frame
 class FrameResult:
     """Everything known about one camera when one frame of its source has been dealt with.
 
-    frame has the privacy masks burned in. scored is None for a frame the resampler skipped; risk and level
-    then hold their last value. risk is None until something has been fused. events are those that this frame
-    brought. counters holds running totals (``frames``, ``scored``, ``dropped``, ...).
+    frame has the privacy masks burned in. scored is None for a frame the resampler skipped; fused and level
+    then hold their last value. fused is the risk with its parts, None until something has been fused. events
+    are those that this frame brought. counters holds running totals (``frames``, ``dropped``, ...). Public as
+    `vad_edge.Frame`.
     """
 
     camera: str
     frame: Frame
     scored: ScoredFrame | None
-    risk: Risk | None
+    fused: Risk | None
     level: Level
-    sensors: Sequence[StreamView]
-    counters: Mapping[str, int]
+    sensors: Sequence[StreamView] = ()
+    counters: Mapping[str, int] = field(default_factory=dict)
     events: tuple[Event, ...] = ()
+
+    @property
+    def index(self) -> int:
+        """The number of the frame in its source, from 0."""
+        return self.frame.index
+
+    @property
+    def time_s(self) -> float:
+        """Seconds on the run clock: media time for recordings."""
+        return self.frame.time_s
+
+    @property
+    def image(self) -> NDArray[np.uint8]:
+        """The picture, (H, W, 3) BGR; it must not be changed."""
+        return self.frame.image
+
+    @property
+    def scores(self) -> Mapping[str, float] | None:
+        """The raw score of each cue, higher is more anomalous; None while the model warms up and for frames
+        that it does not see or cannot judge.
+        """
+        return self.scored.scores if self.scored is not None and self.scored.warm else None
+
+    @property
+    def surprise(self) -> float | None:
+        """How rare the scores are, -log10 of a chance; None where there are no scores or no calibration."""
+        surprise = None if self.scored is None else self.scored.surprise
+        return None if surprise is None else surprise.total
+
+    @property
+    def risk(self) -> float | None:
+        """The fused suspicion of video and sensors, on the scale of a surprise; None until there is one."""
+        return None if self.fused is None else self.fused.value
+
+    @property
+    def invalid(self) -> str:
+        """Why the picture could not be judged (``black``, ``frozen``, ...); empty for a valid one."""
+        return "" if self.scored is None or self.scored.validity.ok else self.scored.validity.reason
 
     @property
     def heat(self) -> NDArray[np.float32] | None:
@@ -42,10 +81,19 @@ class FrameResult:
 
 
 class Observer:
-    """Someone who watches a run: a table on the terminal, a file, a picture. All methods do nothing here."""
+    """Someone who watches a run: a table on the terminal, a file, a picture. All methods do nothing here.
 
-    def on_frame(self, result: FrameResult) -> None:
-        """One source frame has been dealt with. Must not change the frame's image."""
+    They are called on the thread of the run, for every frame and in order, and hold the run up while they
+    work. `problem` says what is wrong with the observer itself, in words; the run shows it as a condition.
+    """
+
+    problem = ""
+
+    def begin(self, *, live: bool) -> None:
+        """The run begins; a recording (live is false) waits for whoever is slow, a camera does not."""
+
+    def on_frame(self, frame: FrameResult) -> None:
+        """One source frame has been dealt with. Its image must not be changed."""
 
     def on_event(self, event: Event) -> None:
         """The warning level of a camera changed; the event is already in the store."""

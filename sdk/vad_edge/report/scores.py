@@ -30,19 +30,7 @@ class ScoresCsv(Observer):
         """Append one row."""
         if result.camera not in self._writers:
             self._begin(result.camera)
-        scored, risk = result.scored, result.risk
-        surprise = scored.surprise if scored is not None else None
-        scores = scored.scores if scored is not None and scored.warm else None
-        self._writers[result.camera].writerow(
-            [
-                result.frame.index,
-                f"{result.frame.time_s:.3f}",
-                *(_cell(scores[cue] if scores is not None else None) for cue in self._cues),
-                _cell(surprise.total if surprise is not None else None),
-                _cell(risk.value if risk is not None else None),
-                result.level,
-            ]
-        )
+        self._writers[result.camera].writerow(score_row(result, self._cues))
 
     def _begin(self, camera: str) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -50,13 +38,24 @@ class ScoresCsv(Observer):
         file = path.open("w", newline="", encoding="utf-8")
         self._files.append(file)
         self._writers[camera] = csv.writer(file)
-        columns = ["frame", "time_s", *(f"score_{cue}" for cue in self._cues), "surprise", "risk", "level"]
-        self._writers[camera].writerow(columns)
+        self._writers[camera].writerow(score_columns(self._cues))
 
     def close(self) -> None:
         """Finish the files."""
         for file in self._files:
             file.close()
+
+
+def score_columns(cues: Sequence[str]) -> list[str]:
+    """The header of `score_row`."""
+    return ["frame", "time_s", *(f"score_{cue}" for cue in cues), "surprise", "risk", "level"]
+
+
+def score_row(frame: FrameResult, cues: Sequence[str]) -> list[str | int]:
+    """A frame's number, time, raw scores, surprise, risk and level; empty where there is none."""
+    scores = frame.scores or {}
+    figures = [*(scores.get(cue) for cue in cues), frame.surprise, frame.risk]
+    return [frame.index, f"{frame.time_s:.3f}", *map(_cell, figures), str(frame.level)]
 
 
 def per_camera(name: str, camera: str, cameras: Sequence[str]) -> str:

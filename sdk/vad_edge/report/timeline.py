@@ -50,7 +50,7 @@ class _Track:
         surprise = result.scored.surprise if result.scored is not None else None
         self.times.append(result.frame.time_s)
         self.cues.append(surprise.cues if surprise is not None else {})
-        self.risk.append(result.risk.value if result.risk is not None else np.nan)
+        self.risk.append(result.risk if result.risk is not None else np.nan)
         self.level.append(result.level)
         self.sensors.append(result.sensors)
         if len(self.times) > MOST_POINTS:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
@@ -47,7 +47,7 @@ from vad_edge.runtime.sensor_memory import SensorMemory
 from vad_edge.runtime.settings import RunSettings, sensors_heard
 from vad_edge.runtime.tamper_check import TamperCheck
 from vad_edge.sensors.hub import SensorHub
-from vad_edge.video.open import open_source
+from vad_edge.video.open import SourceSpec, can_reopen, open_source
 from vad_edge.video.reader import Reader
 from vad_edge.video.source import FrameSource, default_policy
 from vad_edge.video.validity import ValidityCheck
@@ -84,9 +84,14 @@ def assemble(
     site = settings.site
     live, arrived, health = LiveClock(), threading.Event(), HealthBoard()
     _look_at_site(site, health)
-    sources = {camera.name: _open(camera, live, len(site.camera), health) for camera in site.camera}
+    specs = {camera.name: _source_of(camera, settings) for camera in site.camera}
+    sources = {camera.name: _open(camera, specs[camera.name], live, site, health) for camera in site.camera}
     context = RunContext(site, _clock(sources, live), health)
-    cameras = _cameras(context, sources, live, arrived)
+    readers = {
+        camera.name: _reader(camera, specs[camera.name], sources[camera.name], live, arrived)
+        for camera in site.camera
+    }
+    cameras = _cameras(context, readers)
     hub = SensorHub(site.sensor, context.clock)
     video = _video(settings, context, cameras, hub, stack) if site.camera else None
     pipeline, learner = video if video is not None else (None, None)
@@ -107,7 +112,7 @@ def assemble(
     monitor = ConditionMonitor(
         context, cameras, hub, lambda: vitals.latest, None if pipeline is None else pipeline.manifest
     )
-    audience = Observers(observers, writer, monitor)
+    audience = Observers(observers, context, writer, monitor)
     # Evidence sees a frame before the event that it brings; observers see what all others made of it.
     components: list[Component] = [
         EvidenceFeed(recorder),
@@ -130,6 +135,10 @@ def assemble(
             components.append(SensorLearning(memory, hub))
     components += [Liveness(manager, cameras), monitor, audience]
 
+    audience.begin()
+    for sensor in settings.pushed:
+        sensor.bind(hub)
+        stack.callback(sensor.bind, None)
     for camera in cameras:
         if camera.reader is not None:
             camera.reader.start()
@@ -150,16 +159,23 @@ def _look_at_site(site: SiteConfig, health: HealthBoard) -> None:
         health.raise_condition("sensors_unheard", "sensors", f"{heard.reason}; {heard.fix}")
 
 
-def _open(camera: CameraConfig, clock: LiveClock, cameras: int, health: HealthBoard) -> FrameSource | None:
-    """The camera's source. One that is not there ends the run only where it is the only one."""
-    if camera.source is None:
+def _source_of(camera: CameraConfig, settings: RunSettings) -> SourceSpec:
+    spec = settings.sources.get(camera.name, camera.source)
+    if spec is None:
         raise ConfigError(
             "this camera has no source", where=f"camera {camera.name}", fix="give source = 0, a path or a URL"
         )
+    return spec
+
+
+def _open(
+    camera: CameraConfig, spec: SourceSpec, clock: LiveClock, site: SiteConfig, health: HealthBoard
+) -> FrameSource | None:
+    """The camera's source. One that is not there ends the run only where it is the only one."""
     try:
-        return open_source(camera.source, clock, fps=camera.fps)
+        return open_source(spec, clock, fps=camera.fps)
     except SourceError as error:
-        if cameras == 1:
+        if len(site.camera) == 1:
             raise
         _log.warning("camera %s: %s", camera.name, error)
         health.raise_condition("camera_lost", camera.name, str(error))
@@ -186,28 +202,27 @@ def _clock(sources: dict[str, FrameSource | None], live: LiveClock) -> LiveClock
     return MediaClock()
 
 
-def _cameras(
-    context: RunContext, sources: dict[str, FrameSource | None], live: LiveClock, arrived: threading.Event
-) -> list[Camera]:
-    site = context.site
-    synced: Callable[[], bool | None] = lambda: None  # noqa: E731 - a recording has no time of day
-    if not context.is_media:
+def _cameras(context: RunContext, readers: Mapping[str, Reader]) -> list[Camera]:
+    def synced() -> bool | None:
+        return stamps_true(context.wall(context.now()), utc_now(), clock_synced())
 
-        def synced() -> bool | None:
-            return stamps_true(context.wall(context.now()), utc_now(), clock_synced())
+    def unknown() -> None:
+        return None  # a recording has no time of day
 
-    if not site.camera:
-        return [Camera(CameraConfig(name=SENSORS_ONLY), context, time_synced=synced)]
+    time_synced = unknown if context.is_media else synced
+    configs = context.site.camera or (CameraConfig(name=SENSORS_ONLY),)
     return [
-        Camera(
-            camera, context, reader=_reader(camera, sources[camera.name], live, arrived), time_synced=synced
-        )
-        for camera in site.camera
+        Camera(config, context, reader=readers.get(config.name), time_synced=time_synced)
+        for config in configs
     ]
 
 
 def _reader(
-    camera: CameraConfig, source: FrameSource | None, clock: LiveClock, arrived: threading.Event
+    camera: CameraConfig,
+    spec: SourceSpec,
+    source: FrameSource | None,
+    clock: LiveClock,
+    arrived: threading.Event,
 ) -> Reader:
     live = source is None or source.info.live
     policy = camera.reader
@@ -215,9 +230,11 @@ def _reader(
         policy = "latest" if source is None else default_policy(source.info)
 
     def reopen() -> FrameSource:
-        return open_source(camera.source if camera.source is not None else "", clock, fps=camera.fps)
+        return open_source(spec, clock, fps=camera.fps)
 
-    return Reader(camera.name, source, policy, reopen=reopen if live else None, arrived=arrived)
+    return Reader(
+        camera.name, source, policy, reopen=reopen if live and can_reopen(spec) else None, arrived=arrived
+    )
 
 
 def _video(

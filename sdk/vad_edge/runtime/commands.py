@@ -84,7 +84,7 @@ class CommandHandler(Component):
         def work() -> None:
             picture = photograph(
                 result.camera, result.frame, result.heat, self._keeping,
-                level=result.level, risk=result.risk, regions=regions,
+                level=result.level, risk=result.fused, regions=regions,
             )  # fmt: skip
             publisher.publish_snapshot(picture, event)
             if wanted is not None:

@@ -179,7 +179,7 @@ class _Run:
                 camera=camera.name,
                 frame=shown,
                 scored=scored,
-                risk=camera.risk,
+                fused=camera.risk,
                 level=camera.machine.level,
                 sensors=self._parts.hub.views(frame.time_s),
                 counters={

@@ -8,6 +8,7 @@ from vad_edge.events.event import Event
 from vad_edge.health.conditions import HealthEvent
 from vad_edge.report.observer import FrameResult, Observer
 from vad_edge.runtime.component import Component, note_failure
+from vad_edge.runtime.context import RunContext
 from vad_edge.runtime.event_writer import EventWriter
 from vad_edge.runtime.monitor import ConditionMonitor
 
@@ -16,11 +17,20 @@ class Observers(Component):
     """Passes frames, committed events and conditions on to each observer; `lost` says who failed, and why."""
 
     def __init__(
-        self, observers: Sequence[Observer], writer: EventWriter, conditions: ConditionMonitor
+        self,
+        observers: Sequence[Observer],
+        context: RunContext,
+        writer: EventWriter,
+        conditions: ConditionMonitor,
     ) -> None:
         self._observers = list(observers)
-        self._writer, self._conditions = writer, conditions
+        self._context, self._writer, self._conditions = context, writer, conditions
+        self._problems: dict[str, str] = {}
         self.lost: list[str] = []
+
+    def begin(self) -> None:
+        """Tell each observer that the run begins."""
+        self._tell(lambda observer: observer.begin(live=not self._context.is_media))
 
     def on_frame(self, result: FrameResult) -> None:
         """One source frame has been dealt with."""
@@ -32,6 +42,8 @@ class Observers(Component):
             self._on_event(event)
         for change in self._conditions.changes():
             self._on_condition(change)
+        for observer in self._observers:
+            self._look_at(observer)
 
     def close(self) -> None:
         """Pass on the last events and conditions; the run is over."""
@@ -44,6 +56,12 @@ class Observers(Component):
 
     def _on_condition(self, change: HealthEvent) -> None:
         self._tell(lambda observer: observer.on_condition(change))
+
+    def _look_at(self, observer: Observer) -> None:
+        name, problem = type(observer).__name__, observer.problem
+        if problem and problem != self._problems.get(name):
+            self._problems[name] = problem
+            self._context.health.raise_condition("observer_behind", name, problem)
 
     def _tell(self, message: Callable[[Observer], None]) -> None:
         for observer in list(self._observers):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,9 @@ from vad_edge.bundle.archive import Bundle
 from vad_edge.bundle.manifest import Precision
 from vad_edge.common.verdict import Verdict
 from vad_edge.config.site import SiteConfig
+from vad_edge.runtime.pushed_sensor import PushedSensor
+from vad_edge.sensors.hub import PUSHED
+from vad_edge.video.open import SourceSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +25,8 @@ class RunSettings:
     bundle may be None for a site without cameras. output is the folder of the event store, the user's state
     folder where None. duration_s ends the run on its own clock. replay_wait_s is how long a run on recordings
     waits for a sensor replay before its first frame. threads is the engine's share of the cores, all of them
-    where None. precision is the fastest the bundle has where None.
+    where None. precision is the fastest the bundle has where None. sources holds, by the camera's name, what
+    is opened instead of its site file's source; pushed the sensors whose values the program gives itself.
     """
 
     site: SiteConfig
@@ -33,6 +37,8 @@ class RunSettings:
     precision: Precision | None = None
     threads: int | None = None
     replay_wait_s: float = 0.0
+    sources: Mapping[str, SourceSpec] = field(default_factory=dict)
+    pushed: Sequence[PushedSensor] = ()
 
     @property
     def store_path(self) -> Path:
@@ -80,10 +86,11 @@ class RunSummary:
 
 
 def sensors_heard(site: SiteConfig) -> Verdict:
-    """Sensors speak over MQTT alone: a site that has some must have a broker."""
-    if not site.sensor or site.broker.url != "none":
+    """Sensors speak over MQTT, but for those whose values are pushed: the others need a broker."""
+    heard = [sensor.name for sensor in site.sensor if not sensor.topic.startswith(PUSHED)]
+    if not heard or site.broker.url != "none":
         return Verdict(ok=True)
-    names = ", ".join(sensor.name for sensor in site.sensor)
+    names = ", ".join(heard)
     return Verdict(
         ok=False,
         reason=f"there is no broker, so no sensor is heard ({names})",

@@ -8,7 +8,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from vad_edge.clock import RunClock
 from vad_edge.config.site import SensorConfig
@@ -19,6 +19,9 @@ from vad_edge.sensors.parse import LARGEST_PAYLOAD_BYTES, read_value, sender_tim
 from vad_edge.sensors.stream import SensorSurprise, Stream, StreamView, slot_of
 
 __all__ = ["SensorHub", "StreamView"]
+
+PUSHED: Final = "$pushed/"
+"""Streams below this topic are given their values by the program itself and not by a broker."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -60,7 +63,8 @@ class SensorHub:
 
     def topics(self) -> list[str]:
         """The topic filters to subscribe to, each once."""
-        return list(dict.fromkeys(stream.config.topic for stream in self._streams.values()))
+        topics = (stream.config.topic for stream in self._streams.values())
+        return list(dict.fromkeys(topic for topic in topics if not topic.startswith(PUSHED)))
 
     @property
     def received(self) -> int:
@@ -222,5 +226,6 @@ class SensorHub:
         contexts = [(stream.config.name, stream.state_at(time_s)) for stream in self._contexts]
         if (second, contexts) != self._slot_for:
             self._slot_for = (second, contexts)
-            self._slot_is = slot_of(self._clock.wall(time_s).astimezone(), contexts)
+            at_s = time_s if self._clock.knows_time_of_day else 0.0
+            self._slot_is = slot_of(self._clock.wall(at_s).astimezone(), contexts)
         return self._slot_is

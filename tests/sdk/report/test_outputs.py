@@ -59,7 +59,7 @@ def results(count: int = 40, camera: str = "front") -> list[FrameResult]:
                 camera=camera,
                 frame=frame,
                 scored=None if number % 3 == 2 else scored,
-                risk=Risk(time_s, 5.0 if alarm else 0.4, {"peak": 4.0, "door": 1.0}) if warm else None,
+                fused=Risk(time_s, 5.0 if alarm else 0.4, {"peak": 4.0, "door": 1.0}) if warm else None,
                 level=Level.ALARM if alarm else Level.NORMAL,
                 sensors=(DOOR, SOUND),
                 counters={"dropped": 3},

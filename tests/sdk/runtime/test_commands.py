@@ -72,7 +72,7 @@ class Site(Observer):
         return [json.loads(load) for load in self.listener.on(TOPICS.state)]
 
     def on_frame(self, result: FrameResult) -> None:
-        self.risks.append(result.risk.value if result.risk else 0.0)
+        self.risks.append(result.risk or 0.0)
         if result.frame.index == 0:
             # The clip is over before a connection would stand.
             deadline_s = time.monotonic() + 10

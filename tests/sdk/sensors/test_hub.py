@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from datetime import datetime
 
 import pytest
 from hypothesis import example, given
@@ -306,3 +307,15 @@ def test_a_stream_that_is_not_itself_says_since_when(hold_s: float, minutes: int
     ((code, _, message),) = hub.conditions(hold_s * 2029)
     assert code == "sensor_unlike"
     assert f"in the last {minutes} min" in message
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_recording_of_an_unknown_hour_is_judged_alike_at_whatever_hour_it_is_run(known: bool) -> None:
+    just_before_ten = datetime(2026, 3, 1, 9, 59, 58).astimezone()
+    clock = MediaClock(just_before_ten)
+    clock.knows_time_of_day = known
+    hub = SensorHub([NOISE], clock)
+    for second in range(20):
+        hub.accept("home/hall/noise", b"40", float(second))
+    hub.evidence("front", 20.0)
+    assert ("10" in hub.learned()["noise"]["slots"]) is known

@@ -14,7 +14,6 @@ from typing import Any
 from bacpypes3.basetypes import HostNPort, IPMode
 from bacpypes3.pdu import Address
 
-from vad_edge import __version__
 from vad_edge.bridges.bacnet.alarm import (
     Alarm,
     EventState,
@@ -39,6 +38,7 @@ from vad_edge.bridges.feed import (
 from vad_edge.config.bridges import BacnetConfig
 from vad_edge.config.site import BrokerConfig, SiteConfig
 from vad_edge.errors import ConfigError
+from vad_edge.version import __version__
 
 _log = logging.getLogger(__name__)
 

@@ -17,9 +17,9 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import DecodeError
 from google.protobuf.message_factory import GetMessageClass
 
-from vad_edge import __version__
 from vad_edge.bridges.camera_view import CameraView
 from vad_edge.fusion.machine import Level
+from vad_edge.version import __version__
 
 _PACKAGE = "vad_edge.sparkplug"
 _PAYLOAD = (("timestamp", 1, "UINT64"), ("metrics", 2, "MESSAGE"), ("seq", 3, "UINT64"))

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, Literal, NoReturn
 from urllib.parse import quote
 
-from vad_edge import __version__
 from vad_edge.errors import ConfigError
+from vad_edge.version import __version__
 
 Mode = Literal["structured", "binary"]
 

@@ -15,13 +15,13 @@ from typing import Any, Final
 
 import psutil
 
-from vad_edge import __version__
 from vad_edge.bundle.archive import Bundle
 from vad_edge.common.jetson import board_model, driver_version, has_nvidia_gpu, l4t_release
 from vad_edge.diagnostics.engines.plan import Result
 from vad_edge.errors import EngineError
 from vad_edge.inference.tensorrt.device import DeviceFacts
 from vad_edge.inference.tensorrt.library import load_flavour
+from vad_edge.version import __version__
 
 SCHEMA: Final = 1
 _PATH: Final = re.compile(r"(?<!\w)(?:/[^\s/:;,'\"()\[\]|<>]+)+/?")

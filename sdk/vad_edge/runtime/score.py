@@ -1,0 +1,74 @@
+"""A source scored frame by frame: the pipeline and the decision of a run, and nothing else of it."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import replace
+from pathlib import Path
+
+from vad_edge.bundle.archive import Bundle
+from vad_edge.bundle.manifest import Precision
+from vad_edge.clock import LiveClock, MediaClock
+from vad_edge.config.site import CameraConfig, SiteConfig
+from vad_edge.health.conditions import HealthBoard
+from vad_edge.inference.select import open_engine
+from vad_edge.pipeline import Lane, VideoPipeline, known_views
+from vad_edge.report.observer import FrameResult
+from vad_edge.runtime.camera import Camera
+from vad_edge.runtime.context import RunContext
+from vad_edge.runtime.profile import resolve_camera
+from vad_edge.video.open import SourceSpec, open_source
+from vad_edge.video.validity import ValidityCheck
+
+_NOTHING_LEARNED = Path("/nonexistent")
+
+
+def score_frames(
+    source: SourceSpec,
+    bundle: Bundle,
+    camera: CameraConfig,
+    *,
+    engine: str = "auto",
+    precision: Precision | None = None,
+    fps: float | None = None,
+) -> Generator[FrameResult, None, None]:
+    """What the bundle makes of each frame of a source, at the camera's levels, without sensors.
+
+    Raises as `vad_edge.score`.
+    """
+    clock = LiveClock()
+    opened = open_source(source, clock, fps=fps)
+    try:
+        runner = open_engine(bundle, batch=1, engine=engine, precision=precision)
+        try:
+            profile = resolve_camera(camera, bundle, runner.graph, learned=_NOTHING_LEARNED)
+            context = RunContext(
+                SiteConfig(camera=(camera,)), clock if opened.info.live else MediaClock(), HealthBoard()
+            )
+            watched = Camera(camera, context)
+            watched.use(profile)
+            watched.show_zones(bundle.manifest.map_height, bundle.manifest.map_width)
+            full = profile.full
+            lane = Lane(camera.name, full.scorer, full.weight, ValidityCheck(known_views(full.views)))
+            pipeline = VideoPipeline(runner, bundle.manifest, [lane])
+            while (frame := opened.read()) is not None:
+                admission = watched.admit(frame)
+                if admission.gap:
+                    pipeline.reset(0)
+                lane.validity.hold = watched.eventful
+                scored = pipeline.step([frame])[0] if admission.take else None
+                event = None if scored is None else watched.decide(frame.time_s, scored, ())
+                shown = watched.shown(frame)
+                yield FrameResult(
+                    camera=camera.name,
+                    frame=shown,
+                    scored=None if scored is None else replace(scored, frame=shown),
+                    fused=watched.risk,
+                    level=watched.machine.level,
+                    counters=dict(watched.counts),
+                    events=() if event is None else (event,),
+                )
+        finally:
+            runner.close()
+    finally:
+        opened.close()
