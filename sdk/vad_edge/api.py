@@ -20,7 +20,7 @@ from vad_edge.config.load import load_site as read_site
 from vad_edge.config.site import CameraConfig, SensorConfig, SiteConfig
 from vad_edge.errors import ConfigError
 from vad_edge.events.event import Event
-from vad_edge.health.conditions import HealthEvent
+from vad_edge.health.board import HealthEvent
 from vad_edge.health.systemd import ServiceManager
 from vad_edge.report.observer import FrameResult, Observer
 from vad_edge.runtime.callbacks import Callbacks

@@ -16,7 +16,7 @@ def main(bundle_path: str, clip: str) -> None:
     from vad_edge.bundle.archive import read_bundle
     from vad_edge.config.site import CameraConfig, SiteConfig
     from vad_edge.events.event import Event
-    from vad_edge.health.conditions import HealthEvent
+    from vad_edge.health.board import HealthEvent
     from vad_edge.report.observer import FrameResult
     from vad_edge.runtime.loop import run
     from vad_edge.runtime.settings import RunSettings

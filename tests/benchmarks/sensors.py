@@ -22,7 +22,7 @@ from vad_edge.bundle.levels import Gathering
 from vad_edge.bundle.pack import PackedStream
 from vad_edge.clock import LiveClock
 from vad_edge.config.site import BrokerConfig, CameraConfig, PolicyConfig, SensorConfig, SiteConfig
-from vad_edge.health.conditions import HealthBoard
+from vad_edge.health.board import HealthBoard
 from vad_edge.mqtt.client import MqttClient
 from vad_edge.mqtt.sensors import PACE_S, SensorSubscriber
 from vad_edge.pipeline import ScoredFrame

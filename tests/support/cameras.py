@@ -5,7 +5,7 @@ from __future__ import annotations
 from vad_edge.clock import LiveClock, MediaClock
 from vad_edge.config.site import CameraConfig, SiteConfig
 from vad_edge.fusion.machine import Level
-from vad_edge.health.conditions import HealthBoard
+from vad_edge.health.board import HealthBoard
 from vad_edge.pipeline import ScoredFrame
 from vad_edge.report.observer import FrameResult
 from vad_edge.runtime.camera import Camera

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from vad_edge.config.site import PolicyConfig
 from vad_edge.errors import EngineError
 from vad_edge.events.event import Event
-from vad_edge.health.conditions import HealthEvent
+from vad_edge.health.board import HealthEvent
 from vad_edge.inference.engine import Engine, StepOutputs
 from vad_edge.report.observer import FrameResult, Observer
 

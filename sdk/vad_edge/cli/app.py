@@ -120,6 +120,7 @@ def _of_the_system(error: OSError) -> str:
 
 COMMANDS = {
     "run": "run",
+    "score": "score",
     "demo": "demo",
     "record": "record",
     "models": "models",
@@ -146,6 +147,7 @@ COMMANDS = {
     "update": "update",
     "scene": "scene",
     "doctor": "doctor",
+    "conditions": "conditions",
     "completion": "completion",
 }
 """Command to module of this package; each holds a click command called `command`."""

@@ -24,7 +24,8 @@ from vad_edge.events.event import Event
 from vad_edge.evidence.camera import CameraEvidence, Picture, Plan, Tape
 from vad_edge.evidence.files import EvidenceFiles
 from vad_edge.evidence.retention import Limits
-from vad_edge.health.conditions import HealthBoard
+from vad_edge.health.board import HealthBoard
+from vad_edge.health.conditions import Condition
 from vad_edge.video.frame import Frame
 
 _log = logging.getLogger(__name__)
@@ -185,21 +186,23 @@ class EvidenceRecorder:
         except Exception as error:
             self._fail(camera, error)
         else:
-            self._health.clear_condition("evidence_failed", camera or "evidence")
+            self._health.clear_condition(Condition.EVIDENCE_FAILED, camera or "evidence")
 
     def _fail(self, camera: str, error: Exception) -> None:
         if isinstance(error, (VadEdgeError, OSError)):
             _log.error("evidence of %s: %s", camera, error)
         else:
             _log.exception("evidence of %s", camera)
-        self._health.raise_condition("evidence_failed", camera or "evidence", str(error))
+        self._health.raise_condition(Condition.EVIDENCE_FAILED, camera or "evidence", str(error))
 
     def _submit(self, camera: str, work: Callable[[], None]) -> None:
         try:
             self._jobs.put_nowait((camera, work))
         except queue.Full:
             self._health.count("evidence_lost")
-            self._health.raise_condition("evidence_failed", camera, "the disk is too slow for the evidence")
+            self._health.raise_condition(
+                Condition.EVIDENCE_FAILED, camera, "the disk is too slow for the evidence"
+            )
 
 
 def limits_of(privacy: PrivacyConfig, evidence: EvidenceConfig) -> Limits:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from typing_extensions import Self
 
 from vad_edge.common.retry import RateLimit
+from vad_edge.health.conditions import Condition
 
 MAX_COMMAND_BYTES = 4096
 MOST_MINUTES = 1440
@@ -139,7 +140,7 @@ class CommandInbox:
         self._commands: queue.SimpleQueue[Command] = queue.SimpleQueue()
         self._arriving = RateLimit(burst=BURST, per_s=PER_S)
         self._answering = RateLimit(burst=BURST, per_s=_ANSWERS_PER_S)
-        self._noted: dict[str, tuple[float, str]] = {}
+        self._noted: dict[Condition, tuple[float, str]] = {}
 
     def accept(self, payload: bytes, *, retained: bool = False) -> None:
         """One message on the command topic; called on the network thread."""
@@ -149,16 +150,20 @@ class CommandInbox:
         if retained:
             # It would be carried out again at every connect.
             reason = "a command that the broker kept is not carried out"
-            self._refuse("command_retained", CommandResult(None, None, ok=False, reason=reason, fix=_CLEAR))
+            self._refuse(
+                Condition.COMMAND_RETAINED, CommandResult(None, None, ok=False, reason=reason, fix=_CLEAR)
+            )
         elif not self._arriving.allow(now_s):
             reason = f"more than {PER_S:g} commands a second"
-            self._refuse("command_storm", CommandResult(None, None, ok=False, reason=reason, fix="slow down"))
+            self._refuse(
+                Condition.COMMAND_STORM, CommandResult(None, None, ok=False, reason=reason, fix="slow down")
+            )
         else:
             parsed = parse_command(payload)
             if isinstance(parsed, Command):
                 self._commands.put(parsed)
             else:
-                self._refuse("command_malformed", parsed)
+                self._refuse(Condition.COMMAND_MALFORMED, parsed)
 
     def take(self) -> list[Command]:
         """The commands that have come since the last call, in order."""
@@ -167,13 +172,13 @@ class CommandInbox:
             taken.append(self._commands.get())
         return taken
 
-    def conditions(self) -> dict[str, str]:
+    def conditions(self) -> dict[Condition, str]:
         """What has been wrong within the last minute, by condition code."""
         now_s = time.monotonic()
         noted = list(self._noted.items())
         return {code: text for code, (since_s, text) in noted if now_s - since_s < REMEMBERED_S}
 
-    def _refuse(self, code: str, result: CommandResult) -> None:
+    def _refuse(self, code: Condition, result: CommandResult) -> None:
         now_s = time.monotonic()
         known = code in self.conditions()
         self._noted[code] = (now_s, f"{result.reason}; {result.fix}" if result.fix else result.reason)

@@ -17,7 +17,7 @@ from vad_edge.config.site import BrokerConfig
 from vad_edge.events.event import Event
 from vad_edge.events.store import EventStore
 from vad_edge.fusion.machine import Level
-from vad_edge.health.conditions import HealthSnapshot
+from vad_edge.health.board import HealthSnapshot
 from vad_edge.mqtt.client import MqttClient, Will
 from vad_edge.mqtt.command import CommandInbox, CommandResult
 from vad_edge.mqtt.homeassistant import BIRTH, Shown, discovery, discovery_topic, status_topic

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from vad_edge.events.event import Event
 from vad_edge.fusion.machine import Level
-from vad_edge.health.conditions import HealthEvent
+from vad_edge.health.board import HealthEvent
 from vad_edge.report.drawing import sensor_text
 from vad_edge.report.observer import FrameResult, Observer
 

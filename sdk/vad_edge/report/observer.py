@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from vad_edge.events.event import Event
 from vad_edge.fusion.fuse import Risk
 from vad_edge.fusion.machine import Level
-from vad_edge.health.conditions import HealthEvent
+from vad_edge.health.board import HealthEvent
 from vad_edge.pipeline import ScoredFrame
 from vad_edge.sensors.hub import StreamView
 from vad_edge.video.frame import Frame

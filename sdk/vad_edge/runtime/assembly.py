@@ -15,8 +15,9 @@ from vad_edge.config.site import SENSORS_ONLY, BrokerConfig, CameraConfig, SiteC
 from vad_edge.errors import ConfigError, SourceError, StoreError
 from vad_edge.events.incidents import Incidents
 from vad_edge.events.store import EventStore
+from vad_edge.health.board import HealthBoard
 from vad_edge.health.clock_sync import clock_synced, stamps_true
-from vad_edge.health.conditions import HealthBoard
+from vad_edge.health.conditions import Condition
 from vad_edge.health.systemd import ServiceManager
 from vad_edge.health.vitals import VitalsMonitor, read_vitals
 from vad_edge.inference.select import open_engine
@@ -156,7 +157,7 @@ def _look_at_site(site: SiteConfig, health: HealthBoard) -> None:
     if not heard.ok:
         if not site.camera:
             raise ConfigError(f"{heard.reason}, and there is no camera", where="sensor", fix=heard.fix)
-        health.raise_condition("sensors_unheard", "sensors", f"{heard.reason}; {heard.fix}")
+        health.raise_condition(Condition.SENSORS_UNHEARD, "sensors", f"{heard.reason}; {heard.fix}")
 
 
 def _source_of(camera: CameraConfig, settings: RunSettings) -> SourceSpec:
@@ -178,7 +179,7 @@ def _open(
         if len(site.camera) == 1:
             raise
         _log.warning("camera %s: %s", camera.name, error)
-        health.raise_condition("camera_lost", camera.name, str(error))
+        health.raise_condition(Condition.CAMERA_LOST, camera.name, str(error))
         return None
 
 
@@ -290,7 +291,7 @@ def _store(
     try:
         Incidents(store.database).interrupt([camera.name for camera in cameras])
     except StoreError as error:
-        context.health.raise_condition("store_failed", "store", str(error))
+        context.health.raise_condition(Condition.STORE_FAILED, "store", str(error))
     return store
 
 
@@ -299,7 +300,7 @@ def _arming(
 ) -> ArmingControl:
     file = ArmingFile(settings.store_path.with_name("armed.json"))
     if file.problem:
-        context.health.raise_condition("armed_unknown", "store", file.problem)
+        context.health.raise_condition(Condition.ARMED_UNKNOWN, "store", file.problem)
     # A recording has no time of day: what was asked counts, schedules do not.
     schedule = ScheduleConfig() if context.is_media else context.site.schedule
     return ArmingControl(cameras, schedule, file, context, writer)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from vad_edge.events.event import Event
-from vad_edge.health.conditions import HealthEvent
+from vad_edge.health.board import HealthEvent
 from vad_edge.report.observer import FrameResult, Observer
 
 _log = logging.getLogger(__name__)

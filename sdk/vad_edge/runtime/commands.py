@@ -6,12 +6,13 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
 from vad_edge.common.retry import RateLimit
 from vad_edge.errors import VadEdgeError
 from vad_edge.events.incidents import Incidents
+from vad_edge.health.conditions import Condition
 from vad_edge.mqtt.command import Command, CommandResult, done, refuse
 from vad_edge.mqtt.publisher import CameraPublisher
 from vad_edge.report.observer import FrameResult
@@ -27,7 +28,7 @@ _log = logging.getLogger(__name__)
 
 FRAME_WAIT_S = 5.0
 SNAPSHOT_BURST, SNAPSHOT_EVERY_S = 3, 2.0
-_CONDITIONS = ("command_retained", "command_storm", "command_malformed")
+_CONDITIONS = (Condition.COMMAND_RETAINED, Condition.COMMAND_STORM, Condition.COMMAND_MALFORMED)
 
 
 class CommandHandler(Component):
@@ -125,9 +126,9 @@ class CommandHandler(Component):
         except OSError as error:
             done_so_far = {"arm": "armed", "disarm": "disarmed"}.get(command.command, "in maintenance")
             text = f"{done_so_far}, but a restart will not know it: {error.strerror or error}"
-            self._health.raise_condition("armed_not_kept", camera, text)
+            self._health.raise_condition(Condition.ARMED_NOT_KEPT, camera, text)
             return refuse(command, text, "check the disk of the device")
-        self._health.clear_condition("armed_not_kept", camera)
+        self._health.clear_condition(Condition.ARMED_NOT_KEPT, camera)
         return done(command)
 
     def _acknowledge(self, camera: str, command: Command) -> CommandResult:
@@ -167,7 +168,7 @@ class CommandHandler(Component):
             del self._wanted[camera.name]
             publisher.publish_result(refuse(command, f"no frame came within {FRAME_WAIT_S:g} s"))
 
-    def _note(self, camera: Camera, found: dict[str, str]) -> None:
+    def _note(self, camera: Camera, found: Mapping[Condition, str]) -> None:
         for code in _CONDITIONS:
             if code in found:
                 self._health.raise_condition(code, camera.name, found[code])

@@ -6,7 +6,8 @@ import logging
 from collections.abc import Iterable, Sequence
 
 from vad_edge.errors import VadEdgeError
-from vad_edge.health.conditions import HealthBoard
+from vad_edge.health.board import HealthBoard
+from vad_edge.health.conditions import Condition
 from vad_edge.report.observer import FrameResult, Observer
 
 _log = logging.getLogger(__name__)
@@ -67,7 +68,7 @@ class Components:
             raise error
         name = type(component).__name__
         self.lost.append(note_failure(name, error))
-        self._health.raise_condition("component_failed", name, f"{error}; the run goes on without it")
+        self._health.raise_condition(Condition.COMPONENT_FAILED, name, f"{error}; the run goes on without it")
         # A copy: whoever calls goes through the old list.
         self._components = [each for each in self._components if each is not component]
         self.lost += close_all([component])

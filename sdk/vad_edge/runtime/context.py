@@ -7,7 +7,7 @@ from datetime import datetime
 
 from vad_edge.clock import LiveClock, MediaClock
 from vad_edge.config.site import SiteConfig
-from vad_edge.health.conditions import HealthBoard
+from vad_edge.health.board import HealthBoard
 
 
 @dataclass(frozen=True, slots=True)

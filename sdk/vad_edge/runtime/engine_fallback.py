@@ -9,7 +9,8 @@ from contextlib import ExitStack
 from vad_edge.bundle.archive import Bundle
 from vad_edge.bundle.manifest import Graph
 from vad_edge.errors import BundleError, EngineError
-from vad_edge.health.conditions import HealthBoard
+from vad_edge.health.board import HealthBoard
+from vad_edge.health.conditions import Condition
 from vad_edge.inference.engine import Engine
 from vad_edge.inference.select import LAST_RESORT, open_engine
 from vad_edge.pipeline import VideoPipeline
@@ -55,7 +56,7 @@ class EngineFallback:
             raise error
         self._used = True
         _log.error("engine %s failed, going on with %s: %s", failed.name, LAST_RESORT, error)
-        self._health.raise_condition("engine_failed", failed.name, str(error))
+        self._health.raise_condition(Condition.ENGINE_FAILED, failed.name, str(error))
         spare = self._open(failed.graph)
         self._stack.callback(spare.close)
         if spare.graph.member != failed.graph.member:

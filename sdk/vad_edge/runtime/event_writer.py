@@ -14,7 +14,8 @@ from vad_edge.errors import StoreError
 from vad_edge.events.event import Event
 from vad_edge.events.store import EventStore
 from vad_edge.evidence.recorder import EvidenceRecorder
-from vad_edge.health.conditions import HealthBoard
+from vad_edge.health.board import HealthBoard
+from vad_edge.health.conditions import Condition
 from vad_edge.report.observer import FrameResult
 from vad_edge.runtime.camera import Camera
 from vad_edge.runtime.component import Component
@@ -107,7 +108,7 @@ class EventWriter(Component):
             kept = self._store.add(event, publish=publish)
         except (StoreError, ValueError) as error:
             _log.error("event %s: %s", event.id, error)
-            self._health.raise_condition("store_failed", "store", str(error))
+            self._health.raise_condition(Condition.STORE_FAILED, "store", str(error))
             return replace(event, durable=False)
         for code, reason in store_conditions(self._store).items():
             if reason:
@@ -117,14 +118,14 @@ class EventWriter(Component):
         return kept
 
 
-def store_conditions(store: EventStore) -> dict[str, str]:
+def store_conditions(store: EventStore) -> dict[Condition, str]:
     """What is wrong with the store by condition code, empty for what is well."""
     lost = f"{store.lost} events are lost: neither disk nor memory took them" if store.lost else ""
     full = "" if store.database.reserve.held else "less disk is free than is held back for events"
     damaged = f"the old store lies at {store.quarantined}" if store.quarantined is not None else ""
     return {
-        "store_failed": store.failure or "",
-        "events_lost": lost,
-        "disk_full": full,
-        "store_damaged": damaged,
+        Condition.STORE_FAILED: store.failure or "",
+        Condition.EVENTS_LOST: lost,
+        Condition.DISK_FULL: full,
+        Condition.STORE_DAMAGED: damaged,
     }

@@ -16,7 +16,8 @@ from vad_edge.evidence.clips import ClipFacts, choose_route, find_ffmpeg
 from vad_edge.evidence.files import EvidenceFiles
 from vad_edge.evidence.recorder import EvidenceRecorder, limits_of
 from vad_edge.evidence.stream_copy import StreamCopy
-from vad_edge.health.conditions import HealthBoard
+from vad_edge.health.board import HealthBoard
+from vad_edge.health.conditions import Condition
 from vad_edge.report.observer import FrameResult
 from vad_edge.runtime.camera import Camera
 from vad_edge.runtime.component import Component
@@ -93,6 +94,6 @@ def _clips(
 
 def _look_at(tap: StreamCopy, camera: str, health: HealthBoard) -> None:
     if tap.error is None:
-        health.clear_condition("evidence_stream", camera)
+        health.clear_condition(Condition.EVIDENCE_STREAM, camera)
     else:
-        health.raise_condition("evidence_stream", camera, f"no clips of this camera: {tap.error}")
+        health.raise_condition(Condition.EVIDENCE_STREAM, camera, f"no clips of this camera: {tap.error}")

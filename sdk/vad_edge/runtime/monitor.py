@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from vad_edge.bundle.manifest import Manifest
 from vad_edge.clock import LiveClock
-from vad_edge.health.conditions import HealthEvent
+from vad_edge.health.board import HealthEvent
+from vad_edge.health.conditions import Condition
 from vad_edge.health.vitals import Vitals
 from vad_edge.report.observer import FrameResult
 from vad_edge.runtime.camera import Camera
@@ -33,6 +34,18 @@ CHANGES_KEPT = 1000
 SLOW_SHARE = 0.9
 """A source that gives less than this share of the model's frame rate makes motion look faster than it is."""
 
+FRAME_CONDITIONS: Mapping[Reason, Condition] = {
+    "black": Condition.FRAME_BLACK,
+    "frozen": Condition.FRAME_FROZEN,
+    "covered": Condition.FRAME_COVERED,
+    "defocused": Condition.FRAME_DEFOCUSED,
+    "moved": Condition.FRAME_MOVED,
+    "exposure": Condition.FRAME_EXPOSURE,
+    "cut": Condition.FRAME_CUT,
+    "switch": Condition.FRAME_SWITCH,
+    "new_view": Condition.FRAME_NEW_VIEW,
+}
+
 
 class ConditionMonitor(Component):
     """Looks at the parts of a run now and then, and keeps the health board true."""
@@ -50,7 +63,7 @@ class ConditionMonitor(Component):
         self._hub, self._vitals, self._manifest = hub, vitals, manifest
         self._last_s = self._told_s = -math.inf
         self._clock_set_s = -math.inf
-        self._sensor_faults: set[tuple[str, str]] = set()
+        self._sensor_faults: set[tuple[Condition, str]] = set()
         self._invalid: dict[str, tuple[Reason, float]] = {}
         self._changes: deque[HealthEvent] = deque(maxlen=CHANGES_KEPT)
 
@@ -63,9 +76,9 @@ class ConditionMonitor(Component):
         if camera.drift is not None and scored.surprise is not None:
             camera.drift.see(scored.frame.time_s, scored.surprise.total)
         finite = scored.scores is not None or not scored.validity.ok
-        self._set("model_not_finite", camera.name, not finite, "the model gave no finite score")
+        self._set(Condition.MODEL_NOT_FINITE, camera.name, not finite, "the model gave no finite score")
         if not finite:
-            self._health.count("model_not_finite")
+            self._health.count(Condition.MODEL_NOT_FINITE.value)
 
     def on_tick(self, now: float) -> None:
         """Check cameras, sensors and broker, and publish what began or ended."""
@@ -87,9 +100,9 @@ class ConditionMonitor(Component):
                 self._look_at_camera(camera)
                 self._look_at_budget(camera, time_s)
                 drift = camera.drift.found if camera.drift is not None else None
-                self._set("calibration_drifted", camera.name, drift is not None, str(drift))
+                self._set(Condition.CALIBRATION_DRIFTED, camera.name, drift is not None, str(drift))
                 silent = left_out(camera.weights, self._hub.streams_for(camera.name), camera.fps)
-                self._set("sensors_uncalibrated", camera.name, bool(silent), silent)
+                self._set(Condition.SENSORS_UNCALIBRATED, camera.name, bool(silent), silent)
             self._look_at_sensors(time_s)
             self._look_at_clock(time_s)
             vitals = self._vitals()
@@ -109,12 +122,14 @@ class ConditionMonitor(Component):
         reader = camera.reader
         if reader is not None:
             error = reader.error
-            self._set("camera_lost", camera.name, error is not None, str(error))
-            self._set("source_truncated", camera.name, reader.truncated is not None, reader.truncated or "")
+            self._set(Condition.CAMERA_LOST, camera.name, error is not None, str(error))
+            self._set(
+                Condition.SOURCE_TRUNCATED, camera.name, reader.truncated is not None, reader.truncated or ""
+            )
             fps = reader.info.fps if reader.info is not None else None
             slow = fps is not None and fps < SLOW_SHARE * camera.fps
             self._set(
-                "slow_source",
+                Condition.SLOW_SOURCE,
                 camera.name,
                 slow,
                 f"the source gives {fps or 0:g} frames a second, the model knows {camera.fps:g}",
@@ -124,21 +139,21 @@ class ConditionMonitor(Component):
         if camera.publisher is not None:
             client = camera.publisher.client
             lost = not client.connected and bool(client.last_error)
-            self._set("broker_unreachable", camera.name, lost, client.last_error)
+            self._set(Condition.BROKER_UNREACHABLE, camera.name, lost, client.last_error)
             refused = "; ".join(sorted(map(str, client.refused.values())))
-            self._set("broker_refuses", camera.name, bool(refused), refused)
+            self._set(Condition.BROKER_REFUSES, camera.name, bool(refused), refused)
 
     def _look_at_shape(self, camera: Camera, source: SourceInfo) -> None:
         model = self._manifest
         if model is not None:
             fault = shape_fault(source.width, source.height, model.width, model.height)
-            self._set("squeezed_source", camera.name, bool(fault), f"{fault}; {SHAPE_FIX}")
+            self._set(Condition.SQUEEZED_SOURCE, camera.name, bool(fault), f"{fault}; {SHAPE_FIX}")
 
     def _look_at_budget(self, camera: Camera, time_s: float) -> None:
         limiter = camera.limiter
         if limiter is not None:
             self._set(
-                "calibration_broken",
+                Condition.CALIBRATION_BROKEN,
                 camera.name,
                 limiter.flooded(time_s),
                 f"more than {limiter.limit} alarms in {limiter.window_s / 3600.0:g} h: new ones are stored"
@@ -163,9 +178,9 @@ class ConditionMonitor(Component):
             text = (
                 f"the clock was set {way} by {abs(set_s):,.1f} s: time stamps from before are off by as much"
             )
-            self._health.raise_condition("clock_set", SUBJECT, text)
+            self._health.raise_condition(Condition.CLOCK_SET, SUBJECT, text)
         elif time_s - self._clock_set_s >= CLOCK_TOLD_S:
-            self._health.clear_condition("clock_set", SUBJECT)
+            self._health.clear_condition(Condition.CLOCK_SET, SUBJECT)
 
     def _look_at_picture(self, camera: Camera, validity: Validity, time_s: float) -> None:
         """Raise what stays wrong with a picture; what passes, as jumps of exposure do, is counted alone."""
@@ -175,16 +190,16 @@ class ConditionMonitor(Component):
             self._health.count(f"frames_{validity.reason}")
         if validity.reason == "new_view":
             text = "the camera looks at another view than it did: calibrate it again"
-            self._health.raise_condition("view_changed", camera.name, text)
+            self._health.raise_condition(Condition.VIEW_CHANGED, camera.name, text)
         if reason != before:
             if before:
-                self._health.clear_condition(f"frame_{before}", camera.name)
+                self._health.clear_condition(FRAME_CONDITIONS[before], camera.name)
             since_s = time_s
         self._invalid[camera.name] = (reason, since_s)
         if reason and (reason in ("black", "frozen") or time_s - since_s >= PASSING_S):
-            self._health.raise_condition(f"frame_{reason}", camera.name, validity.detail)
+            self._health.raise_condition(FRAME_CONDITIONS[reason], camera.name, validity.detail)
 
-    def _set(self, code: str, subject: str, holds: bool, message: str) -> None:
+    def _set(self, code: Condition, subject: str, holds: bool, message: str) -> None:
         if holds:
             self._health.raise_condition(code, subject, message)
         else:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from vad_edge.events.event import Event
-from vad_edge.health.conditions import HealthEvent
+from vad_edge.health.board import HealthEvent
+from vad_edge.health.conditions import Condition
 from vad_edge.report.observer import FrameResult, Observer
 from vad_edge.runtime.component import Component, note_failure
 from vad_edge.runtime.context import RunContext
@@ -61,7 +62,7 @@ class Observers(Component):
         name, problem = type(observer).__name__, observer.problem
         if problem and problem != self._problems.get(name):
             self._problems[name] = problem
-            self._context.health.raise_condition("observer_behind", name, problem)
+            self._context.health.raise_condition(Condition.OBSERVER_BEHIND, name, problem)
 
     def _tell(self, message: Callable[[Observer], None]) -> None:
         for observer in list(self._observers):

@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from vad_edge.config.site import BoardConfig
-from vad_edge.health.conditions import HealthBoard
+from vad_edge.health.board import HealthBoard
+from vad_edge.health.conditions import Condition
 from vad_edge.health.overload import FrameBudget, Overload, Relief, Watched, heat_of, strain_of
 from vad_edge.health.vitals import Vitals
 from vad_edge.pipeline import VideoPipeline
@@ -69,14 +70,14 @@ class OverloadControl(Component):
         self._overload = strain_of(thermal, busy, self._hot_c, before=self._overload)
         end = "; nothing more can be given up" if self._budget.reliefs and self._budget.exhausted else ""
         hot = "" if thermal is None else heat_of(thermal, self._hot_c)
-        self._say("board_hot", self._overload.hot, f"{hot}{end}")
+        self._say(Condition.BOARD_HOT, self._overload.hot, f"{hot}{end}")
         late = f"{busy:.0%} of the time goes into frames: some come too late and are left out{end}"
-        self._say("board_late", self._overload.late, late)
+        self._say(Condition.BOARD_LATE, self._overload.late, late)
         slowed = (relief.camera for relief in self._budget.reliefs if relief.measure == "slow")
         if any(not _has_slow(self._cameras[name]) for name in slowed):
             self._budget.forget_rates()
             for name in self._cameras:
-                self._health.clear_condition("camera_slowed", name)
+                self._health.clear_condition(Condition.CAMERA_SLOWED, name)
         before = self._budget.reliefs
         busy_cameras = {name for name, each in self._cameras.items() if each.machine.incident is not None}
         if self._budget.update(now, self._overload, busy_cameras):
@@ -94,7 +95,7 @@ class OverloadControl(Component):
         if relief.measure == "shed":
             camera.rest(True)
             text = f"it is not watched, because {why}; its sensors still count"
-            self._health.raise_condition("camera_shed", camera.name, text)
+            self._health.raise_condition(Condition.CAMERA_SHED, camera.name, text)
         else:
             slow = camera.slow_down()
             if slow is None or camera.profile is None:
@@ -102,7 +103,7 @@ class OverloadControl(Component):
             self._recalibrate(camera, slow)
             full = camera.profile.full
             text = f"{slow.fps:g} instead of {full.fps:g} frames a second are looked at, because {why}"
-            self._health.raise_condition("camera_slowed", camera.name, text)
+            self._health.raise_condition(Condition.CAMERA_SLOWED, camera.name, text)
         _log.warning("camera %s: %s", camera.name, text)
 
     def _take_back(self, relief: Relief) -> None:
@@ -111,19 +112,19 @@ class OverloadControl(Component):
             camera.rest(False)
             if self._pipeline is not None:
                 self._pipeline.reset(self._rows[camera.name])
-            self._health.clear_condition("camera_shed", camera.name)
+            self._health.clear_condition(Condition.CAMERA_SHED, camera.name)
         else:
             full = camera.speed_up()
             if full is not None:
                 self._recalibrate(camera, full)
-            self._health.clear_condition("camera_slowed", camera.name)
+            self._health.clear_condition(Condition.CAMERA_SLOWED, camera.name)
         _log.info("camera %s: watched as before", camera.name)
 
     def _recalibrate(self, camera: Camera, rate: RateProfile) -> None:
         if self._pipeline is not None:
             self._pipeline.recalibrate(self._rows[camera.name], rate.scorer, rate.weight)
 
-    def _say(self, code: str, holds: bool, message: str) -> None:
+    def _say(self, code: Condition, holds: bool, message: str) -> None:
         if holds:
             self._health.raise_condition(code, SUBJECT, message)
         else:

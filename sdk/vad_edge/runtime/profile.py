@@ -21,6 +21,7 @@ from vad_edge.common.verdict import Verdict
 from vad_edge.config.site import CameraConfig, PolicyConfig, SiteConfig
 from vad_edge.errors import BundleError, VadEdgeError
 from vad_edge.fusion.policy import policy_of
+from vad_edge.health.conditions import Condition
 from vad_edge.scoring.regions import ignore_weight
 from vad_edge.scoring.scorer import Scorer
 from vad_edge.sensors.hub import SensorHub
@@ -80,7 +81,7 @@ class CameraProfile:
     full: RateProfile
     slow: RateProfile | None = None
     pack: PackUse | None = None
-    problems: Mapping[str, str] = field(default_factory=dict)
+    problems: Mapping[Condition, str] = field(default_factory=dict)
     unused: str = ""
 
 
@@ -105,9 +106,9 @@ def resolve_camera(
     calibration at all.
     """
     use, pack, unused = _pack_of(camera, bundle, graph, learned, may_fall_back)
-    problems: dict[str, str] = {}
+    problems: dict[Condition, str] = {}
     if use is not None and pack is not None and may_fall_back and _is_for_another_graph(pack, bundle, graph):
-        problems["budget_not_kept"] = budget_lost(pack.precision, graph)
+        problems[Condition.BUDGET_NOT_KEPT] = budget_lost(pack.precision, graph)
         use, pack = replace(use, in_force=False), None
     slow = _slow(camera, bundle, graph, may_fall_back)
     if pack is not None and use is not None:
@@ -140,7 +141,7 @@ def without_levels(
         streams=None,
         gathering=None,
     )
-    problems = {"budget_not_kept": budget_lost(before.precision, now)} if kept else {}
+    problems = {Condition.BUDGET_NOT_KEPT: budget_lost(before.precision, now)} if kept else {}
     pack = None if profile.pack is None else replace(profile.pack, in_force=False)
     return replace(profile, full=full, slow=None, pack=pack, problems=problems)
 

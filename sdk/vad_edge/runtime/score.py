@@ -10,7 +10,7 @@ from vad_edge.bundle.archive import Bundle
 from vad_edge.bundle.manifest import Precision
 from vad_edge.clock import LiveClock, MediaClock
 from vad_edge.config.site import CameraConfig, SiteConfig
-from vad_edge.health.conditions import HealthBoard
+from vad_edge.health.board import HealthBoard
 from vad_edge.inference.select import open_engine
 from vad_edge.pipeline import Lane, VideoPipeline, known_views
 from vad_edge.report.observer import FrameResult

@@ -22,7 +22,8 @@ from vad_edge.bundle.archive import Bundle
 from vad_edge.bundle.manifest import Graph
 from vad_edge.config.site import LearningConfig
 from vad_edge.errors import BundleError
-from vad_edge.health.conditions import HealthBoard
+from vad_edge.health.board import HealthBoard
+from vad_edge.health.conditions import Condition
 from vad_edge.pipeline import VideoPipeline
 from vad_edge.report.observer import FrameResult
 from vad_edge.runtime.camera import Camera
@@ -107,7 +108,7 @@ class SelfCalibration(Component):
                 f" delete {pack.path} to learn it again"
             )
             _log.warning("camera %s: %s", camera.name, reason)
-            self._health.raise_condition("budget_not_kept", camera.name, reason)
+            self._health.raise_condition(Condition.BUDGET_NOT_KEPT, camera.name, reason)
 
     def on_frame(self, result: FrameResult) -> None:
         """Keep the scores of a frame, at the model's own rate."""
@@ -188,7 +189,7 @@ class SelfCalibration(Component):
         if camera.rate is not None and not camera.slowed:
             self._pipeline.recalibrate(job.row, camera.rate.scorer, camera.rate.weight)
         self._let_go(job)
-        self._health.clear_condition("learning_failed", camera.name)
+        self._health.clear_condition(Condition.LEARNING_FAILED, camera.name)
         _log.info("camera %s: calibrated on its own life", camera.name)
         try:
             job.log.path.unlink(missing_ok=True)
@@ -215,4 +216,4 @@ class SelfCalibration(Component):
 
     def _fail(self, camera: Camera, reason: str) -> None:
         _log.warning("camera %s is not calibrated on its own life: %s", camera.name, reason)
-        self._health.raise_condition("learning_failed", camera.name, reason)
+        self._health.raise_condition(Condition.LEARNING_FAILED, camera.name, reason)

@@ -13,6 +13,7 @@ from typing import Any, Final
 from vad_edge.clock import RunClock
 from vad_edge.config.site import SensorConfig
 from vad_edge.errors import SensorError
+from vad_edge.health.conditions import Condition
 from vad_edge.sensors.faults import skew_fault
 from vad_edge.sensors.matching import is_wildcard, topic_matches
 from vad_edge.sensors.parse import LARGEST_PAYLOAD_BYTES, read_value, sender_time_s, too_large, unwrap
@@ -155,7 +156,7 @@ class SensorHub:
             self._catch_up(time_s)
             return [stream.view(time_s) for stream in self._streams.values()]
 
-    def conditions(self, time_s: float) -> list[tuple[str, str, str]]:
+    def conditions(self, time_s: float) -> list[tuple[Condition, str, str]]:
         """What is wrong with the streams at `time_s`: (code, stream, message).
 
         A code is ``sensor_stale``, ``_broken``, ``_stuck``, ``_flapping``, ``_unlike`` or

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from vad_edge.config.site import SensorConfig
+from vad_edge.health.conditions import Condition
 from vad_edge.sensors.bare import BareReader
 from vad_edge.sensors.baseline import AnalogBaseline, BinaryBaseline, decayed, new_baseline
 from vad_edge.sensors.faults import FlapCheck, Status, StuckCheck, stale_after_s, stream_status
@@ -147,25 +148,29 @@ class Stream:
             return None
         return self.value > 0.5
 
-    def conditions(self, time_s: float) -> list[tuple[str, str]]:
+    def conditions(self, time_s: float) -> list[tuple[Condition, str]]:
         """What is wrong with it at `time_s`: (code, message)."""
         name, status, found = self.config.name, self.status(time_s), []
         if status == "broken":
-            found.append(("sensor_broken", self.fault))
+            found.append((Condition.SENSOR_BROKEN, self.fault))
         elif status == "stale":
             silent_s, limit_s = time_s - self._last_s, self._limit_s or 0.0
             text = f"sensor {name} has been silent for {silent_s:.0f} s, {limit_s:g} s are allowed"
-            found.append(("sensor_stale", text))
+            found.append((Condition.SENSOR_STALE, text))
         elif status == "stuck" and self._stuck is not None:
-            found.append(("sensor_stuck", f"sensor {name} does not move any more: {self._stuck.fault}"))
+            found.append(
+                (Condition.SENSOR_STUCK, f"sensor {name} does not move any more: {self._stuck.fault}")
+            )
         elif status == "flapping" and self._flaps is not None:
-            found.append(("sensor_flapping", f"sensor {name} flaps: {self._flaps.fault(time_s)}"))
+            found.append((Condition.SENSOR_FLAPPING, f"sensor {name} flaps: {self._flaps.fault(time_s)}"))
         elif status == "unlike":
             minutes = max(round(self.baseline.experience.recent_s / 60.0), 1)
             text = f"sensor {name} has not been itself in the last {minutes} min: what was rare comes often"
-            found.append(("sensor_unlike", text))
+            found.append((Condition.SENSOR_UNLIKE, text))
         if self.skew:
-            found.append(("sensor_skewed", f"sensor {name}: {self.skew}; readings count when they arrive"))
+            found.append(
+                (Condition.SENSOR_SKEWED, f"sensor {name}: {self.skew}; readings count when they arrive")
+            )
         return found
 
     def view(self, time_s: float) -> StreamView:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import json
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,6 +12,8 @@ from click.testing import CliRunner
 from tests.support.footage import quiet_frames, write_video
 
 import vad_edge.demo
+from vad_edge import score
+from vad_edge.bundle.archive import Bundle
 from vad_edge.cli import main
 from vad_edge.cli.app import COMMANDS, missing_extra
 from vad_edge.cli.types import Duration, FrameSize, Setting
@@ -213,3 +216,28 @@ def test_recording_a_camera_of_a_site_file_leaves_nothing_under_its_masks(
     width = images[0].shape[1]
     assert max(image[:, : width // 2 - 8].max() for image in images) < 10
     assert min(image[:, width // 2 + 8 :].mean() for image in images) > 50
+
+
+def test_conditions_are_explained_for_people_and_for_machines() -> None:
+    shown = CliRunner().invoke(main, ["conditions", "camera_lost"])
+    assert shown.exit_code == 0
+    assert "fix:   Check power, cable and network" in shown.stdout
+    found = json.loads(CliRunner().invoke(main, ["conditions", "--json"]).stdout)
+    assert found["disk_full"]["documentation"] == "docs/troubleshooting.md#disk_full"
+    wrong = CliRunner().invoke(main, ["conditions", "camera_gone"])
+    assert wrong.exit_code == 2
+
+
+def test_scores_are_printed_as_a_table_or_as_json_and_are_those_of_the_api(
+    calibrated_bundle: Bundle, tmp_path: Path
+) -> None:
+    clip = write_video(tmp_path / "clip.mkv", quiet_frames(40, seed=3))
+    options = ["score", str(clip), "--bundle", str(calibrated_bundle.path)]
+    table = list(csv.DictReader(CliRunner().invoke(main, options).stdout.splitlines()))
+    assert [row["frame"] for row in table] == [str(number) for number in range(40)]
+    assert table[0]["risk"] == "0"
+    lines = CliRunner().invoke(main, [*options, "--json", "--duration", "2"]).stdout.splitlines()
+    assert len(lines) == 20
+    for frame, line, row in zip(score(clip, bundle=calibrated_bundle), lines, table, strict=False):
+        assert json.loads(line)["risk"] == frame.risk
+        assert row["risk"] == f"{frame.risk:.6g}"

@@ -25,7 +25,7 @@ from vad_edge.evidence.camera import CameraEvidence, Cutter, Tape
 from vad_edge.evidence.clips import find_ffmpeg
 from vad_edge.evidence.files import EvidenceFile, EvidenceFiles
 from vad_edge.evidence.recorder import EvidenceRecorder
-from vad_edge.health.conditions import HealthBoard
+from vad_edge.health.board import HealthBoard
 from vad_edge.video.frame import Frame
 
 Story = Callable[..., list[Event]]

@@ -1,94 +1,55 @@
+"""The registry of conditions, the page that is made from it, and that no code is written by hand."""
+
 from __future__ import annotations
 
-import json
-import threading
-from datetime import datetime, timedelta, timezone
+import ast
+from pathlib import Path
+from typing import get_args
 
-from vad_edge.health.conditions import HealthBoard
+import pytest
 
-START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
+import vad_edge
+from vad_edge.health.conditions import Condition
+from vad_edge.health.troubleshooting import troubleshooting_page
+from vad_edge.runtime.monitor import FRAME_CONDITIONS
+from vad_edge.video.validity import Reason
 
-
-def ticking_board() -> HealthBoard:
-    times = iter([START + timedelta(seconds=second) for second in range(20)])
-    return HealthBoard(lambda: next(times))
-
-
-def test_a_condition_raised_twice_is_one_event_with_the_newer_message() -> None:
-    board = ticking_board()
-    board.raise_condition("source_lost", "front", "no frame for 2 s")
-    board.raise_condition("source_lost", "front", "no frame for 9 s")
-    assert [(event.code, event.message) for event in board.drain()] == [("source_lost", "no frame for 2 s")]
-    (condition,) = board.snapshot().conditions
-    assert (condition.message, condition.since) == ("no frame for 9 s", START)
+ROOT = Path(__file__).parents[3]
+SDK = Path(vad_edge.__file__).parent
 
 
-def test_a_cleared_condition_is_told_once_and_may_come_again() -> None:
-    board = ticking_board()
-    board.raise_condition("stale", "door", "silent")
-    board.clear_condition("stale", "door")
-    board.clear_condition("stale", "door")
-    board.clear_condition("stale", "never raised")
-    board.raise_condition("stale", "door", "silent again")
-    told = [(event.state, event.since - START) for event in board.drain()]
-    seconds = [timedelta(seconds=second) for second in range(3)]
-    assert told == list(zip(["raised", "cleared", "raised"], seconds, strict=True))
-    assert board.drain() == []
+@pytest.mark.parametrize("condition", list(Condition))
+def test_each_condition_says_what_it_is_why_it_comes_and_what_to_do(condition: Condition) -> None:
+    about = condition.about
+    assert condition.name.lower() == condition.value == str(condition) == f"{condition}"
+    assert about.title
+    assert not about.title.endswith(".")
+    assert about.cause.endswith(".")
+    assert about.fix.endswith(".")
 
 
-def test_the_same_code_on_two_subjects_is_two_conditions() -> None:
-    board = ticking_board()
-    board.raise_condition("stale", "door", "")
-    board.raise_condition("stale", "pir", "")
-    board.clear_condition("stale", "door")
-    assert [event.subject for event in board.snapshot().conditions] == ["pir"]
+def test_the_page_is_made_from_the_registry() -> None:
+    page = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+    assert page == troubleshooting_page(), "run vad-edge conditions --markdown >docs/troubleshooting.md"
+    assert page.count("\n## ") == len(Condition)
 
 
-def test_a_snapshot_is_plain_json() -> None:
-    board = ticking_board()
-    board.count("dropped")
-    board.count("dropped", 4)
-    assert board.snapshot().to_dict() == {"ok": True, "conditions": [], "counters": {"dropped": 5}}
-    board.raise_condition("disk_full", "store", "0 bytes left")
-    assert json.loads(json.dumps(board.snapshot().to_dict())) == {
-        "ok": False,
-        "conditions": [
-            {
-                "code": "disk_full",
-                "subject": "store",
-                "message": "0 bytes left",
-                "since": "2026-01-02T03:04:05Z",
-            }
-        ],
-        "counters": {"dropped": 5},
-    }
+def test_each_reason_of_an_invalid_picture_has_a_condition() -> None:
+    assert FRAME_CONDITIONS.keys() == set(get_args(Reason)) - {""}
 
 
-def test_a_snapshot_does_not_change_later() -> None:
-    board = ticking_board()
-    board.count("frames")
-    snapshot = board.snapshot()
-    board.count("frames")
-    assert snapshot.counters == {"frames": 1}
+def test_no_condition_is_raised_by_a_code_that_is_written_by_hand() -> None:
+    codes = {condition.value for condition in Condition}
+    found = []
+    for path in SDK.rglob("*.py"):
+        if path == SDK / "health" / "conditions.py":
+            continue
+        nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        written = [node for node in nodes if isinstance(node, ast.Constant) and node.value in codes]
+        found += [f"{path.relative_to(SDK)}:{node.lineno} {node.value}" for node in written]
+    assert found == []
 
 
-def test_nothing_is_lost_between_threads() -> None:
-    board = HealthBoard()
-
-    def work(name: str) -> None:
-        for _ in range(500):
-            board.count("frames")
-            board.raise_condition("flapping", name, "")
-            board.clear_condition("flapping", name)
-            if len(drained) < 10_000:
-                drained.extend(board.drain())
-
-    drained: list[object] = []
-    threads = [threading.Thread(target=work, args=(str(number),)) for number in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    drained.extend(board.drain())
-    assert board.snapshot().counters == {"frames": 2000}
-    assert len(drained) == 4000
+def test_each_condition_is_raised_somewhere() -> None:
+    source = "".join(path.read_text(encoding="utf-8") for path in SDK.rglob("*.py"))
+    assert [each.name for each in Condition if source.count(f"Condition.{each.name}") < 2] == []

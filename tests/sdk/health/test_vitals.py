@@ -8,7 +8,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from tests.support.sysfs import NVPMODEL, ORIN, THOR, lay_out
 
-from vad_edge.health.conditions import HealthSnapshot
+from vad_edge.health.board import HealthSnapshot
 from vad_edge.health.power import PowerMode, modes, read_power_mode
 from vad_edge.health.thermal import Thermal, Zone, read_thermal
 from vad_edge.health.vitals import Vitals, VitalsMonitor, gpu_percent, read_vitals

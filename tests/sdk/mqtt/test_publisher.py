@@ -17,7 +17,7 @@ from vad_edge.config.site import BrokerConfig
 from vad_edge.events.event import Event, from_cloudevent
 from vad_edge.events.store import EventStore
 from vad_edge.fusion.machine import Level
-from vad_edge.health.conditions import HealthBoard
+from vad_edge.health.board import HealthBoard
 from vad_edge.mqtt.client import MqttClient, Will
 from vad_edge.mqtt.homeassistant import discovery_topic
 from vad_edge.mqtt.outbox import Outbox

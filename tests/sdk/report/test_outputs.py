@@ -20,7 +20,7 @@ from vad_edge.errors import SourceError
 from vad_edge.events.event import Event
 from vad_edge.fusion.fuse import Risk
 from vad_edge.fusion.machine import Level
-from vad_edge.health.conditions import HealthEvent
+from vad_edge.health.board import HealthEvent
 from vad_edge.pipeline import ScoredFrame
 from vad_edge.report.annotated import AnnotatedVideo
 from vad_edge.report.drawing import Caption, annotate, canvas_size, sensor_text

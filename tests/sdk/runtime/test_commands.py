@@ -20,7 +20,7 @@ from vad_edge.config.site import CameraConfig, Keeping, PolicyConfig, PrivacyCon
 from vad_edge.events.event import Event
 from vad_edge.events.incidents import Incidents
 from vad_edge.events.store import EventStore
-from vad_edge.health.conditions import HealthEvent
+from vad_edge.health.board import HealthEvent
 from vad_edge.mqtt.client import MqttClient
 from vad_edge.mqtt.topics import CameraTopics, schema
 from vad_edge.report.observer import FrameResult, Observer

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tests.support.cameras import a_result
 
-from vad_edge.health.conditions import HealthBoard
+from vad_edge.health.board import HealthBoard
 from vad_edge.pipeline import ScoredFrame
 from vad_edge.report.observer import FrameResult
 from vad_edge.runtime.component import Component, Components

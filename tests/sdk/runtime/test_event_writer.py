@@ -16,7 +16,7 @@ from vad_edge.evidence.files import EvidenceFiles
 from vad_edge.evidence.recorder import EvidenceRecorder
 from vad_edge.fusion.fuse import Risk
 from vad_edge.fusion.machine import Level
-from vad_edge.health.conditions import HealthBoard
+from vad_edge.health.board import HealthBoard
 from vad_edge.mqtt.publisher import CameraPublisher
 from vad_edge.runtime.camera import Camera
 from vad_edge.runtime.event_writer import EventWriter

@@ -10,7 +10,7 @@ from tests.support.cameras import a_camera, a_context
 
 from vad_edge.clock import LiveClock
 from vad_edge.config.site import CameraConfig, SensorConfig
-from vad_edge.health.conditions import HealthBoard
+from vad_edge.health.board import HealthBoard
 from vad_edge.health.vitals import VitalsMonitor, read_vitals
 from vad_edge.runtime import monitor as watch
 from vad_edge.runtime.monitor import CLOCK_TOLD_S, ConditionMonitor

@@ -20,7 +20,7 @@ from vad_edge.clock import RunClock
 from vad_edge.config.site import BoardConfig, CameraConfig, SiteConfig
 from vad_edge.errors import BundleError
 from vad_edge.fusion.fuse import Risk
-from vad_edge.health.conditions import HealthBoard, HealthEvent
+from vad_edge.health.board import HealthBoard, HealthEvent
 from vad_edge.health.overload import FrameBudget, Watched
 from vad_edge.health.thermal import Thermal, Zone
 from vad_edge.health.vitals import Vitals

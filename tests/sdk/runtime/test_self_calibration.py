@@ -12,7 +12,7 @@ from tests.support.cameras import a_camera, a_context, a_result
 
 from vad_edge.bundle.archive import Bundle
 from vad_edge.config.site import CameraConfig, LearningConfig, PlaceConfig
-from vad_edge.health.conditions import HealthBoard
+from vad_edge.health.board import HealthBoard
 from vad_edge.inference.select import open_engine
 from vad_edge.pipeline import Lane, ScoredFrame, VideoPipeline
 from vad_edge.runtime import self_calibration as learner_module

@@ -1,0 +1,44 @@
+"""`vad-edge conditions`."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from vad_edge.health.conditions import Condition
+
+
+@click.command(name="conditions")
+@click.argument("code", required=False, type=click.Choice([condition.value for condition in Condition]))
+@click.option("--markdown", is_flag=True, help="The page docs/troubleshooting.md.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+def command(code: str | None, markdown: bool, as_json: bool) -> None:
+    """Explain the health conditions: what each code means, why it comes, and what to do.
+
+    \b
+    vad-edge conditions
+    vad-edge conditions camera_lost
+    vad-edge conditions --json
+    """
+    chosen = [Condition(code)] if code else sorted(Condition, key=str)
+    if markdown:
+        from vad_edge.health.troubleshooting import troubleshooting_page
+
+        click.echo(troubleshooting_page(), nl=False)
+    elif as_json:
+        found = {
+            condition.value: {
+                "title": condition.about.title,
+                "cause": condition.about.cause,
+                "fix": condition.about.fix,
+                "documentation": condition.anchor,
+            }
+            for condition in chosen
+        }
+        click.echo(json.dumps(found))
+    else:
+        for condition in chosen:
+            click.echo(f"{condition}: {condition.about.title}")
+            click.echo(f"  cause: {condition.about.cause}")
+            click.echo(f"  fix:   {condition.about.fix}")
