@@ -148,6 +148,7 @@ COMMANDS = {
     "scene": "scene",
     "doctor": "doctor",
     "conditions": "conditions",
+    "plugins": "plugins",
     "completion": "completion",
 }
 """Command to module of this package; each holds a click command called `command`."""

@@ -8,16 +8,34 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from vad_edge.common.plugin_loader import BRIDGES, Plugin, found, load, names
+
 if TYPE_CHECKING:
     from vad_edge.config.site import BrokerConfig, SiteConfig
 
 
-@click.group(name="bridge")
+class _Bridges(click.Group):
+    """The bridges of our own, and one command for each that a plug-in brings."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        """All names; nothing of a plug-in is imported."""
+        return [*super().list_commands(context), *names(BRIDGES)]
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        """The command of that name; None where there is none."""
+        known = super().get_command(context, name)
+        if known is not None:
+            return known
+        plugin = next((plugin for plugin in found(BRIDGES) if plugin.name == name), None)
+        return None if plugin is None else _foreign(plugin)
+
+
+@click.group(name="bridge", cls=_Bridges)
 def command() -> None:
     """Carry events and states from MQTT into building systems.
 
     Each bridge is a program of its own beside `vad-edge run`: whatever happens to it, the cameras are
-    watched. It ends on Ctrl-C or SIGTERM with exit code 0.
+    watched. It ends on Ctrl-C or SIGTERM with exit code 0. Plug-ins bring further ones.
     """
 
 
@@ -100,6 +118,27 @@ def sparkplug(config: Path, broker: str | None, state: Path | None, as_json: boo
     bridge = SparkplugBridge(site, site.sparkplug, address, folder / "sparkplug-births")
     with stop_on_signals() as stop:
         bridge.run(stop)
+
+
+def _foreign(plugin: Plugin) -> click.Command:
+    """The command of a plug-in's bridge, which is imported when it runs."""
+
+    @click.command(name=plugin.name, help=f"Brought by {plugin.distribution} {plugin.version}.")
+    @_options
+    def run(config: Path, broker: str | None, state: Path | None, as_json: bool) -> None:
+        from vad_edge.bridges.plugin import BridgeContext
+        from vad_edge.cli.run_output import stop_on_signals
+
+        bridge = load(BRIDGES, plugin.name)
+        if bridge is None:
+            raise click.UsageError(f"there is no bridge {plugin.name!r}")
+        site, address, folder = _open(config, broker, state, as_json)
+        own = folder / f"bridge-{plugin.name}"
+        own.mkdir(parents=True, exist_ok=True)
+        with stop_on_signals() as stop:
+            bridge(BridgeContext(plugin.name, site, address, own, stop))
+
+    return run
 
 
 def _open(

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @click.option(
     "--source",
     metavar="PATH|URL",
-    help="Video file, folder of images, rtsp:// or http(s):// URL, csi:N, or gst:PIPELINE.",
+    help="Video file, folder of images, rtsp://, http(s):// or a plug-in's URL, csi:N, or gst:PIPELINE.",
 )
 @click.option("--bundle", type=click.Path(path_type=Path), help="The model, NAME.vadb.")
 @click.option(
@@ -43,6 +43,13 @@ if TYPE_CHECKING:
 @click.option("--engine", type=ENGINE, default="auto", show_default=True, help="Inference backend.")
 @click.option("--precision", type=PRECISION, help="The fastest the bundle has by default.")
 @click.option("--threads", type=click.IntRange(min=1), help="Cores the engine may use; all by default.")
+@click.option(
+    "--sink",
+    "sinks",
+    multiple=True,
+    metavar="NAME[=ARGUMENT]",
+    help="Hand every event to this plug-in too; may be given repeatedly. `vad-edge plugins` lists them.",
+)
 @click.option(
     "--replay-wait",
     type=DURATION,
@@ -68,6 +75,7 @@ def command(
     engine: str,
     precision: Precision | None,
     threads: int | None,
+    sinks: tuple[str, ...],
     replay_wait: float,
     log_level: str | None,
     as_json: bool,
@@ -79,6 +87,7 @@ def command(
     vad-edge run --camera 0 --bundle my.vadb --calibration door.vadc
     vad-edge run --config site.toml --broker mqtt://localhost
     vad-edge run --source clip.mkv --bundle my.vadb --output out/clip
+    vad-edge run --source noise://64x48 --bundle my.vadb --sink mysink=events.jsonl
 
     Ends with the recording, after --duration, or on Ctrl-C or SIGTERM, always cleanly and with exit code 0;
     1 when a source failed or was truncated, 2 when something given was wrong. A second Ctrl-C ends at once.
@@ -96,6 +105,7 @@ def command(
     from vad_edge.cli.site_options import site_from_options
     from vad_edge.health.systemd import ServiceManager
     from vad_edge.report.outputs import SUMMARY
+    from vad_edge.runtime.sinks import SinkObserver, opened_sinks
 
     def read() -> tuple[SiteConfig, Bundle | None]:
         site = site_from_options(
@@ -118,7 +128,10 @@ def command(
             precision=precision,
             threads=threads,
             replay_wait_s=replay_wait,
-            observers=run_observers(site, model, output, log_level=log_level, as_json=as_json),
+            observers=[
+                *run_observers(site, model, output, log_level=log_level, as_json=as_json),
+                *(SinkObserver(sink) for sink in opened),
+            ],
         )
         return watching.run(duration, stop=stop, manager=manager)
 
@@ -127,6 +140,7 @@ def command(
         closing(ServiceManager.from_environment()) as manager,
         stop_on_signals() as stop,
         again_on_hangup(stop) as hangup,
+        opened_sinks(sinks) as opened,
     ):
         summary = watch(*given)
         while hangup.take():

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from vad_edge.budget import AlarmBudget
+from vad_edge.common.plugin_loader import ENGINES, OWN_NAMES, found, names
 from vad_edge.errors import ConfigError
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -121,6 +123,34 @@ class Budget(click.ParamType[AlarmBudget]):
             self.fail(str(error), param, context)
 
 
+class Engine(click.ParamType[str]):
+    """The name of an inference backend, of our own or of a plug-in."""
+
+    name = "engine"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
+        """Our own names, as help shows them."""
+        return f"[{'|'.join(OWN_NAMES[ENGINES])}|PLUG-IN]"
+
+    def convert(self, value: object, param: click.Parameter | None, context: click.Context | None) -> str:
+        """The name."""
+        given = str(value)
+        if given not in OWN_NAMES[ENGINES]:
+            # Refused by name alone: whether a plug-in works shows when it is opened.
+            known = [plugin.name for plugin in found(ENGINES)]
+            if given not in known:
+                every = ", ".join([*OWN_NAMES[ENGINES], *known])
+                self.fail(f"there is no engine {given!r}; give one of {every}", param, context)
+        return given
+
+    def shell_complete(
+        self, context: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """The names that begin so."""
+        every = (*OWN_NAMES[ENGINES], *names(ENGINES))
+        return [CompletionItem(each) for each in every if each.startswith(incomplete)]
+
+
 class Output(click.Path):
     """What will be written: what stands in its way is said before the work begins, not after it.
 
@@ -166,7 +196,7 @@ DURATION = Duration()
 TOPIC_NAME = TopicName()
 SINCE = Since()
 PRECISION = click.Choice(["fp32", "fp16", "int8"])
-ENGINE = click.Choice(["auto", "tensorrt", "onnxruntime-tensorrt", "onnxruntime-cuda", "onnxruntime"])
+ENGINE = Engine()
 EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 FRAME_SIZE = FrameSize()
 OUTPUT_FILE = Output(folder=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 from typing_extensions import Self
@@ -265,7 +265,7 @@ class BoardConfig(Table):
 
 
 class SiteConfig(Table):
-    """A whole site file."""
+    """A whole site file. ``[bridge.NAME]`` holds the settings of a plug-in's bridge, which checks them."""
 
     site: Name = "home"
     bundle: Path | None = None
@@ -280,6 +280,7 @@ class SiteConfig(Table):
     bacnet: BacnetConfig | None = None
     webhook: WebhookConfig | None = None
     sparkplug: SparkplugConfig = SparkplugConfig()
+    bridge: dict[str, dict[str, Any]] = Field(default_factory=dict)
 
     def camera_named(self, name: str | None, *, where: str = "") -> CameraConfig:
         """The camera of that name, without one the only camera; where is the file, for messages.

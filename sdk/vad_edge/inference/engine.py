@@ -9,7 +9,9 @@ from typing import Any, Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from vad_edge.bundle.manifest import Graph, Manifest
+from vad_edge.bundle.archive import Bundle
+from vad_edge.bundle.manifest import Graph, Manifest, Precision
+from vad_edge.common.verdict import Verdict
 from vad_edge.errors import EngineError
 
 
@@ -76,6 +78,22 @@ class Engine(Protocol):
         ...
 
 
+class EngineBackend(Protocol):
+    """One way to run a bundle, as a plug-in gives it."""
+
+    def fits(self, bundle: Bundle, precision: Precision | None, /) -> Verdict:
+        """Whether it can run the bundle on this machine, at this precision or at any; opens nothing."""
+        ...
+
+    def graph(self, bundle: Bundle, precision: Precision | None, batch: int, /) -> Graph:
+        """The graph that `open` would run, the fastest where precision is None. Raises BundleError."""
+        ...
+
+    def open(self, bundle: Bundle, precision: Precision | None, batch: int, threads: int | None, /) -> Engine:
+        """An engine for so many cameras, with this share of the cores. Raises EngineError, BundleError."""
+        ...
+
+
 NEXT: Final = "_next"
 """What a state's output is called after its input."""
 
@@ -123,6 +141,14 @@ def buffers(tensors: Tensors, batch: int) -> dict[str, NDArray[Any]]:
         name: np.zeros([size if isinstance(size, int) else batch for size in tensor.shape], tensor.dtype)
         for name, tensor in tensors.items()
     }
+
+
+def step_inputs(manifest: Manifest, batch: int) -> StepInputs:
+    """The buffers of one step: every camera active, every place ordinary."""
+    inputs = buffers(host_inputs(manifest), batch)
+    inputs["weight"][:] = 1.0
+    inputs["active"][:] = True
+    return StepInputs(**inputs)
 
 
 def check_graph(manifest: Manifest, inputs: Tensors, outputs: Tensors, where: str) -> None:

@@ -18,7 +18,6 @@ from vad_edge.common.verdict import Verdict
 from vad_edge.errors import BundleError, EngineError
 from vad_edge.inference.engine import (
     NEXT,
-    StepInputs,
     StepOutputs,
     Tensors,
     TensorType,
@@ -27,6 +26,7 @@ from vad_edge.inference.engine import (
     host_inputs,
     host_outputs,
     states,
+    step_inputs,
 )
 
 
@@ -190,10 +190,8 @@ class OnnxRuntimeEngine:
 
         self.name = f"onnxruntime-{provider.title} {graph.precision}"
         self.graph = graph
-        inputs = buffers(host_inputs(manifest), batch)
-        inputs["weight"][:] = 1.0
-        inputs["active"][:] = True
-        self.inputs = StepInputs(**inputs)
+        self.inputs = step_inputs(manifest, batch)
+        inputs = {name: getattr(self.inputs, name) for name in host_inputs(manifest)}
         outputs = buffers(host_outputs(manifest), batch)
         self._outputs = StepOutputs(**outputs)
         self._state = states(manifest)

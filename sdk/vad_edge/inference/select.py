@@ -9,9 +9,11 @@ from typing import Final
 
 from vad_edge.bundle.archive import Bundle
 from vad_edge.bundle.manifest import Graph, Precision
+from vad_edge.common.plugin_loader import ENGINES, load, names
 from vad_edge.common.verdict import Verdict
 from vad_edge.errors import BundleError, EngineError
 from vad_edge.inference.engine import Engine
+from vad_edge.inference.foreign import ForeignBackend
 from vad_edge.inference.onnxruntime_engine import (
     CPU,
     CUDA,
@@ -80,7 +82,7 @@ BACKENDS: Final = (
     _onnxruntime("onnxruntime-cuda", CUDA),
     _onnxruntime(LAST_RESORT, CPU),
 )
-"""All there are, the one to prefer first."""
+"""Our own, the one to prefer first; ``auto`` tries these and no plug-in."""
 
 
 def open_engine(
@@ -95,8 +97,8 @@ def open_engine(
 
     batch is the number of cameras; precision is the fastest there is where None. With ``auto`` a backend that
     should fit but cannot be opened is passed over with a warning. Raises BundleError for a precision that the
-    bundle does not have; EngineError for a name there is no backend of, with the reason of the one that was
-    named, and with the reason of each where none is left.
+    bundle does not have; PluginError for a plug-in that is broken; EngineError for a name there is no backend
+    of, with the reason of the one that was named, and with the reason of each where none is left.
     """
     there = dict.fromkeys(graph.precision for graph in bundle.manifest.graphs)
     if precision is not None and precision not in there:
@@ -160,8 +162,12 @@ def _open_named(
 
 
 def _named(engine: str) -> Backend:
-    backend = next((backend for backend in BACKENDS if backend.name == engine), None)
-    if backend is None:
-        known = ", ".join(["auto", *(backend.name for backend in BACKENDS)])
+    own = next((backend for backend in BACKENDS if backend.name == engine), None)
+    if own is not None:
+        return own
+    plugin = load(ENGINES, engine)
+    if plugin is None:
+        known = ", ".join(["auto", *(backend.name for backend in BACKENDS), *names(ENGINES)])
         raise EngineError(f"there is no engine {engine!r}", fix=f"give one of {known}")
-    return backend
+    foreign = ForeignBackend(engine, plugin)
+    return Backend(engine, foreign.fits, foreign.graph, foreign.open)

@@ -84,9 +84,11 @@ class Observer:
     """Someone who watches a run: a table on the terminal, a file, a picture. All methods do nothing here.
 
     They are called on the thread of the run, for every frame and in order, and hold the run up while they
-    work. `problem` says what is wrong with the observer itself, in words; the run shows it as a condition.
+    work. `problem` says what is wrong with the observer itself, in words; while it is not empty the run shows
+    it as a condition, of `name` where that is given and else of the class.
     """
 
+    name = ""
     problem = ""
 
     def begin(self, *, live: bool) -> None:

@@ -59,10 +59,14 @@ class Observers(Component):
         self._tell(lambda observer: observer.on_condition(change))
 
     def _look_at(self, observer: Observer) -> None:
-        name, problem = type(observer).__name__, observer.problem
-        if problem and problem != self._problems.get(name):
-            self._problems[name] = problem
+        name, problem = observer.name or type(observer).__name__, observer.problem
+        if problem == self._problems.get(name, ""):
+            return
+        self._problems[name] = problem
+        if problem:
             self._context.health.raise_condition(Condition.OBSERVER_BEHIND, name, problem)
+        else:
+            self._context.health.clear_condition(Condition.OBSERVER_BEHIND, name)
 
     def _tell(self, message: Callable[[Observer], None]) -> None:
         for observer in list(self._observers):

@@ -5,13 +5,16 @@ import subprocess
 import sys
 from collections.abc import Callable
 
+import click
 import pytest
+from tests.support.plugins import InstallPlugin
 
 from vad_edge.bundle.archive import Bundle
 from vad_edge.bundle.manifest import Graph
 from vad_edge.cli.types import ENGINE
+from vad_edge.common.plugin_loader import ENGINES
 from vad_edge.common.verdict import Verdict
-from vad_edge.errors import BundleError, EngineError
+from vad_edge.errors import BundleError, EngineError, PluginError
 from vad_edge.inference import select
 from vad_edge.inference.onnxruntime_engine import OnnxRuntimeEngine
 from vad_edge.inference.select import (
@@ -160,7 +163,86 @@ def test_a_precision_the_bundle_does_not_have_is_one_line_with_its_fix(bundle: B
 
 
 def test_the_command_line_offers_the_engines_there_are() -> None:
-    assert list(ENGINE.choices) == ["auto", *(each.name for each in BACKENDS)]
+    context, option = click.Context(click.Command("run")), click.Option(["--engine"])
+    offered = [item.value for item in ENGINE.shell_complete(context, option, "")]
+    assert offered == ["auto", *(each.name for each in BACKENDS)]
+    assert all(ENGINE.convert(name, None, None) == name for name in offered)
+
+
+def test_an_engine_there_is_not_is_refused_with_those_there_are() -> None:
+    with pytest.raises(click.BadParameter, match="there is no engine 'gpu'; give one of auto, tensorrt, "):
+        ENGINE.convert("gpu", None, None)
+
+
+TINY_ENGINE = """
+from vad_edge import plugins
+
+class Slow:
+    def __init__(self, bundle, precision, batch):
+        self.name, self.graph = "slow fp32", bundle.graph(precision, "onnxruntime")
+        self.inputs = plugins.step_inputs(bundle.manifest, batch)
+        self.closed = False
+    def step(self):
+        raise RuntimeError("out of patience")
+    def snapshot(self):
+        return {}
+    def restore(self, state): ...
+    def close(self):
+        raise OSError("busy")
+
+@plugins.plugin(api_version=1)
+class Backend:
+    def fits(self, bundle, precision):
+        return plugins.Verdict(precision != "int8", "it has no INT8", "give fp32")
+    def graph(self, bundle, precision, batch):
+        return bundle.graph(precision, "onnxruntime")
+    def open(self, bundle, precision, batch, threads):
+        return Slow(bundle, precision, batch)
+"""
+
+
+def test_a_plugins_engine_is_opened_by_its_name_and_never_by_auto(
+    install_plugin: InstallPlugin, bundle: Bundle, caplog: pytest.LogCaptureFixture
+) -> None:
+    install_plugin("slow_engine", {ENGINES: {"slow": "slow_engine:Backend"}}, TINY_ENGINE)
+    assert ENGINE.convert("slow", None, None) == "slow"
+    assert open_engine(bundle, batch=1).name.startswith("onnxruntime")
+    assert graph_of("slow", bundle, batch=1).precision == "fp32"
+    engine = open_engine(bundle, batch=2, engine="slow")
+    assert (engine.name, engine.inputs.frame.shape[0]) == ("slow fp32", 2)
+    with pytest.raises(EngineError, match=r"engine slow: RuntimeError: out of patience; .* ask its author"):
+        engine.step()
+    engine.close()
+    assert "closing it failed: OSError('busy')" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        (("self.closed = False", "del self.inputs"), "its engine has no inputs"),
+        (
+            ("bundle.manifest, batch", "bundle.manifest, batch + 1"),
+            r"'frame' .* is not uint8 \(1, 32",
+        ),
+        (("return Slow(", "return 1 / 0 or Slow("), "ZeroDivisionError: division by zero"),
+        (('!= "int8"', '== "int8"'), "slow cannot run it: it has no INT8; give fp32"),
+        (("class Backend:", "class Backend:\n    def __init__(self): 1 / 0"), "ZeroDivisionError"),
+    ],
+)
+def test_what_is_wrong_with_a_plugins_engine_is_an_engine_error(
+    install_plugin: InstallPlugin, bundle: Bundle, change: tuple[str, str], fault: str
+) -> None:
+    source = TINY_ENGINE.replace(*change)
+    install_plugin("slow_engine", {ENGINES: {"slow": "slow_engine:Backend"}}, source)
+    with pytest.raises(EngineError, match=fault):
+        open_engine(bundle, batch=1, engine="slow")
+
+
+def test_a_broken_plugin_hinders_no_other_engine(install_plugin: InstallPlugin, bundle: Bundle) -> None:
+    install_plugin("slow_engine", {ENGINES: {"slow": "slow_engine:Backend"}}, "raise RuntimeError('no NPU')")
+    open_engine(bundle, batch=1).close()
+    with pytest.raises(PluginError, match=r"plug-in slow .*RuntimeError: no NPU; reinstall"):
+        open_engine(bundle, batch=1, engine="slow")
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from vad_edge.bundle.archive import Bundle, read_bundle
 from vad_edge.bundle.manifest import Manifest, Precision
-from vad_edge.errors import DataError
+from vad_edge.errors import ConfigError, DataError, PluginError
 from vad_edge.inference.engine import Engine
 from vad_edge.pipeline import score_recording
 from vad_edge_training.datasets.dataset import Dataset, clip_name
@@ -223,10 +223,13 @@ def _ahead(
 
 
 def _paper_weights(model: str) -> Mapping[str, float]:
-    """How the paper of a model mixes its cues; empty for a model that is not ours."""
-    from vad_edge_training.models.registry import MODELS
+    """How the paper of a model mixes its cues; empty for a model that is not known here."""
+    from vad_edge_training.models.registry import model_type
 
-    return MODELS[model].card.paper_score if model in MODELS else {}
+    try:
+        return model_type(model).card.paper_score
+    except (ConfigError, PluginError):
+        return {}
 
 
 def _localization(clips: Sequence[_ClipScores]) -> Localization | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import asdict, dataclass
 from importlib.resources import files
 from typing import Any
@@ -11,7 +12,9 @@ import torch
 
 from vad_edge_training.models.cost import cost_of
 from vad_edge_training.models.model import Card
-from vad_edge_training.models.registry import MODELS, build
+from vad_edge_training.models.registry import MODELS, all_models, build
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +41,18 @@ class Listing:
 
 
 def catalogue() -> list[Listing]:
-    """Every model of the registry; costs are counted without allocating its weights."""
+    """Every model there is; costs are counted without allocating its weights."""
     measured = _measured()
     listings = []
-    for name, kind in MODELS.items():
-        with torch.device("meta"):
-            cost = cost_of(build(name, {}))
+    for name, kind in all_models().items():
+        try:
+            with torch.device("meta"):
+                cost = cost_of(build(name, {}))
+        except Exception as error:
+            if name in MODELS:
+                raise
+            _log.warning("model %s of a plug-in is left out: it cannot be built: %r", name, error)
+            continue
         listings.append(Listing(kind.card, cost.parameters, cost.gmacs, measured.get(name, {})))
     return listings
 
