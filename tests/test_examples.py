@@ -79,6 +79,7 @@ def test_the_shipped_ped2_bundle_is_whole_and_labelled_as_research() -> None:
         "docs/buildings.md",
         "docs/devices.md",
         "docs/mqtt.md",
+        "docs/plugins.md",
         "docs/results.md",
         "docs/sensors.md",
     ],
