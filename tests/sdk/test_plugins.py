@@ -13,8 +13,8 @@ from vad_edge.bundle.archive import Bundle
 
 NAMES = """
 API_VERSION Bridge BridgeContext Bundle Engine EngineBackend Event Frame GROUPS Graph Manifest ModelPlugin
-Plugin Precision RunClock Sink SinkFactory Source SourceFactory SourceInfo SourceRequest StepInputs StepOutputs
-Verdict checked found open_sink plugin step_inputs to_cloudevent
+Plugin Precision RunClock Sink SinkFactory Source SourceFactory SourceInfo SourceRequest StepInputs
+StepOutputs Verdict checked found open_sink plugin step_inputs to_cloudevent
 """
 
 
