@@ -11,7 +11,7 @@ import numpy as np
 
 from vad_edge.errors import SourceError, VadEdgeError
 from vad_edge.video.frame import Frame
-from vad_edge.video.source import Source, SourceInfo
+from vad_edge.video.source import Source, SourceInfo, redacted
 
 _log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ class GuardedSource:
         if not isinstance(info, SourceInfo):
             raise _fault(f"its info is {type(info).__name__}, not SourceInfo", name)
         # Only packets of our own streams are copied by codec.
-        self._info = replace(info, codec="")
+        self._info = replace(info, name=redacted(info.name), codec="")
         self._source = source
         self._name = name
         self._last_s: float | None = None

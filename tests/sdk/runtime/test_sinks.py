@@ -217,3 +217,15 @@ def test_a_sink_that_fails_is_a_condition_and_the_run_ends_as_ever(
     assert (summary.frames, summary.problems) == (120, ())
     assert thread.lost == summary.events > 0
     assert ("observer_behind", "sink printer") in [(change.code, change.subject) for change in changes]
+
+
+def test_a_sink_goes_on_where_a_run_begins_again(calibrated_bundle: Bundle, tmp_path: Path) -> None:
+    clip = write_video(tmp_path / "clip.mkv", with_block(quiet_frames(120, seed=1), 40, 50))
+    sink = Taking()
+    thread = SinkThread("sink printer", sink)
+    watch = Watch(clip, bundle=calibrated_bundle, store=tmp_path / "store", observers=[SinkObserver(thread)])
+    events = watch.run().events + watch.run().events
+    assert sink.closed == 0
+    thread.close()
+    assert len(sink.taken) == events > 0
+    assert sink.closed == 1

@@ -70,6 +70,12 @@ def test_the_codec_of_a_plugin_is_not_taken_for_that_of_a_stream_of_ours(
     assert open_source("noise://", LiveClock()).info.codec == ""
 
 
+def test_a_plugin_that_calls_itself_by_its_url_shows_no_password(install_plugin: InstallPlugin) -> None:
+    source = NOISE.replace('"noise " + request.place', '"noise://" + request.place')
+    install_plugin("noise", {SOURCES: {"noise": "noise:Noise"}}, source)
+    assert open_source("noise://me:secret@x", LiveClock()).info.name == "noise://***@x"
+
+
 def test_a_scheme_of_our_own_is_never_a_plugins(install_plugin: InstallPlugin) -> None:
     install_plugin("noise", {SOURCES: {"file": "noise:Noise"}}, NOISE)
     with pytest.raises(SourceError, match="file:///none: the stream cannot be opened"):

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from tests.support.plugins import InstallPlugin
+from tests.training.conftest import MakeData
 
 from vad_edge.common.plugin_loader import MODELS as GROUP
 from vad_edge.errors import ConfigError, PluginError
+from vad_edge_training.fit.checkpoint import load_model
+from vad_edge_training.fit.fit import train_model
+from vad_edge_training.fit.schedule import FitConfig
 from vad_edge_training.models.catalogue import catalogue
 from vad_edge_training.models.registry import MODELS, all_models, build, model_type
 
@@ -47,6 +53,21 @@ def test_a_plugins_model_is_built_with_its_settings_and_scores(install_plugin: I
     assert model.config.gain == 0.5
     assert model.step_module().spec.states == {"past": (3, 16, 24)}
     assert model_type("last").card.name == "last"
+
+
+def test_a_plugins_model_is_trained_and_read_again(
+    install_plugin: InstallPlugin, make_data: MakeData, tmp_path: Path
+) -> None:
+    install_plugin("last_model", {GROUP: {"last": "last_model:Last"}}, TINY)
+    config = {"height": 16, "width": 24, "gain": 0.5}
+    fit = FitConfig(epochs=1, batch_size=4, stride=3)
+    trained = train_model(
+        make_data(), tmp_path / "out", "last", config, fit, cache=tmp_path / "cache", progress_bar=False
+    )
+    model = load_model(trained.best)
+    assert type(model).__name__ == "Last"
+    assert model.config.gain == 0.5
+    assert float(model.get_parameter("gain").detach()) > 0.5
 
 
 def test_a_plugins_model_is_listed_beside_our_own(install_plugin: InstallPlugin) -> None:
