@@ -128,6 +128,7 @@ def _foreign(plugin: Plugin) -> click.Command:
     def run(config: Path, broker: str | None, state: Path | None, as_json: bool) -> None:
         from vad_edge.bridges.plugin import BridgeContext
         from vad_edge.cli.run_output import stop_on_signals
+        from vad_edge.errors import BridgeError, VadEdgeError
 
         bridge = load(BRIDGES, plugin.name)
         if bridge is None:
@@ -135,8 +136,15 @@ def _foreign(plugin: Plugin) -> click.Command:
         site, address, folder = _open(config, broker, state, as_json)
         own = folder / f"bridge-{plugin.name}"
         own.mkdir(parents=True, exist_ok=True)
-        with stop_on_signals() as stop:
-            bridge(BridgeContext(plugin.name, site, address, own, stop))
+        try:
+            with stop_on_signals() as stop:
+                bridge(BridgeContext(plugin.name, site, address, own, stop))
+        except (VadEdgeError, OSError):
+            raise
+        except Exception as error:
+            said = f"{type(error).__name__}: {error}".partition("\n")[0]
+            fix = f"this is a fault of {plugin.distribution}: ask its author"
+            raise BridgeError(said, where=f"bridge {plugin.name}", fix=fix) from error
 
     return run
 

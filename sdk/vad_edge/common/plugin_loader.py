@@ -153,7 +153,8 @@ def _names_read(distribution: Distribution, wanted: Iterable[str]) -> tuple[str,
         points = [point for point in distribution.entry_points if point.group in wanted]
         return (str(distribution.metadata["Name"]), points) if points else ("", [])
     except Exception as error:  # whatever another's metadata makes importlib raise
-        _log.warning("the entry points of %s cannot be read: %r", distribution, error)
+        where = getattr(distribution, "_path", distribution)
+        _log.warning("%s: its entry points cannot be read, so no plug-in of it is found: %r", where, error)
         return "", []
 
 

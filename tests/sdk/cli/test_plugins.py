@@ -110,6 +110,18 @@ def test_a_broken_bridge_is_one_line_with_its_reason(install_plugin: InstallPlug
     assert "error: plug-in pager (vad_edge.bridges, from pagers 1.0): it cannot be imported" in result.output
 
 
+def test_a_bridge_that_fails_is_called_a_fault_of_its_plugin(
+    install_plugin: InstallPlugin, tmp_path: Path
+) -> None:
+    install_plugin("pagers", {BRIDGES: {"pager": "pagers:carry"}}, BRIDGE.replace("told =", "1 / 0, "))
+    site = tmp_path / "site.toml"
+    site.write_text(SITE)
+    state = tmp_path / "state"
+    result = CliRunner().invoke(main, ["bridge", "pager", "--config", str(site), "--state", str(state)])
+    assert result.exit_code == 1
+    assert "bridge pager: ZeroDivisionError: division by zero; this is a fault of pagers" in result.output
+
+
 @pytest.mark.parametrize("arguments", [["bridge", "pager", "--help"], ["run", "--engine", "pager"]])
 def test_a_name_that_nobody_brings_is_a_mistake_of_the_users(arguments: list[str]) -> None:
     assert CliRunner().invoke(main, arguments).exit_code == 2

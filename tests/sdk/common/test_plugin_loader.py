@@ -171,7 +171,7 @@ def test_broken_metadata_of_another_distribution_hide_nothing(
         PathDistribution(good / "good-1.0.dist-info"),
     ]
     assert [plugin.name for plugin in found(SINKS, installed)] == ["lamp"]
-    assert "cannot be read" in caplog.text
+    assert "broken-1.0.dist-info: its entry points cannot be read" in caplog.text
 
 
 @given(
