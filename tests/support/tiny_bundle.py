@@ -69,24 +69,29 @@ def initial_background() -> bytes:
 MakeBundle = Callable[..., Bundle]
 
 
+def tiny_manifest(calibration: Calibration | None = None) -> Manifest:
+    """What the tiny graph's bundle says of it."""
+    return Manifest(
+        name="tiny",
+        height=32,
+        width=48,
+        map_height=4,
+        map_width=6,
+        clock=Clock(fps=10.0, warmup_frames=1),
+        cues=("mean", "peak"),
+        states=(StateTensor(name="background", shape=(32, 48, 3), initial="background.npy"),),
+        graphs=(Graph(member="model.onnx", precision="fp32", calibration=calibration),),
+        provenance=Provenance(created="2026-01-01T00:00:00+00:00", code_version="0.1.0"),
+        members={},
+    )
+
+
 @pytest.fixture
 def make_bundle(tmp_path: Path, step_graph: bytes, initial_background: bytes) -> MakeBundle:
     """A bundle of the tiny graph, with manifest fields or the graph itself replaced."""
 
     def make(graph: bytes = step_graph, calibration: Calibration | None = None, **changes: object) -> Bundle:
-        manifest = Manifest(
-            name="tiny",
-            height=32,
-            width=48,
-            map_height=4,
-            map_width=6,
-            clock=Clock(fps=10.0, warmup_frames=1),
-            cues=("mean", "peak"),
-            states=(StateTensor(name="background", shape=(32, 48, 3), initial="background.npy"),),
-            graphs=(Graph(member="model.onnx", precision="fp32", calibration=calibration),),
-            provenance=Provenance(created="2026-01-01T00:00:00+00:00", code_version="0.1.0"),
-            members={},
-        ).model_copy(update=changes)
+        manifest = tiny_manifest(calibration).model_copy(update=changes)
         path = tmp_path / "tiny.vadb"
         write_bundle(path, manifest, {"model.onnx": graph, "background.npy": initial_background})
         return read_bundle(path)

@@ -17,7 +17,7 @@ class Tail(BaseModel):
     exponential one.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True)
 
     levels: tuple[float, ...] = Field(min_length=2)
     scores: tuple[float, ...] = Field(min_length=2)
@@ -42,7 +42,7 @@ class Joining(BaseModel):
     of the sum of their squares, in which one strong cue counts more than several weak ones.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True)
 
     counted: tuple[str, ...] = ()
     norm: Literal["sum", "root"] = "sum"
@@ -60,7 +60,7 @@ class Calibration(BaseModel):
     the time whose largest score the tails describe; 0 where they describe single frames.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True)
 
     cues: dict[str, Tail] = Field(min_length=1)
     total: Tail

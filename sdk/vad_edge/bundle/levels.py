@@ -11,7 +11,7 @@ from typing_extensions import Self
 class Gathering(BaseModel):
     """How a camera's risk gathers evidence: over blocks of block_s, above what is usual of a block."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True)
 
     block_s: float = Field(gt=0)
     usual: float = Field(ge=0)
@@ -26,7 +26,7 @@ class AlarmLevels(BaseModel):
     have taken. fit_chance is the goodness of fit of the peaks' tail, None where there were too few for one.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True)
 
     asked: str
     kept: str

@@ -27,7 +27,7 @@ VIDEO_ALONE: Final = ""
 class PackedStream(BaseModel):
     """A sensor stream that the levels were calibrated with: its weight then, and what it had learned."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True)
 
     weight: float = Field(ge=0)
     learned: dict[str, Any]
@@ -40,7 +40,7 @@ class KnownView(BaseModel):
     Nobody can be recognised in it.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
 
     edges: list[list[int]] = Field(min_length=36, max_length=36)
     light: float = Field(ge=0, le=255)
@@ -65,7 +65,7 @@ class CameraPack(BaseModel):
     created is an ISO 8601 time.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True)
 
     schema_version: Literal[1] = PACK_SCHEMA_VERSION
     camera: str = Field(min_length=1, max_length=64)

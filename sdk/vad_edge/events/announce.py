@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from vad_edge.common.ids import new_id
-from vad_edge.events.event import Event
+from vad_edge.events.event import Ending, Event
+from vad_edge.events.reason import Reason, rarity_reason, share_reasons
 from vad_edge.fusion.fuse import Risk
 from vad_edge.fusion.machine import Level, LevelChange
 from vad_edge.fusion.tamper import TamperChange
 from vad_edge.scoring.regions import Region
 from vad_edge.scoring.scorer import Surprise
+
+FRESH_S: Final = 300.0
+"""How long an event may sound an alarm, unless the site file says otherwise."""
 
 
 def event_from_change(
@@ -27,13 +31,18 @@ def event_from_change(
     block_s: float = 0.0,
     regions: Sequence[Region] = (),
     time_synced: bool | None = None,
+    sequence: int = 0,
+    ending: Ending = "",
+    fresh_s: float = FRESH_S,
 ) -> Event:
     """The event that announces `change`, with what is known at that moment.
 
     wall gives the UTC wall time of a run-clock time (`RunClock.wall`). footage_frames is how many frames of
     normal footage the camera is calibrated on, or how many stretches of block_s where that is above 0.
-    time_synced is whether those wall times are true, None where nobody can tell.
+    time_synced is whether those wall times are true, None where nobody can tell. fresh_s is how long it may
+    sound an alarm; the others are as in `Event`.
     """
+    rare = None if surprise is None else rarity_reason(surprise.total, footage_frames, block_s)
     return Event(
         id=new_id(),
         incident=change.incident,
@@ -51,10 +60,14 @@ def event_from_change(
         cues={} if surprise is None else dict(surprise.cues),
         shares=dict(risk.shares),
         regions=tuple(regions),
-        rarity="" if surprise is None else rarity(surprise.total, footage_frames, block_s),
+        rarity="" if rare is None else rare.text,
         early_s=change.early_s,
         time_synced=time_synced,
         evidence={},
+        sequence=sequence,
+        ending=ending,
+        fresh_until=wall(change.time_s) + timedelta(seconds=fresh_s),
+        reasons=(*([] if rare is None else [rare]), *share_reasons(risk.shares)),
     )
 
 
@@ -66,10 +79,12 @@ def event_from_tamper(
     camera: str,
     wall: Callable[[float], datetime],
     time_synced: bool | None = None,
+    ending: Ending = "",
+    fresh_s: float = FRESH_S,
 ) -> Event:
     """The event that announces that a camera sees nothing of its scene any more, or does again.
 
-    wall and time_synced are as in `event_from_change`.
+    wall, time_synced, ending and fresh_s are as in `event_from_change`.
     """
     began = change.kind == "tampered"
     value = 0.0 if risk is None else risk.value
@@ -95,13 +110,15 @@ def event_from_tamper(
         time_synced=time_synced,
         evidence={},
         tamper=change.reason,
+        sequence=1 if began else 2,
+        ending=ending,
+        fresh_until=wall(change.time_s) + timedelta(seconds=fresh_s),
+        reasons=(Reason("tamper", {"detail": change.reason}),),
     )
 
 
 def rarity(surprise: float, footage_frames: int, block_s: float = 0.0) -> str:
-    """A surprise in words, which claim nothing that the normal footage behind it cannot show.
-
-    With block_s it counts stretches of so many seconds, by their highest score, and not frames.
+    """A surprise in words, as `rarity_reason` has it.
 
     >>> rarity(2.1, footage_frames=5000)
     'video rarer than 1 frame in 120 of normal footage'
@@ -110,13 +127,4 @@ def rarity(surprise: float, footage_frames: int, block_s: float = 0.0) -> str:
     >>> rarity(2.1, 5000, block_s=60.0)
     'video rarer than 1 stretch of 60 s in 120 of normal footage'
     """
-    one, many = (
-        (f"stretch of {block_s:.3g} s", f"stretches of {block_s:.3g} s") if block_s else ("frame", "frames")
-    )
-    frames = 10.0 ** min(surprise, 300.0)
-    if frames < 2.0:
-        return "video as common as normal footage"
-    if frames > footage_frames:
-        return f"video rarer than anything expected in {footage_frames:,} {many} of normal footage"
-    step = 10.0 ** max(math.floor(math.log10(frames)) - 1, 0)
-    return f"video rarer than 1 {one} in {math.floor(frames / step) * int(step):,} of normal footage"
+    return rarity_reason(surprise, footage_frames, block_s).text

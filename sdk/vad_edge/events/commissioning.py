@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from vad_edge.common.ids import new_id
+from vad_edge.events.announce import FRESH_S
 from vad_edge.events.event import Event
+from vad_edge.events.reason import Reason
 from vad_edge.fusion.machine import Level
 
 
@@ -31,11 +33,14 @@ def made_up_incident(
         cues={},
         shares={"test": 2.0},
         regions=(),
-        rarity="a commissioning test, nothing has happened",
+        rarity=Reason("test").text,
         early_s=None,
         time_synced=time_synced,
         evidence={},
         test=True,
+        sequence=1,
+        fresh_until=now + timedelta(seconds=FRESH_S),
+        reasons=(Reason("test"),),
     )
     raised = replace(
         opened,
@@ -47,6 +52,7 @@ def made_up_incident(
         peak_risk=4.0,
         shares={"test": 4.0},
         early_s=0.0,
+        sequence=2,
     )
     cleared = replace(
         raised,
@@ -56,5 +62,7 @@ def made_up_incident(
         previous=Level.ALARM,
         risk=0.0,
         shares={},
+        sequence=3,
+        ending="calm",
     )
     return [opened, raised, cleared]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from vad_edge.errors import ConfigError, StoreError
-from vad_edge.events.migrations import MIGRATIONS
+from vad_edge.events.migrations import MIGRATIONS, add_columns
 from vad_edge.events.recovery import Reserve, salvage
 
 logger = logging.getLogger(__name__)
@@ -198,6 +198,7 @@ def _prepare(connection: sqlite3.Connection, path: Path, check: bool) -> None:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     for step in MIGRATIONS[version:]:
         step(connection)
+    add_columns(connection)
     connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
     connection.execute("COMMIT")

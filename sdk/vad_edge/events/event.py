@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timezone
 from importlib.resources import files
-from typing import Any
+from typing import Any, Final, Literal
 
+from vad_edge.events.reason import Reason
 from vad_edge.fusion.machine import ChangeKind, Level
 from vad_edge.fusion.tamper import TamperKind
 from vad_edge.scoring.regions import Region
@@ -17,6 +18,14 @@ from vad_edge.scoring.regions import Region
 _TYPE_PREFIX = "io.vad-edge.incident."
 _TAMPER_TYPES = {"tampered": "io.vad-edge.tamper.raised", "restored": "io.vad-edge.tamper.cleared"}
 _SCHEMA = "urn:vad-edge:schema:event:1"
+_ADDED = "vadedgeadded"
+
+
+Ending = Literal[
+    "", "calm", "disarmed", "gate_closed", "maintenance", "camera_lost", "run_stopped", "process_died",
+    "acknowledged",
+]  # fmt: skip
+"""Why an incident or a tamper is over; empty while it goes on, and where an earlier release wrote it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +41,11 @@ class Event:
     as for a recording. evidence maps a kind of evidence to the ``sha256:...`` of its file. durable is false
     where the disk would not take the event, so that it may be lost with the process. test marks what a
     commissioning test made up. tamper says what is or was wrong with the picture, empty for changes of the
-    level; a tamper is an alarm of its own, and leaves the level as it is.
+    level; a tamper is an alarm of its own, and leaves the level as it is. sequence counts the events of an
+    incident from 1, 0 where it is not known. ending says why the incident is over, empty while it goes on. An
+    alarm sounds before fresh_until (UTC) and not after it. reasons say why the event came, as codes with
+    parameters. labels and note are what people added. unknown holds what a later version wrote and this one
+    does not know; it is kept as it is.
     """
 
     id: str
@@ -58,6 +71,22 @@ class Event:
     durable: bool = True
     test: bool = False
     tamper: str = ""
+    sequence: int = 0
+    ending: Ending = ""
+    fresh_until: datetime | None = None
+    reasons: tuple[Reason, ...] = ()
+    labels: tuple[str, ...] = ()
+    note: str = ""
+    unknown: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def ends(self) -> bool:
+        """Whether its incident or tamper is over."""
+        return self.kind in ("cleared", "restored")
+
+
+_FIELDS: Final = {each.name for each in fields(Event)} - {"id", "time", "unknown"}
+_BOX: Final = {each.name for each in fields(Region)}
 
 
 def to_cloudevent(event: Event) -> dict[str, Any]:
@@ -93,21 +122,46 @@ def to_cloudevent(event: Event) -> dict[str, Any]:
             "durable": event.durable,
             "test": event.test,
             "tamper": event.tamper,
+            **_added(event),
         },
     }
 
 
+def _added(event: Event) -> dict[str, Any]:
+    """What events have beyond those of the first release."""
+    return {
+        "sequence": event.sequence,
+        "ending": event.ending,
+        "fresh_until": None if event.fresh_until is None else stamp(event.fresh_until),
+        "reasons": [reason.to_dict() for reason in event.reasons],
+        "labels": list(event.labels),
+        "note": event.note,
+        **event.unknown,
+    }
+
+
 def from_cloudevent(envelope: Mapping[str, Any]) -> Event:
-    """The event that `to_cloudevent` made `envelope` from. Raises ValueError if it is none of ours."""
+    """The event that `to_cloudevent` made `envelope` from, by this version or another one.
+
+    Fields that are not known are kept in `unknown`. Raises ValueError if it is none of ours.
+    """
     try:
         data = dict(envelope["data"])
+        unknown = {key: data.pop(key) for key in data.keys() - _FIELDS}
         data["level"] = Level[data["level"].upper()]
         data["previous"] = Level[data["previous"].upper()]
         data["since"] = time_of(data["since"])
         data["regions"] = tuple(
-            Region(**{**box, "zones": tuple(box.get("zones", ()))}) for box in data["regions"]
+            Region(**{**{key: box[key] for key in box.keys() & _BOX}, "zones": tuple(box.get("zones", ()))})
+            for box in data["regions"]
         )
-        return Event(id=envelope["id"], time=time_of(envelope["time"]), **data)
+        data["reasons"] = tuple(
+            Reason(str(each["code"]), dict(each["params"])) for each in data.get("reasons", ())
+        )
+        data["labels"] = tuple(str(label) for label in data.get("labels", ()))
+        fresh_until = data.get("fresh_until")
+        data["fresh_until"] = None if fresh_until is None else time_of(fresh_until)
+        return Event(id=envelope["id"], time=time_of(envelope["time"]), unknown=unknown, **data)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(f"not an event of this program: {error!r}") from error
 
@@ -131,8 +185,14 @@ def time_of(text: str) -> datetime:
 
 
 def pack(event: Event) -> bytes:
-    """Its CloudEvent, compressed: a third of the text. Raises ValueError for a number JSON does not know."""
-    return compressed(json.dumps(to_cloudevent(event), allow_nan=False))
+    """Its CloudEvent, compressed: a third of the text. Raises ValueError for a number JSON does not know.
+
+    The first release reads only the fields it knows under ``data``: what came later lies beside them.
+    """
+    envelope = to_cloudevent(event)
+    added = _added(event)
+    envelope["data"] = {key: value for key, value in envelope["data"].items() if key not in added}
+    return compressed(json.dumps({**envelope, _ADDED: added}, allow_nan=False))
 
 
 def compressed(text: str) -> bytes:
@@ -143,6 +203,7 @@ def compressed(text: str) -> bytes:
 def unpack(body: bytes) -> Event:
     """The event in a body. Raises ValueError if it is damaged or not one of ours."""
     try:
-        return from_cloudevent(json.loads(zlib.decompress(body)))
-    except (TypeError, zlib.error) as error:
+        envelope = json.loads(zlib.decompress(body))
+        return from_cloudevent({**envelope, "data": {**envelope["data"], **envelope.get(_ADDED, {})}})
+    except (TypeError, KeyError, AttributeError, zlib.error) as error:
         raise ValueError(f"its body is damaged: {error}") from error

@@ -21,7 +21,7 @@ Ending = Literal["cleared", "interrupted"]
 _COLUMNS = (
     "id, camera, opened, closed, ending, peak_level, peak_risk,"
     " (SELECT count(*) FROM events WHERE events.incident = incidents.id),"
-    " verdict, verdict_by, verdict_at, verdict_note"
+    " verdict, verdict_by, verdict_at, verdict_note, ending_reason"
 )
 
 
@@ -40,7 +40,8 @@ class Incident:
     """One happening in front of one camera.
 
     opened and closed are UTC; closed is None while it goes on, and ending then too: ``interrupted`` means the
-    run ended before the incident did. events is how many of its events are still there.
+    run ended before the incident did. reason is why it is over, as in `Event.ending`, empty where that is not
+    known. events is how many of its events are still there.
     """
 
     id: str
@@ -52,6 +53,7 @@ class Incident:
     peak_risk: float
     events: int
     acknowledged: Acknowledgement | None
+    reason: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -62,6 +64,7 @@ class Incident:
             "opened": stamp(self.opened),
             "closed": None if self.closed is None else stamp(self.closed),
             "ending": self.ending,
+            "ending_reason": self.reason,
             "peak_level": str(self.peak_level),
             "peak_risk": self.peak_risk,
             "events": self.events,
@@ -123,7 +126,8 @@ class Incidents:
 
         def work(connection: sqlite3.Connection) -> int:
             return connection.executemany(
-                "UPDATE incidents SET ending = 'interrupted', closed = coalesce("
+                "UPDATE incidents SET ending = 'interrupted', ending_reason = 'process_died',"
+                " closed = coalesce("
                 " (SELECT time FROM events WHERE incident = incidents.id ORDER BY seq DESC LIMIT 1), opened)"
                 " WHERE closed IS NULL AND camera = ?",
                 wanted,
@@ -133,7 +137,7 @@ class Incidents:
 
 
 def _incident(row: tuple[Any, ...]) -> Incident:
-    name, camera, opened, closed, ending, level, risk, events, answer, by, at, note = row
+    name, camera, opened, closed, ending, level, risk, events, answer, by, at, note, reason = row
     return Incident(
         id=name,
         camera=camera,
@@ -144,4 +148,5 @@ def _incident(row: tuple[Any, ...]) -> Incident:
         peak_risk=risk,
         events=events,
         acknowledged=None if answer is None else Acknowledgement(answer, by, time_of(at), note),
+        reason=reason or "",
     )

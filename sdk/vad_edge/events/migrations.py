@@ -78,12 +78,15 @@ _NOTE = """INSERT INTO incidents (id, camera, opened, closed, ending, peak_level
 
 def note_incident(connection: sqlite3.Connection, event: Event) -> None:
     """Bring the row of an event's incident to what the event says."""
-    cleared = event.kind in ("cleared", "restored")
-    closed, ending = (stamp(event.time), "cleared") if cleared else (None, None)
+    closed, ending = (stamp(event.time), "cleared") if event.ends else (None, None)
     # A cleared event's own level is normal; the one it comes down from counts.
     peak = max(event.level, event.previous)
     row = (event.incident, event.camera, stamp(event.time), closed, ending, int(peak), event.peak_risk)
     connection.execute(_NOTE, row)
+    if event.ending:
+        connection.execute(
+            "UPDATE incidents SET ending_reason = ? WHERE id = ?", (event.ending, event.incident)
+        )
 
 
 def _first(connection: sqlite3.Connection) -> None:
@@ -98,6 +101,7 @@ def _second(connection: sqlite3.Connection) -> None:
     """
     for statement in _INCIDENTS:
         connection.execute(statement)
+    add_columns(connection)
     for seq, incident, camera, level, time, body in connection.execute(
         "SELECT seq, incident, camera, level, time, body FROM events ORDER BY seq"
     ).fetchall():
@@ -111,4 +115,16 @@ def _second(connection: sqlite3.Connection) -> None:
 
 
 MIGRATIONS: tuple[Step, ...] = (_first, _second)
-"""One step a schema version; PRAGMA user_version counts those that have run."""
+"""One step a schema version; PRAGMA user_version counts those that have run. There will be no further one:
+the release before could not open the store."""
+
+ADDED_COLUMNS: tuple[tuple[str, str, str], ...] = (("incidents", "ending_reason", "TEXT"),)
+"""What later releases added: table, column, type. The release before does not know them, and leaves them."""
+
+
+def add_columns(connection: sqlite3.Connection) -> None:
+    """Bring the tables to what this release writes; nothing is changed or taken away."""
+    for table, column, kind in ADDED_COLUMNS:
+        known = {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
+        if column not in known:
+            connection.execute(f"ALTER TABLE {table} ADD COLUMN {column} {kind}")

@@ -78,6 +78,7 @@ _TABLES = {
         "verdict_by",
         "verdict_at",
         "verdict_note",
+        "ending_reason",
     ),
     "evidence": ("seq", "incident", "camera", "kind", "name", "sha256", "bytes", "kept_at", "boot", "boot_s"),
     "audit": ("seq", "at", "action", "incident", "who", "reason", "files", "bytes", "events"),
@@ -107,8 +108,10 @@ def salvage(damaged: Path, connection: sqlite3.Connection) -> int:
 
 def _rows(old: sqlite3.Connection, table: str, columns: tuple[str, ...]) -> Iterator[tuple[Any, ...]]:
     """The rows up to the first broken page, then those behind the last, from the end."""
+    known = {row[1] for row in old.execute(f"PRAGMA table_info({table})")}
+    chosen = [name if not known or name in known else f"NULL AS {name}" for name in columns]
     for order in ("ASC", "DESC"):
-        statement = f"SELECT {', '.join(columns)} FROM {table} ORDER BY seq {order}"  # noqa: S608
+        statement = f"SELECT {', '.join(chosen)} FROM {table} ORDER BY seq {order}"  # noqa: S608
         try:
             yield from old.execute(statement)
         except sqlite3.Error:

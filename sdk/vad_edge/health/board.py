@@ -19,7 +19,8 @@ class HealthEvent:
     """A condition that began or ended.
 
     code says what (``source_lost``), subject whom (a camera's or stream's name), message the rest, for
-    people. since is the UTC wall time this state began.
+    people. since is the UTC wall time this state began. params are the figures in the message, as plain
+    JSON values, so that other languages can say it.
     """
 
     code: Condition
@@ -27,6 +28,7 @@ class HealthEvent:
     state: Literal["raised", "cleared"]
     message: str
     since: datetime
+    params: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ class HealthSnapshot:
                     "subject": event.subject,
                     "message": event.message,
                     "since": event.since.isoformat().replace("+00:00", "Z"),
+                    "params": dict(event.params),
                 }
                 for event in self.conditions
             ],
@@ -77,14 +80,14 @@ class HealthBoard:
         self._device: Mapping[str, Any] = {}
         self._news: deque[HealthEvent] = deque(maxlen=_KEPT_EVENTS)
 
-    def raise_condition(self, code: Condition, subject: str, message: str) -> None:
+    def raise_condition(self, code: Condition, subject: str, message: str, **params: float | str) -> None:
         """Say that something is wrong; once is enough, as often as you like."""
         with self._lock:
             known = self._conditions.get((code, subject))
             if known is not None:
-                self._conditions[code, subject] = replace(known, message=message)
+                self._conditions[code, subject] = replace(known, message=message, params=params)
                 return
-            event = HealthEvent(code, subject, "raised", message, self._now())
+            event = HealthEvent(code, subject, "raised", message, self._now(), params)
             self._conditions[code, subject] = event
             self._news.append(event)
 

@@ -55,9 +55,10 @@ _REFUSED_PAUSE_S = 5.0
 class Outbox:
     """The pending events of one camera, in turns that a thread of the publisher makes.
 
-    What is younger than fresh_s goes to the topic of events, everything else to that of late ones, which is
-    fed no faster than replay_per_s. age_s is the age of a time stamp by the run's clock, the one that events
-    are stamped with, so that a step of the wall clock makes no event old.
+    What is younger than fresh_s, and the end of an incident however old, goes to the topic of events,
+    everything else to that of late ones, which is fed no faster than replay_per_s. age_s is the age of a time
+    stamp by the run's clock, the one that events are stamped with, so that a step of the wall clock makes no
+    event old.
     """
 
     def __init__(
@@ -117,7 +118,8 @@ class Outbox:
     def _send(self, event: Event) -> tuple[str, PublishHandle]:
         age_s = self._age_s(event.time)
         fresh = is_fresh(age_s, self._fresh_s)
-        topic = self._topics.event if fresh else self._topics.event_replay
+        # An end silences, however late it comes.
+        topic = self._topics.event if fresh or event.ends else self._topics.event_replay
         payload = json.dumps(to_cloudevent(event), ensure_ascii=False, allow_nan=False).encode()
         label = event_label(event, self._fresh_s - max(age_s, 0.0)) if fresh else _LATE
         return topic, self._client.publish(topic, payload, qos=1, label=label)

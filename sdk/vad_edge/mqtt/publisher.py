@@ -25,6 +25,7 @@ from vad_edge.mqtt.identity import client_id
 from vad_edge.mqtt.messages import JSON, Label
 from vad_edge.mqtt.outbox import Outbox
 from vad_edge.mqtt.topics import CameraTopics
+from vad_edge.version import __version__
 
 ONLINE, STOPPED, OFFLINE = b"online", b"stopped", b"offline"
 
@@ -46,6 +47,33 @@ class Greeting:
     topic: str
     payload: bytes
     status_topic: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunsOn:
+    """What a camera is watched with: versions and hashes, for whoever must know later what judged it.
+
+    Hashes are sha256 in hex; pack_sha256 is None where no pack is in force. promise is the alarm budget that
+    is kept, None where the levels are the site file's.
+    """
+
+    bundle: str = ""
+    bundle_sha256: str | None = None
+    pack_sha256: str | None = None
+    promise: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields of a camera's state, as plain values for JSON."""
+        return {
+            "stage": "watching" if self.promise is None else "keeping",
+            "promise": None if self.promise is None else {"budget": self.promise, "since": None},
+            "versions": {
+                "software": __version__,
+                "bundle": self.bundle,
+                "bundle_sha256": self.bundle_sha256,
+                "pack_sha256": self.pack_sha256,
+            },
+        }
 
 
 class CameraPublisher:
@@ -115,6 +143,7 @@ class CameraPublisher:
         tamper: str | None = None,
         armed_by: str = "schedule",
         maintenance_until: datetime | None = None,
+        runs_on: RunsOn = RunsOn(),
     ) -> None:
         """Publish the warning level, retained; since, incident, tamper are None when nothing is going on."""
         state = {
@@ -129,6 +158,7 @@ class CameraPublisher:
             "tamper": tamper,
             "armed_by": armed_by,
             "maintenance_until": utc_stamp(maintenance_until) if maintenance_until else None,
+            **runs_on.to_dict(),
         }
         self.client.set_retained(self.topics.state, _json(state), JSON)
 

@@ -87,7 +87,7 @@ def assemble(
     _look_at_site(site, health)
     specs = {camera.name: _source_of(camera, settings) for camera in site.camera}
     sources = {camera.name: _open(camera, specs[camera.name], live, site, health) for camera in site.camera}
-    context = RunContext(site, _clock(sources, live), health)
+    context = RunContext(site, _clock(sources, live), health, settings.bundle if site.camera else None)
     readers = {
         camera.name: _reader(camera, specs[camera.name], sources[camera.name], live, arrived)
         for camera in site.camera

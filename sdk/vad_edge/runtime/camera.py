@@ -9,7 +9,7 @@ from functools import partial
 
 from vad_edge.config.site import CameraConfig
 from vad_edge.events.announce import event_from_change, event_from_tamper
-from vad_edge.events.event import Event
+from vad_edge.events.event import Ending, Event
 from vad_edge.evidence.images import PrivacyMasks
 from vad_edge.fusion.accumulate import Accumulator
 from vad_edge.fusion.flood import FloodLimiter
@@ -17,7 +17,7 @@ from vad_edge.fusion.fuse import STREAM_FLOOR, Fuser, Risk, excess
 from vad_edge.fusion.machine import LevelChange, WarningMachine
 from vad_edge.fusion.policy import Standing
 from vad_edge.fusion.tamper import TamperWatch
-from vad_edge.mqtt.publisher import CameraPublisher
+from vad_edge.mqtt.publisher import CameraPublisher, RunsOn
 from vad_edge.pipeline import ScoredFrame
 from vad_edge.runtime.arming import Guard
 from vad_edge.runtime.context import RunContext
@@ -74,6 +74,7 @@ class Camera:
         self.masks = PrivacyMasks(config.privacy_masks)
         self.tamper = TamperWatch(config.tamper)
         self._since_s: float | None = None
+        self._sequence = 0
         self._gate: FrameRateGate | None = None
         self._standing: Standing | None = None
         self._accumulator: Accumulator | None = None
@@ -208,11 +209,12 @@ class Camera:
         if self._accumulator is not None:
             self.risk = self._accumulator.update(self.risk)
         closes, self.gated = gated and not self.gated, gated
+        ending: Ending = "gate_closed" if closes else "calm"
         if closes:
             change = self.machine.stand_down(time_s)
         else:
             change = self.machine.update(self.risk) if self.armed and not gated else None
-        return None if change is None else self._event(change, self.risk, scored)
+        return None if change is None else self._event(change, self.risk, scored, ending)
 
     def look_for_tamper(self, time_s: float, validity: Validity) -> Event | None:
         """The event, if somebody covers or turns the camera or lets it see again.
@@ -230,6 +232,8 @@ class Camera:
             camera=self.name,
             wall=self._context.wall,
             time_synced=self.time_synced(),
+            ending="" if change.kind == "tampered" else "maintenance" if maintained else "calm",
+            fresh_s=self._context.site.broker.fresh_s,
         )
 
     def arm(self, guard: Guard, time_s: float) -> Event | None:
@@ -238,9 +242,12 @@ class Camera:
         change = None if guard.armed else self.machine.stand_down(time_s)
         if change is None or self.risk is None:
             return None
-        return self._event(change, self.risk, None)
+        return self._event(
+            change, self.risk, None, "maintenance" if guard.by == "maintenance" else "disarmed"
+        )
 
-    def _event(self, change: LevelChange, risk: Risk, scored: ScoredFrame | None) -> Event:
+    def _event(self, change: LevelChange, risk: Risk, scored: ScoredFrame | None, ending: Ending) -> Event:
+        self._sequence = 1 if change.kind == "opened" else self._sequence + 1
         self.rolled_up = self.limiter is not None and self.limiter.rolls_up(change)
         self._since_s = None if change.kind == "cleared" else change.since_s
         return event_from_change(
@@ -254,6 +261,9 @@ class Camera:
             block_s=0.0 if self.rate is None else self.rate.block_s,
             regions=self._regions(change, scored),
             time_synced=self.time_synced(),
+            sequence=self._sequence,
+            ending=ending if change.kind == "cleared" else "",
+            fresh_s=self._context.site.broker.fresh_s,
         )
 
     def _regions(self, change: LevelChange, scored: ScoredFrame | None) -> Sequence[Region]:
@@ -281,4 +291,16 @@ class Camera:
             tamper=self.tamper.reason or None,
             armed_by=self.guard.by,
             maintenance_until=self.guard.until,
+            runs_on=self._runs_on(),
+        )
+
+    def _runs_on(self) -> RunsOn:
+        bundle = self._context.bundle
+        pack = None if self.profile is None else self.profile.pack
+        in_force = pack is not None and pack.in_force
+        return RunsOn(
+            bundle="" if bundle is None else bundle.manifest.name,
+            bundle_sha256=None if bundle is None else bundle.sha256,
+            pack_sha256=pack.sha256 if pack is not None and in_force else None,
+            promise=pack.kept if pack is not None and in_force else None,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from vad_edge.bundle.archive import Bundle
 from vad_edge.clock import LiveClock, MediaClock
 from vad_edge.config.site import SiteConfig
 from vad_edge.health.board import HealthBoard
@@ -12,11 +13,12 @@ from vad_edge.health.board import HealthBoard
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
-    """The site, the clock and the health board that every part of a run shares."""
+    """The site, the clock, the health board and the model that every part of a run shares."""
 
     site: SiteConfig
     clock: LiveClock | MediaClock
     health: HealthBoard
+    bundle: Bundle | None = None
 
     @property
     def is_media(self) -> bool:

@@ -133,6 +133,8 @@ class ConditionMonitor(Component):
                 camera.name,
                 slow,
                 f"the source gives {fps or 0:g} frames a second, the model knows {camera.fps:g}",
+                fps=fps or 0.0,
+                model_fps=camera.fps,
             )
             if reader.info is not None:
                 self._look_at_shape(camera, reader.info)
@@ -157,7 +159,9 @@ class ConditionMonitor(Component):
                 camera.name,
                 limiter.flooded(time_s),
                 f"more than {limiter.limit} alarms in {limiter.window_s / 3600.0:g} h: new ones are stored"
-                " and not told; look what changed, and calibrate the camera again",
+                " and not published; look what changed, and calibrate the camera again",
+                limit=limiter.limit,
+                hours=limiter.window_s / 3600.0,
             )
 
     def _look_at_sensors(self, time_s: float) -> None:
@@ -178,7 +182,7 @@ class ConditionMonitor(Component):
             text = (
                 f"the clock was set {way} by {abs(set_s):,.1f} s: time stamps from before are off by as much"
             )
-            self._health.raise_condition(Condition.CLOCK_SET, SUBJECT, text)
+            self._health.raise_condition(Condition.CLOCK_SET, SUBJECT, text, seconds=set_s)
         elif time_s - self._clock_set_s >= CLOCK_TOLD_S:
             self._health.clear_condition(Condition.CLOCK_SET, SUBJECT)
 
@@ -199,8 +203,8 @@ class ConditionMonitor(Component):
         if reason and (reason in ("black", "frozen") or time_s - since_s >= PASSING_S):
             self._health.raise_condition(FRAME_CONDITIONS[reason], camera.name, validity.detail)
 
-    def _set(self, code: Condition, subject: str, holds: bool, message: str) -> None:
+    def _set(self, code: Condition, subject: str, holds: bool, message: str, **params: float | str) -> None:
         if holds:
-            self._health.raise_condition(code, subject, message)
+            self._health.raise_condition(code, subject, message, **params)
         else:
             self._health.clear_condition(code, subject)

@@ -103,7 +103,9 @@ class OverloadControl(Component):
             self._recalibrate(camera, slow)
             full = camera.profile.full
             text = f"{slow.fps:g} instead of {full.fps:g} frames a second are looked at, because {why}"
-            self._health.raise_condition(Condition.CAMERA_SLOWED, camera.name, text)
+            self._health.raise_condition(
+                Condition.CAMERA_SLOWED, camera.name, text, fps=slow.fps, full_fps=full.fps
+            )
         _log.warning("camera %s: %s", camera.name, text)
 
     def _take_back(self, relief: Relief) -> None:

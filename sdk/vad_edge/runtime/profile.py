@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 from collections.abc import Mapping, Sequence
@@ -59,7 +60,7 @@ class RateProfile:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PackUse:
-    """A camera's pack. learned says that the camera made it itself; asked is its budget.
+    """A camera's pack. learned says that the camera made it itself; asked and kept are its budgets.
 
     in_force is false for one that was made for another graph than the one that runs.
     """
@@ -67,6 +68,8 @@ class PackUse:
     path: Path
     learned: bool
     asked: AlarmBudget | None
+    kept: str | None
+    sha256: str
     in_force: bool = True
 
 
@@ -201,7 +204,7 @@ def _pack_of(
     """The camera's pack, or the reason why the one that it learned is not used."""
     if camera.calibration is not None:
         pack = read_pack(camera.calibration)
-        return PackUse(camera.calibration, False, _asked(pack)), pack, ""
+        return _use(camera.calibration, pack, learned=False), pack, ""
     path = learned_pack(learned, camera.name)
     # os and not Path.exists, which fails below a folder it may not look into.
     if not os.path.exists(path):  # noqa: PTH110
@@ -213,7 +216,7 @@ def _pack_of(
     verdict = _fits(pack, camera, bundle, graph)
     if not verdict.ok and not (may_fall_back and _is_for_another_graph(pack, bundle, graph)):
         return None, None, _not_used(camera, verdict.reason)
-    return PackUse(path, True, _asked(pack)), pack, ""
+    return _use(path, pack, learned=True), pack, ""
 
 
 def _not_used(camera: CameraConfig, reason: str) -> str:
@@ -221,8 +224,15 @@ def _not_used(camera: CameraConfig, reason: str) -> str:
     return reason
 
 
-def _asked(pack: CameraPack) -> AlarmBudget | None:
-    return None if pack.levels is None else AlarmBudget.parse(pack.levels.asked)
+def _use(path: Path, pack: CameraPack, *, learned: bool) -> PackUse:
+    levels = pack.levels
+    return PackUse(
+        path,
+        learned,
+        asked=None if levels is None else AlarmBudget.parse(levels.asked),
+        kept=None if levels is None else levels.kept,
+        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+    )
 
 
 def _slow(camera: CameraConfig, bundle: Bundle, graph: Graph, may_fall_back: bool) -> RateProfile | None:

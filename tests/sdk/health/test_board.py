@@ -59,6 +59,7 @@ def test_a_snapshot_is_plain_json() -> None:
                 "subject": "store",
                 "message": "0 bytes left",
                 "since": "2026-01-02T03:04:05Z",
+                "params": {},
             }
         ],
         "counters": {"dropped": 5},

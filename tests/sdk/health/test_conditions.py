@@ -42,8 +42,8 @@ def test_no_condition_is_raised_by_a_code_that_is_written_by_hand() -> None:
     codes = {condition.value for condition in Condition}
     found = []
     for path in SDK.rglob("*.py"):
-        if path == SDK / "health" / "conditions.py":
-            continue
+        if path in (SDK / "health" / "conditions.py", SDK / "events" / "event.py"):
+            continue  # the registry, and words for the end of an incident
         nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         written = [node for node in nodes if isinstance(node, ast.Constant) and node.value in codes]
         found += [f"{path.relative_to(SDK)}:{node.lineno} {node.value}" for node in written]

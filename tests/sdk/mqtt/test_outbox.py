@@ -4,6 +4,8 @@ import json
 import signal
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -139,6 +141,25 @@ def test_old_events_go_to_the_replay_topic_with_their_own_times_and_order(
     late = [json.loads(payload) for payload in listener.on(TOPICS.event_replay)]
     assert [event["id"] for event in late] == [event.id for event in old]
     assert late[0]["time"] == old[0].time.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def test_the_end_of_an_old_incident_goes_where_alarms_go_since_it_silences(
+    any_broker: Any,
+    start: Callable[..., CameraPublisher],
+    store: EventStore,
+    make_event: Make,
+    listen: Callable[..., Any],
+    eventually: Eventually,
+) -> None:
+    listener = listen(any_broker.broker, f"{TOPICS.event}/#").ready()
+    raised, cleared = make_event(1), replace(make_event(2), kind="cleared", ending="calm")
+    for event in (raised, cleared):
+        store.add(replace(event, time=event.time - timedelta(days=1)))
+    start(any_broker.broker)
+    eventually(lambda: not store.pending("walkway"), "both to be delivered")
+    eventually(lambda: len(listener.on(TOPICS.event)) == 1, "the end")
+    assert _ids(listener.on(TOPICS.event)) == [cleared.id]
+    assert _ids(listener.on(TOPICS.event_replay)) == [raised.id]
 
 
 def test_a_fresh_alarm_overtakes_a_long_backlog(

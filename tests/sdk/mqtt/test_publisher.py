@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+import vad_edge
 from vad_edge.clock import age_s
 from vad_edge.config.site import BrokerConfig
 from vad_edge.events.event import Event, from_cloudevent
@@ -76,6 +77,14 @@ def test_an_independent_client_reads_what_a_camera_says(
         "tamper": None,
         "armed_by": "schedule",
         "maintenance_until": None,
+        "stage": "watching",
+        "promise": None,
+        "versions": {
+            "software": vad_edge.__version__,
+            "bundle": "",
+            "bundle_sha256": None,
+            "pack_sha256": None,
+        },
     }
     assert heard[TOPICS.risk] == "2.5"
     assert json.loads(heard[TOPICS.health]) == {"ok": True, "conditions": [], "counters": {}}

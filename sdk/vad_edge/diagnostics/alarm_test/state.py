@@ -10,6 +10,7 @@ from typing import Final
 from vad_edge.clock import utc_now, utc_stamp
 from vad_edge.diagnostics.alarm_test.context import CHECK, Rehearsal, content, ms
 from vad_edge.diagnostics.finding import Finding
+from vad_edge.mqtt.publisher import RunsOn
 
 _log = logging.getLogger(__name__)
 
@@ -33,6 +34,7 @@ class StateCheck:
         now = utc_stamp(utc_now())
         known = content(self._before) or {
             "armed": True, "model": "", "tamper": None, "armed_by": "schedule", "maintenance_until": None,
+            **RunsOn().to_dict(),
         }  # fmt: skip
         self._alarm = {
             **known,
