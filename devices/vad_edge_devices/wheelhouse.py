@@ -30,7 +30,7 @@ _GLIBC: Final = {"22.04": 35, "24.04": 39}
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class WheelTarget:
     """What the wheels must fit: a Python such as ``3.10``, a machine, a glibc 2.x; constraints by file name.
 
     jetson says that cv2 and TensorRT are the system's.
@@ -66,7 +66,7 @@ class Target:
         }
 
 
-def target_of(line: JetPack) -> Target:
+def target_of(line: JetPack) -> WheelTarget:
     """The target of a JetPack line. Raises ConfigError for one whose Python is too old."""
     if not line.supported:
         raise ConfigError(
@@ -74,23 +74,23 @@ def target_of(line: JetPack) -> Target:
             fix="flash a newer JetPack",
         )
     major = line.jetpack.partition(".")[0]
-    return Target(
+    return WheelTarget(
         line.python, "aarch64", _GLIBC[line.ubuntu], jetson=True, constraints=f"constraints-jp{major}.txt"
     )
 
 
-def other(python: str, machine: str) -> Target:
+def other(python: str, machine: str) -> WheelTarget:
     """A machine that is no Jetson. Raises ConfigError for a Python that is too old, or none."""
     match = re.fullmatch(r"3\.(\d+)", python)
     if match is None or int(match[1]) < OLDEST_PYTHON[1]:
         raise ConfigError(
             f"{python!r} is no Python vad-edge runs on", where="--python", fix="give such as 3.12"
         )
-    return Target(python, machine, _OLDEST_GLIBC)
+    return WheelTarget(python, machine, _OLDEST_GLIBC)
 
 
 def download(
-    target: Target, folder: Path, package: str | Path, extras: frozenset[str] = frozenset()
+    target: WheelTarget, folder: Path, package: str | Path, extras: frozenset[str] = frozenset()
 ) -> list[str]:
     """Fill `folder` with `package` (a wheel, or a requirement), pip, and all they need on `target`.
 
@@ -131,7 +131,7 @@ def download(
 
 
 def closure(
-    folder: Path, target: Target, extras: frozenset[str] = frozenset()
+    folder: Path, target: WheelTarget, extras: frozenset[str] = frozenset()
 ) -> tuple[list[str], frozenset[str]]:
     """What vad-edge and pip need on the target: requirements no wheel meets, and the wheels that are used."""
     wheels = {_name(path): path for path in folder.glob("*.whl")}
@@ -154,7 +154,7 @@ def closure(
     return missing, frozenset(name for name, _ in seen)
 
 
-def _requirements(wheel: Path, target: Target, extras: Iterable[str]) -> Iterator[Requirement]:
+def _requirements(wheel: Path, target: WheelTarget, extras: Iterable[str]) -> Iterator[Requirement]:
     """What a wheel asks for on the target, markers already decided."""
     with zipfile.ZipFile(wheel) as archive:
         name = next(entry for entry in archive.namelist() if entry.endswith(".dist-info/METADATA"))
@@ -169,7 +169,7 @@ def _requirements(wheel: Path, target: Target, extras: Iterable[str]) -> Iterato
             yield requirement
 
 
-def _pip(target: Target, folder: Path, wanted: list[str], *, alone: bool = False) -> None:
+def _pip(target: WheelTarget, folder: Path, wanted: list[str], *, alone: bool = False) -> None:
     with as_file(files("vad_edge_devices") / (target.constraints or "constraints-jp6.txt")) as constraints:
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
         command += ["--dest", str(folder), "--only-binary=:all:", "--implementation", "cp"]

@@ -19,7 +19,7 @@ from vad_edge_training.fit.split import HELD_OUT, spread
 
 
 @dataclass(frozen=True, slots=True)
-class Footage:
+class UnseenFootage:
     """Clips to calibrate on, and the share of each one's beginning to leave out; notes are for people."""
 
     clips: Sequence[Path]
@@ -27,18 +27,18 @@ class Footage:
     notes: tuple[str, ...] = ()
 
 
-def unseen_footage(clips: Sequence[Path], fitted: Collection[str] | None) -> Footage:
+def unseen_footage(clips: Sequence[Path], fitted: Collection[str] | None) -> UnseenFootage:
     """What of `clips` the model was not fitted on; all of them, with a note, where that is nothing.
 
     fitted: file names of the clips it was fitted on, None where that is not known.
     """
     unseen = [clip for clip in clips if fitted is not None and clip.name not in fitted]
     if unseen:
-        return Footage(unseen)
+        return UnseenFootage(unseen)
     if fitted is not None and len(clips) == 1:
-        return Footage(clips, skip=1 - HELD_OUT, notes=("calibrated on the end of the only clip",))
+        return UnseenFootage(clips, skip=1 - HELD_OUT, notes=("calibrated on the end of the only clip",))
     note = "calibrated on the clips the model was fitted on: what it has not seen will look rarer than it is"
-    return Footage(clips, notes=(note,))
+    return UnseenFootage(clips, notes=(note,))
 
 
 def sample_frames(

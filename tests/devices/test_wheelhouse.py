@@ -11,7 +11,7 @@ from tests.support.wheels import make_wheel, pip_wheel
 from vad_edge.cli import main
 from vad_edge.errors import ConfigError, DeviceError
 from vad_edge_devices.registry import registry
-from vad_edge_devices.wheelhouse import Target, closure, download, other, target_of
+from vad_edge_devices.wheelhouse import WheelTarget, closure, download, other, target_of
 
 JP6 = target_of(registry().line("6.2"))
 JP7 = target_of(registry().line("7.2"))
@@ -108,7 +108,7 @@ def test_the_platforms_are_those_of_the_board_s_ubuntu() -> None:
     assert JP6.platforms[0] == "manylinux_2_35_aarch64"
     assert JP6.platforms[-1] == "manylinux2014_aarch64"
     assert JP7.platforms[0] == "manylinux_2_39_aarch64"
-    assert Target("3.12", "x86_64", 17).platforms == ("manylinux_2_17_x86_64", "manylinux2014_x86_64")
+    assert WheelTarget("3.12", "x86_64", 17).platforms == ("manylinux_2_17_x86_64", "manylinux2014_x86_64")
 
 
 @pytest.mark.parametrize(

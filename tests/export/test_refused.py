@@ -22,7 +22,7 @@ from vad_edge_export.compare import compare_bundle
 from vad_edge_export.package import ExportReport
 from vad_edge_export.quantize.confirm import confirm
 from vad_edge_export.quantize.emulate import emulate_int8
-from vad_edge_export.quantize.gate import Cost, Judge
+from vad_edge_export.quantize.gate import Judge, LoweringLoss
 from vad_edge_export.quantize.int8 import Backend, Ranges
 from vad_edge_export.quantize.lowering import Lowering
 from vad_edge_export.quantize.outcome import Lowered, Refused
@@ -61,14 +61,14 @@ def tensorrt_loses(monkeypatch: pytest.MonkeyPatch) -> None:
             losing.add(emulate_int8(contents))
         return contents
 
-    def cost(self: Judge, bundle: Bundle, graph: Graph) -> Cost:
+    def cost(self: Judge, bundle: Bundle, graph: Graph) -> LoweringLoss:
         return more(honest(self, bundle, graph), 0.1 if bundle.member(graph.member) in losing else 0.0)
 
     monkeypatch.setattr(lowering_module, "to_int8", to_int8)
     monkeypatch.setattr(Judge, "cost", cost)
 
 
-def more(cost: Cost, harm: float) -> Cost:
+def more(cost: LoweringLoss, harm: float) -> LoweringLoss:
     return replace(cost, auc_drop=cost.auc_drop + harm)
 
 
@@ -166,7 +166,7 @@ def test_fine_tuning_is_no_advice_where_it_was_given_nor_kept_where_it_leaves_no
 ) -> None:
     honest, given = Judge.cost, read_bundle(narrow)
 
-    def cost(self: Judge, bundle: Bundle, graph: Graph) -> Cost:
+    def cost(self: Judge, bundle: Bundle, graph: Graph) -> LoweringLoss:
         harm = 0.2 if self._bundle.sha256 == given.sha256 else 0.1
         return more(honest(self, bundle, graph), harm if graph.precision == "int8" else 0.0)
 

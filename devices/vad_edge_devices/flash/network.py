@@ -29,7 +29,7 @@ _KEY: Final = 64
 """A password of so many characters is the key itself, in hexadecimal."""
 
 
-class Connection(BaseModel):
+class NetworkConnection(BaseModel):
     """One way into the network. Without an address it asks for one (DHCP).
 
     address is such as ``192.0.2.20/24``. A Wi-Fi has an ssid, and its password in a file of its own, never
@@ -66,10 +66,10 @@ class Connection(BaseModel):
 class _File(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    connection: tuple[Connection, ...] = Field(min_length=1)
+    connection: tuple[NetworkConnection, ...] = Field(min_length=1)
 
 
-def load_network(path: Path) -> tuple[Connection, ...]:
+def load_network(path: Path) -> tuple[NetworkConnection, ...]:
     """The connections of a network file; password files lie beside it. Raises ConfigError."""
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -90,7 +90,7 @@ def load_network(path: Path) -> tuple[Connection, ...]:
     )
 
 
-def keyfiles(connections: tuple[Connection, ...]) -> Iterator[tuple[str, Item]]:
+def keyfiles(connections: tuple[NetworkConnection, ...]) -> Iterator[tuple[str, Item]]:
     """Each connection as NetworkManager reads it: a path in the root file system, and a file only root reads.
 
     Raises ConfigError for a password that cannot be one.
@@ -99,7 +99,7 @@ def keyfiles(connections: tuple[Connection, ...]) -> Iterator[tuple[str, Item]]:
         yield f"{FOLDER}/vad-edge-{each.name}.nmconnection", Item("".join(_lines(each)).encode(), 0o600)
 
 
-def _lines(each: Connection) -> Iterator[str]:
+def _lines(each: NetworkConnection) -> Iterator[str]:
     identity = uuid.uuid5(_NAMESPACE, each.name)
     yield f"[connection]\nid=vad-edge-{each.name}\nuuid={identity}\ntype={each.kind}\n"
     if each.interface is not None:

@@ -39,7 +39,7 @@ class FlashRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class FlashCommand:
     """One run of NVIDIA's tools in the Linux_for_Tegra folder; before says what a person must do first."""
 
     argv: tuple[str, ...]
@@ -64,15 +64,15 @@ class Check:
 class FlashPlan:
     """Everything that will happen: read the EEPROM, make the user, stage files, flash, what to do then."""
 
-    probe: Command
-    user: Command | None
+    probe: FlashCommand
+    user: FlashCommand | None
     files: tuple[StagedFile, ...]
-    flash: tuple[Command, ...]
+    flash: tuple[FlashCommand, ...]
     checks: tuple[Check, ...]
     then: str
 
     @property
-    def commands(self) -> tuple[Command, ...]:
+    def commands(self) -> tuple[FlashCommand, ...]:
         """The commands in order; files are staged before the flashing ones."""
         return (self.probe, *((self.user,) if self.user else ()), *self.flash)
 
@@ -134,29 +134,33 @@ def files_needed(request: FlashRequest) -> Iterator[str]:
         yield CREATE_USER
 
 
-def commands(request: FlashRequest, bsp: BspFacts) -> tuple[Command, Command | None, tuple[Command, ...]]:
+def commands(
+    request: FlashRequest, bsp: BspFacts
+) -> tuple[FlashCommand, FlashCommand | None, tuple[FlashCommand, ...]]:
     """The command that reads the EEPROM, the one that makes the user, and those that flash."""
     board, method = request.board, request.board.flash[request.storage]
     name = l4t_board(request)
     user = None
     if request.user and request.user not in bsp.users:
         # Without -p the tool draws a password nobody ever sees: people come in by their SSH key.
-        user = Command((f"./{CREATE_USER}", "-u", request.user, "-n", request.hostname, "--accept-license"))
+        user = FlashCommand(
+            (f"./{CREATE_USER}", "-u", request.user, "-n", request.hostname, "--accept-license")
+        )
     if not request.massflash:
         argv = (f"./{method.tool}", *_options(method), name, method.rootdev)
-        flash: tuple[Command, ...] = (Command(argv),)
+        flash: tuple[FlashCommand, ...] = (FlashCommand(argv),)
     else:
         tool = f"./{INITRD if method.tool == 'flash.sh' else method.tool}"
         mass = ("--massflash", str(request.massflash))
         network = () if method.network else ("--network", "usb0")
         flash = (
-            Command((tool, "--no-flash", *mass, *_options(method), *network, name, method.rootdev)),
-            Command(
+            FlashCommand((tool, "--no-flash", *mass, *_options(method), *network, name, method.rootdev)),
+            FlashCommand(
                 (tool, "--flash-only", *mass, "--network", "usb0", "--showlogs", name),
                 before=f"connect up to {request.massflash} boards {board.board}, all in recovery mode",
             ),
         )
-    return Command(PRINT), user, flash
+    return FlashCommand(PRINT), user, flash
 
 
 def _options(method: FlashMethod) -> Iterator[str]:

@@ -11,7 +11,7 @@ from vad_edge.config.load import load_site
 from vad_edge.errors import ConfigError
 from vad_edge_devices.flash import checks
 from vad_edge_devices.flash.facts import BspFacts, HostFacts, bsp_facts
-from vad_edge_devices.flash.network import Connection, load_network
+from vad_edge_devices.flash.network import NetworkConnection, load_network
 from vad_edge_devices.flash.plan import Check, FlashPlan, FlashRequest, commands, files_needed, then
 from vad_edge_devices.flash.stage import staged_files
 from vad_edge_devices.registry import Registry
@@ -89,7 +89,7 @@ def _cargo_checks(request: FlashRequest, cargo: Cargo, bsp: BspFacts, registry: 
     return [*found, Check("identity", not cloned, reason, fix)]
 
 
-def _network_checks(request: FlashRequest, network: tuple[Connection, ...]) -> list[Check]:
+def _network_checks(request: FlashRequest, network: tuple[NetworkConnection, ...]) -> list[Check]:
     if not network:
         return []
     fixed = [each.name for each in network if each.address is not None]

@@ -11,7 +11,7 @@ from typing import TextIO
 from vad_edge.errors import DeviceError
 from vad_edge_devices.flash.checks import eeprom_check
 from vad_edge_devices.flash.eeprom import read_eeprom
-from vad_edge_devices.flash.plan import Command, FlashPlan, FlashRequest
+from vad_edge_devices.flash.plan import FlashCommand, FlashPlan, FlashRequest
 from vad_edge_devices.flash.progress import Progress, explain_failure, read_progress
 from vad_edge_devices.flash.stage import apply_staged
 
@@ -54,7 +54,7 @@ def flash(plan: FlashPlan, request: FlashRequest, log: Path, report: Report, ask
             _run(command, request.l4t, file, report, state)
 
 
-def _run(command: Command, folder: Path, log: TextIO, report: Report, state: str) -> str:
+def _run(command: FlashCommand, folder: Path, log: TextIO, report: Report, state: str) -> str:
     name = command.argv[0].rpartition("/")[2]
     log.write(f"$ {' '.join(command.argv)}\n")
     lines: deque[str] = deque(maxlen=KEPT_LINES)

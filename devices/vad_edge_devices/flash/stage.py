@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from vad_edge.errors import ConfigError, DeviceError
-from vad_edge_devices.flash.network import Connection, keyfiles
+from vad_edge_devices.flash.network import NetworkConnection, keyfiles
 from vad_edge_devices.release import PREFIX, Item, Release, asset
 
 UNITS: Final = ("vad-edge-identity.service", "vad-edge-firstboot.service")
@@ -48,7 +48,7 @@ def staged_files(
     user: str | None = None,
     ssh_key: bytes | None = None,
     trust: tuple[Path, ...] = (),
-    network: tuple[Connection, ...] = (),
+    network: tuple[NetworkConnection, ...] = (),
 ) -> tuple[StagedFile, ...]:
     """All changes, in order. With `many` boards each adds the end of its serial number to the host name.
 

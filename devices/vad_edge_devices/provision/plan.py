@@ -21,7 +21,7 @@ UNPACKED: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ProvisionStep:
     """One thing to do, or that is done already."""
 
     name: str
@@ -40,7 +40,7 @@ class ProvisionPlan:
     link are files that the release that runs has too: they need not be sent.
     """
 
-    steps: tuple[Step, ...]
+    steps: tuple[ProvisionStep, ...]
     send: tuple[str, ...]
     link: tuple[str, ...]
     trust: tuple[Path, ...]
@@ -113,11 +113,11 @@ def plan_provision(state: BoardState, release: Release, trust: tuple[Path, ...])
     keys = tuple(key for key in trust if hashlib.sha256(key.read_bytes()).hexdigest() not in state.trust)
     runs = state.current == release.folder and state.complete
     steps = (
-        Step("link", bool(link), f"{len(link)} files the release that runs has too"),
-        Step("send", bool(send), f"{len(send)} of {len(release.files)} files, {size / 1e6:.1f} MB"),
-        Step("trust", bool(keys), f"{len(keys)} keys that bundles must be signed by"),
-        Step("install", not state.complete, "the packages, in a folder of their own"),
-        Step(
+        ProvisionStep("link", bool(link), f"{len(link)} files the release that runs has too"),
+        ProvisionStep("send", bool(send), f"{len(send)} of {len(release.files)} files, {size / 1e6:.1f} MB"),
+        ProvisionStep("trust", bool(keys), f"{len(keys)} keys that bundles must be signed by"),
+        ProvisionStep("install", not state.complete, "the packages, in a folder of their own"),
+        ProvisionStep(
             "activate", not runs or bool(missing), f"release {release.name}; now: {state.current or 'none'}"
         ),
     )

@@ -42,7 +42,7 @@ _FAILURES: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class CommandOutput:
     """What a remote command printed, and how it ended."""
 
     code: int
@@ -89,10 +89,11 @@ class Ssh:
         words: Sequence[str],
         feed: Callable[[IO[bytes]], None] | bytes = b"",
         on_line: Callable[[str], None] | None = None,
-    ) -> Answer:
+    ) -> CommandOutput:
         """Run a command there. feed is its standard input, or writes it; on_line gets its output as it comes.
 
-        Raises DeviceError, with what to do, where ssh itself fails; the command's own failure is an `Answer`.
+        Raises DeviceError, with what to do, where ssh itself fails. The command's own failure is a
+        `CommandOutput`.
         """
         with tempfile.TemporaryFile() as errors:
             process = subprocess.Popen(  # noqa: S603
@@ -123,7 +124,7 @@ class Ssh:
         if code == _OWN_FAILURE:
             verdict = explain(said)
             raise DeviceError(verdict.reason, where=self.target, fix=verdict.fix)
-        return Answer(code, "".join(lines), said)
+        return CommandOutput(code, "".join(lines), said)
 
 
 def explain(errors: str) -> Verdict:

@@ -18,7 +18,7 @@ from vad_edge.bundle.archive import read_bundle
 from vad_edge.errors import ConfigError
 from vad_edge.inference.benchmark import Case, benchmark
 from vad_edge.pipeline import score_recording
-from vad_edge_export.experiments.variant_table import Row, draw_table, read_table, row_of, write_table
+from vad_edge_export.experiments.variant_table import VariantRow, draw_table, read_table, row_of, write_table
 from vad_edge_export.footage import unseen_footage
 from vad_edge_export.package import export_bundle
 from vad_edge_training.datasets.layouts import open_dataset
@@ -83,7 +83,7 @@ def try_variant(
     *,
     cache: Path | None = None,
     on_progress: Progress | None = None,
-) -> Row:
+) -> VariantRow:
     """Train, export and measure a variant with each of its seeds, and add its row to the table in `output`.
 
     A seed that is finished is not done again. output gets a folder for each seed, ``variants.csv`` with a row

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class VariantRow:
     """What a variant reached on a dataset: means over its seeds, and of the AUCs the standard deviations.
 
     trial is the AUC on held-out footage with synthetic anomalies, which variants are chosen by; NaN for a
@@ -49,38 +49,38 @@ class Row:
         }
 
 
-def row_of(dataset: str, name: str, results: Sequence[Mapping[str, float]]) -> Row:
+def row_of(dataset: str, name: str, results: Sequence[Mapping[str, float]]) -> VariantRow:
     """The row of a variant from what each seed gave."""
     values: dict[str, Any] = {
         field.name: statistics.fmean(result[field.name] for result in results)
-        for field in fields(Row)
+        for field in fields(VariantRow)
         if field.name in results[0]
     }
     for protocol in ("micro_online", "micro_per_clip", "macro"):
         found = [result[protocol] for result in results]
         values[f"{protocol}_sd"] = statistics.stdev(found) if len(found) > 1 else math.nan
     values["parameters"] = int(values["parameters"])
-    return Row(dataset=dataset, name=name, seeds=len(results), **values)
+    return VariantRow(dataset=dataset, name=name, seeds=len(results), **values)
 
 
-def read_table(path: Path) -> list[Row]:
+def read_table(path: Path) -> list[VariantRow]:
     """The rows of a table; none where there is no file."""
     if not path.exists():
         return []
     with path.open(encoding="utf-8", newline="") as stream:
-        return [TypeAdapter(Row).validate_python(row) for row in csv.DictReader(stream)]
+        return [TypeAdapter(VariantRow).validate_python(row) for row in csv.DictReader(stream)]
 
 
-def write_table(rows: Sequence[Row], path: Path) -> None:
+def write_table(rows: Sequence[VariantRow], path: Path) -> None:
     """Write rows as CSV."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.DictWriter(stream, [field.name for field in fields(Row)])
+        writer = csv.DictWriter(stream, [field.name for field in fields(VariantRow)])
         writer.writeheader()
         writer.writerows(asdict(row) for row in rows)
 
 
-def draw_table(rows: Sequence[Row], path: Path) -> None:
+def draw_table(rows: Sequence[VariantRow], path: Path) -> None:
     """Draw each dataset's variants: online AUC with its spread over what a step takes."""
     from matplotlib.figure import Figure
 

@@ -30,7 +30,7 @@ class Trial:
 
 
 @dataclass(frozen=True, slots=True)
-class Cost:
+class LoweringLoss:
     """A lowered graph beside its fp32 original, on the same frames.
 
     auc is the fused score's, online; auc_drop how much lower than the judge's baseline it is, at least 0.
@@ -64,7 +64,7 @@ class Judge:
         self._scores, self.auc = self._judge(bundle, original)
         self.baseline = self.auc if baseline is None else baseline
 
-    def cost(self, bundle: Bundle, graph: Graph) -> Cost:
+    def cost(self, bundle: Bundle, graph: Graph) -> LoweringLoss:
         """What `graph` of `bundle`, made from the original, costs.
 
         Raises EngineError for scores that are no numbers.
@@ -76,7 +76,7 @@ class Judge:
             for cue in range(scores.shape[1])
             if original[:, cue].std() > 0
         ]
-        return Cost(
+        return LoweringLoss(
             auc=auc,
             auc_drop=max(self.baseline - auc, 0.0),
             score_correlation=min(correlations, default=1.0),

@@ -16,7 +16,7 @@ from vad_edge.bundle.manifest import Graph
 from vad_edge.errors import DataError, EngineError
 from vad_edge_export.package import Progress, calibrate
 from vad_edge_export.quantize.emulate import emulate_int8
-from vad_edge_export.quantize.gate import Cost, Judge, joining_of
+from vad_edge_export.quantize.gate import Judge, LoweringLoss, joining_of
 from vad_edge_export.quantize.half import emulate_half, to_half
 from vad_edge_export.quantize.int8 import Backend, Ranges, to_int8
 from vad_edge_export.quantize.observe import activation_ranges
@@ -76,9 +76,9 @@ class Lowering:
         report("fp32", 0.0)
         self.judge = Judge(bundle, material.trial, baseline)
         report("fp32", 1.0)
-        self._whole: dict[Backend, tuple[Cost, bytes]] = {}
+        self._whole: dict[Backend, tuple[LoweringLoss, bytes]] = {}
         self._int8: dict[Backend, Made | Refused] = {}
-        self.known_sensitivity: dict[str, Cost] = {}
+        self.known_sensitivity: dict[str, LoweringLoss] = {}
 
     def half(self) -> Made | Refused:
         """The fp16 graph; layers whose values it cannot hold stay in fp32.
@@ -113,7 +113,7 @@ class Lowering:
         """Whether an INT8 graph loses no more than it may, be it with layers in fp32."""
         return any(isinstance(self.int8(backend), Made) for backend in BACKENDS)
 
-    def sensitivity(self) -> dict[str, Cost]:
+    def sensitivity(self) -> dict[str, LoweringLoss]:
         """What each layer costs alone in INT8."""
         if not self.known_sensitivity:
             for done, layer in enumerate(self.layers):
@@ -157,7 +157,7 @@ class Lowering:
         fix = f"give more quantization data or {tuning}, or raise --max-auc-drop"
         return self._refused(graph, cost, fix)
 
-    def _int8_choices(self, backend: Backend) -> Iterator[tuple[Sequence[str], Cost, bytes]]:
+    def _int8_choices(self, backend: Backend) -> Iterator[tuple[Sequence[str], LoweringLoss, bytes]]:
         """The INT8 graph of every layer, then those of all but the worst, down to a single one."""
         yield self.layers, *self._all_int8(backend)
         order = self._worst_first()
@@ -168,7 +168,7 @@ class Lowering:
     def _left_of(self, layers: Sequence[str]) -> tuple[str, ...]:
         return tuple(layer for layer in self.layers if layer not in layers)
 
-    def _all_int8(self, backend: Backend) -> tuple[Cost, bytes]:
+    def _all_int8(self, backend: Backend) -> tuple[LoweringLoss, bytes]:
         if backend not in self._whole:
             self._whole[backend] = self._int8_cost(self.layers, backend)
         return self._whole[backend]
@@ -177,11 +177,11 @@ class Lowering:
         costs = self.sensitivity()
         return sorted(costs, key=lambda layer: (-costs[layer].auc_drop, costs[layer].score_correlation))
 
-    def _int8_cost(self, layers: Sequence[str], backend: Backend) -> tuple[Cost, bytes]:
+    def _int8_cost(self, layers: Sequence[str], backend: Backend) -> tuple[LoweringLoss, bytes]:
         contents = to_int8(self.fp32, layers, self.ranges, backend)
         return self._cost(Graph(member="draft.onnx", precision="int8"), _judged(contents, backend)), contents
 
-    def _cost(self, graph: Graph, contents: bytes) -> Cost:
+    def _cost(self, graph: Graph, contents: bytes) -> LoweringLoss:
         draft = self._draft(graph, contents)
         return self.judge.cost(draft, draft.manifest.graphs[0])
 
@@ -199,7 +199,7 @@ class Lowering:
             write_bundle(path, manifest, {**states, graph.member: contents})
             return read_bundle(path)
 
-    def _refused(self, graph: Graph, cost: Cost, fix: str) -> Refused:
+    def _refused(self, graph: Graph, cost: LoweringLoss, fix: str) -> Refused:
         title = graph_title(graph.precision, graph.backend)
         reason = (
             f"{title} loses {cost.auc_drop:.4f} of the AUC {self.judge.baseline:.4f} on held-out footage with"

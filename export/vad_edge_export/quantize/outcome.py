@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 from vad_edge.bundle.manifest import Precision
-from vad_edge_export.quantize.gate import Cost
+from vad_edge_export.quantize.gate import LoweringLoss
 
 Backend = Literal["onnxruntime", "tensorrt", "any"]
 
@@ -18,7 +18,7 @@ class Lowered:
     precision: Precision
     backend: Backend
     bytes: int
-    cost: Cost
+    cost: LoweringLoss
     kept_fp32: tuple[str, ...]
     tested: dict[str, float] | None = None
 

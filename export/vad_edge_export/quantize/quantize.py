@@ -15,7 +15,7 @@ from vad_edge.errors import ConfigError, EngineError
 from vad_edge_export.package import Progress
 from vad_edge_export.quantize.confirm import confirm, has_labelled_clips
 from vad_edge_export.quantize.fine_tune import EPOCHS, FineTuning, check_checkpoint, fine_tuned
-from vad_edge_export.quantize.gate import Cost
+from vad_edge_export.quantize.gate import LoweringLoss
 from vad_edge_export.quantize.lowering import BACKENDS, Lowering, Made
 from vad_edge_export.quantize.outcome import Lowered, Refused
 from vad_edge_export.quantize.trial_footage import gather
@@ -42,7 +42,7 @@ class QuantizeReport:
     tested: dict[str, float] | None
     graphs: tuple[Lowered, ...]
     refused: tuple[Refused, ...]
-    sensitivity: dict[str, Cost]
+    sensitivity: dict[str, LoweringLoss]
     fine_tuning: FineTuning | None = None
     checkpoint: Path | None = None
 

@@ -18,7 +18,7 @@ from vad_edge.bundle.manifest import Manifest, Precision
 from vad_edge.bundle.pack import CameraPack, PackedStream
 from vad_edge.calibration.fit import Learned, learn, notes_of
 from vad_edge.calibration.recorded_scores import RecordedScores
-from vad_edge.calibration.scores import Footage, Progress, score_footage
+from vad_edge.calibration.scores import Progress, ScoredFootage, score_footage
 from vad_edge.calibration.sensors import Listener
 from vad_edge.config.site import Polygon, SensorConfig
 from vad_edge.errors import DataError
@@ -118,7 +118,7 @@ def calibrate(
 
 def calibrate_on(
     bundle: Bundle,
-    footage: Footage,
+    footage: ScoredFootage,
     budget: AlarmBudget,
     *,
     camera: str = "camera",

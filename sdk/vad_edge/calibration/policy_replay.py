@@ -53,7 +53,7 @@ class Course:
 
 
 @dataclass(frozen=True, slots=True)
-class Incidents:
+class ReplayedIncidents:
     """What a level would have announced: where each incident began, where its risk was highest, and how high.
 
     begins and tops are frames; peaks are persistent risks.
@@ -64,7 +64,7 @@ class Incidents:
     peaks: FloatArray
 
 
-def incidents_at(course: Course, held: FloatArray, level: float, policy: PolicyConfig) -> Incidents:
+def incidents_at(course: Course, held: FloatArray, level: float, policy: PolicyConfig) -> ReplayedIncidents:
     """Every time `level` is announced, as `WarningMachine` announces it.
 
     held is `course.persistent(policy)`. A level is left when the risk has stayed below its end for the dwell
@@ -73,7 +73,7 @@ def incidents_at(course: Course, held: FloatArray, level: float, policy: PolicyC
     reached = np.flatnonzero(held >= level)
     inside = np.flatnonzero((course.risk >= level - policy.hysteresis) | (held >= level))
     if not len(reached):
-        return Incidents(np.empty(0, np.intp), np.empty(0, np.intp), np.empty(0))
+        return ReplayedIncidents(np.empty(0, np.intp), np.empty(0, np.intp), np.empty(0))
     left = _left(course, inside, policy)
     starts, ends = inside[np.insert(left, 0, True)], inside[np.append(left, True)]
     reached_s = course.time_s[reached]
@@ -92,10 +92,10 @@ def incidents_at(course: Course, held: FloatArray, level: float, policy: PolicyC
         tops.append(begins[-1] + int(held[begins[-1] : end + 1].argmax()))
         ready_s = _left_at(course, end, policy) + policy.cooldown_s
     places = np.array(tops, np.intp)
-    return Incidents(np.array(begins, np.intp), places, held[places])
+    return ReplayedIncidents(np.array(begins, np.intp), places, held[places])
 
 
-def peaks_above(course: Course, held: FloatArray, level: float, policy: PolicyConfig) -> Incidents:
+def peaks_above(course: Course, held: FloatArray, level: float, policy: PolicyConfig) -> ReplayedIncidents:
     """Every separate episode above `level` with its highest risk, whether or not a cool-down silences it.
 
     What is closer together than the cool-down is one episode, so that the peaks are independent. A higher
@@ -103,12 +103,12 @@ def peaks_above(course: Course, held: FloatArray, level: float, policy: PolicyCo
     """
     reached = np.flatnonzero(held >= level)
     if not len(reached):
-        return Incidents(np.empty(0, np.intp), np.empty(0, np.intp), np.empty(0))
+        return ReplayedIncidents(np.empty(0, np.intp), np.empty(0, np.intp), np.empty(0))
     apart_s = policy.dwell_s + policy.cooldown_s
     starts = np.flatnonzero(np.diff(course.time_s[reached], prepend=-np.inf) > apart_s)
     episodes = np.split(reached, starts[1:])
     tops = np.array([episode[held[episode].argmax()] for episode in episodes], np.intp)
-    return Incidents(reached[starts], tops, held[tops])
+    return ReplayedIncidents(reached[starts], tops, held[tops])
 
 
 def _left(course: Course, inside: NDArray[np.intp], policy: PolicyConfig) -> NDArray[np.bool_]:

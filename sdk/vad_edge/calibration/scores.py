@@ -56,7 +56,7 @@ class Stretch:
 
 
 @dataclass(frozen=True, slots=True)
-class Footage:
+class ScoredFootage:
     """What a camera showed of normal life: its stretches, its clips' fingerprints, notes for people.
 
     graph is the one that scored all of it. views are what it looked at in the newest clips.
@@ -81,7 +81,7 @@ def score_footage(
     stop: threading.Event | None = None,
     hear: Hear = lambda clip, stretches: stretches,
     on_progress: Progress = lambda what, done, total: None,
-) -> Footage:
+) -> ScoredFootage:
     """Score every clip of `sources`: files, folders of clips, cameras and URLs.
 
     weight is the camera's, (h, w). A live source is watched for duration_s, or until `stop` is set or it is
@@ -151,7 +151,7 @@ def score_footage(
     if counts["invalid"] > TOLD_UNSCORED * (counts["invalid"] + counts["scored"]):
         notes.append(f"{unscored}; what is wrong with the picture there is no normal life")
     notes += [f"{clip}: {fault}; {SHAPE_FIX}" for fault, clip in squeezed.items()]
-    return Footage(tuple(stretches), tuple(prints.values()), tuple(notes), graph, views)
+    return ScoredFootage(tuple(stretches), tuple(prints.values()), tuple(notes), graph, views)
 
 
 def why_unscored(counts: Mapping[str, int]) -> str:
@@ -164,7 +164,7 @@ def why_unscored(counts: Mapping[str, int]) -> str:
     return f"{counts['invalid']} of {frames} frames got no score ({each})"
 
 
-def kept_footage(bundle: Bundle, path: Path) -> tuple[Footage, Sequence[Polygon]]:
+def kept_footage(bundle: Bundle, path: Path) -> tuple[ScoredFootage, Sequence[Polygon]]:
     """What a device kept of its own camera's scores while it watched, and their ignore masks.
 
     Raises DataError for a file that is none, is of another graph or rate, or holds too little.
@@ -178,7 +178,7 @@ def kept_footage(bundle: Bundle, path: Path) -> tuple[Footage, Sequence[Polygon]
         Stretch(path.stem, times[part], scores[part]) for part in unbroken(times, manifest.clock.max_gap_s)
     ]
     _check(found, bundle)
-    return Footage(tuple(found), (), (), graph), head.masks
+    return ScoredFootage(tuple(found), (), (), graph), head.masks
 
 
 def cut_into_stretches(clip: str, recording: RecordingScores, bundle: Bundle) -> Iterator[Stretch]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from vad_edge.bundle.manifest import Precision
-    from vad_edge.inference.benchmark import Row
+    from vad_edge.inference.benchmark import BenchmarkRow
 
 
 @click.command(name="benchmark")
@@ -81,7 +81,7 @@ def command(
         _show(rows)
 
 
-def _show(rows: Sequence[Row]) -> None:
+def _show(rows: Sequence[BenchmarkRow]) -> None:
     from rich.console import Console
     from rich.table import Column, Table
 

@@ -123,7 +123,7 @@ class Budget(click.ParamType[AlarmBudget]):
             self.fail(str(error), param, context)
 
 
-class Engine(click.ParamType[str]):
+class EngineType(click.ParamType[str]):
     """The name of an inference backend, of our own or of a plug-in."""
 
     name = "engine"
@@ -196,7 +196,7 @@ DURATION = Duration()
 TOPIC_NAME = TopicName()
 SINCE = Since()
 PRECISION = click.Choice(["fp32", "fp16", "int8"])
-ENGINE = Engine()
+ENGINE = EngineType()
 EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 FRAME_SIZE = FrameSize()
 OUTPUT_FILE = Output(folder=False)

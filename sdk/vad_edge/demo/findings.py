@@ -16,7 +16,7 @@ MOST_LEAD_S = 6.0
 
 
 @dataclass(frozen=True, slots=True)
-class Incident:
+class LabelledIncident:
     """An incident as labelled: seen from first_s to last_s."""
 
     kind: str
@@ -24,16 +24,16 @@ class Incident:
     last_s: float
 
 
-def read_incidents(path: Path) -> list[Incident]:
+def read_incidents(path: Path) -> list[LabelledIncident]:
     """The incidents of an ``events.csv`` with the columns kind, first_s and last_s."""
     with path.open(newline="", encoding="utf-8") as stream:
         return [
-            Incident(row["kind"], float(row["first_s"]), float(row["last_s"]))
+            LabelledIncident(row["kind"], float(row["first_s"]), float(row["last_s"]))
             for row in csv.DictReader(stream)
         ]
 
 
-def find_incidents(truth: Sequence[Incident], events: Sequence[Event]) -> list[str]:
+def find_incidents(truth: Sequence[LabelledIncident], events: Sequence[Event]) -> list[str]:
     """One line for each incident: when it was announced, or that it was missed; then the false alarms."""
     announced = [event for event in events if event.kind in ("opened", "raised")]
     lines = []
@@ -49,11 +49,11 @@ def find_incidents(truth: Sequence[Incident], events: Sequence[Event]) -> list[s
     return lines
 
 
-def _belongs(event: Event, incident: Incident) -> bool:
+def _belongs(event: Event, incident: LabelledIncident) -> bool:
     return incident.first_s - MOST_LEAD_S <= event.time_s <= incident.last_s + SLACK_S
 
 
-def _verdict(incident: Incident, events: Sequence[Event]) -> str:
+def _verdict(incident: LabelledIncident, events: Sequence[Event]) -> str:
     if not events:
         return "missed"
     early_s = incident.first_s - events[0].time_s

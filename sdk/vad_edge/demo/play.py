@@ -11,7 +11,7 @@ from vad_edge.api import Watch
 from vad_edge.bundle.archive import read_bundle
 from vad_edge.config.load import load_site
 from vad_edge.config.site import BrokerConfig
-from vad_edge.demo.findings import Incident, find_incidents, read_incidents
+from vad_edge.demo.findings import LabelledIncident, find_incidents, read_incidents
 from vad_edge.errors import VadEdgeError
 from vad_edge.events.event import Event
 from vad_edge.mqtt.broker import EmbeddedBroker
@@ -65,7 +65,7 @@ def run_demo(output: Path, observers: Sequence[Observer], stop: threading.Event)
     return DemoResult([*findings, *replay.problems], summary)
 
 
-def _spans(truth: Sequence[Incident]) -> list[tuple[float, float, str]]:
+def _spans(truth: Sequence[LabelledIncident]) -> list[tuple[float, float, str]]:
     return [(incident.first_s, incident.last_s, incident.kind.replace("_", " ")) for incident in truth]
 
 

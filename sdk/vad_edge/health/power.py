@@ -37,7 +37,7 @@ class Energy:
         return self.joules / self.seconds
 
 
-class Source(Protocol):
+class EnergySource(Protocol):
     """Counts energy from when it was made."""
 
     @property
@@ -96,7 +96,7 @@ class Counters:
         return [_number(path) for path, _ in self._counters]
 
 
-def find_source(sysfs: Path = _SYSFS) -> Source | None:
+def find_source(sysfs: Path = _SYSFS) -> EnergySource | None:
     """The energy of the whole board, or else of its CPUs; None where it is not told, or not to this user."""
     for find in (_find_rails, _find_counters):
         try:
@@ -111,7 +111,7 @@ def find_source(sysfs: Path = _SYSFS) -> Source | None:
 class EnergyMeter:
     """Counts what is drawn inside a ``with``; `energy` has it afterwards, None where it could not be read."""
 
-    def __init__(self, source: Source, sample_s: float = SAMPLE_S) -> None:
+    def __init__(self, source: EnergySource, sample_s: float = SAMPLE_S) -> None:
         self.energy: Energy | None = None
         self._source, self._sample_s = source, sample_s
         self._stop = threading.Event()
@@ -144,7 +144,7 @@ class EnergyMeter:
             return 0.0
 
 
-def _find_rails(sysfs: Path) -> Source | None:
+def _find_rails(sysfs: Path) -> EnergySource | None:
     rails: dict[str, Callable[[], float]] = {}
     for folder in sorted((sysfs / "class/hwmon").glob("hwmon*")):
         if _text(folder / "name") == "ina238" and (folder / "power1_input").exists():
@@ -160,7 +160,7 @@ def _find_rails(sysfs: Path) -> Source | None:
     return None
 
 
-def _find_counters(sysfs: Path) -> Source | None:
+def _find_counters(sysfs: Path) -> EnergySource | None:
     zones = {
         name: (folder / "energy_uj", _number(folder / "max_energy_range_uj"))
         for folder in sorted((sysfs / "class/powercap").glob("intel-rapl:*"))

@@ -17,7 +17,7 @@ from vad_edge.bundle.archive import read_bundle
 from vad_edge.bundle.manifest import Precision
 from vad_edge.common.process import answer_job, ask_process
 from vad_edge.errors import EngineError
-from vad_edge.health.power import Energy, EnergyMeter, Source, find_source
+from vad_edge.health.power import Energy, EnergyMeter, EnergySource, find_source
 from vad_edge.inference.engine import Engine
 
 WARMUP_STEPS: Final = 5
@@ -37,7 +37,7 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class BenchmarkRow:
     """What one case cost.
 
     A step scores one frame of every camera; fps counts the frames of all of them. Milliseconds are a step's,
@@ -75,7 +75,7 @@ def benchmark(
     *,
     steps: int = 200,
     on_progress: Callable[[int], None] = lambda done: None,
-) -> list[Row]:
+) -> list[BenchmarkRow]:
     """Measure each case, one after another, on frames of noise; on_progress gets how many are done.
 
     Raises BundleError for a bundle that cannot be read, EngineError for a case that cannot run here.
@@ -89,7 +89,7 @@ def benchmark(
     return rows
 
 
-def _in_a_process(bundle: Path, case: Case, steps: int) -> Row:
+def _in_a_process(bundle: Path, case: Case, steps: int) -> BenchmarkRow:
     job = {"bundle": str(bundle), "steps": steps, "case": asdict(case)}
     try:
         answer = ask_process(_WORKER, job)
@@ -97,14 +97,14 @@ def _in_a_process(bundle: Path, case: Case, steps: int) -> Row:
         raise EngineError(f"it cannot be measured: {error.what}", where=_name(case)) from error
     if "error" in answer:
         raise EngineError(answer["error"], where=_name(case))
-    return Row(**answer)
+    return BenchmarkRow(**answer)
 
 
 def _name(case: Case) -> str:
     return f"{case.engine} {case.precision or 'fastest'}, {case.cameras} cameras"
 
 
-def measure(bundle: Path, case: Case, steps: int) -> Row:
+def measure(bundle: Path, case: Case, steps: int) -> BenchmarkRow:
     """Measure one case in this process, whose start and peak memory count as the case's."""
     from vad_edge.inference.select import open_engine
 
@@ -131,7 +131,7 @@ def measure(bundle: Path, case: Case, steps: int) -> Row:
     warm_s = time.perf_counter() - began
     again.close()
     p50, p90, p99 = (float(1000.0 * np.percentile(taken, share)) for share in (50, 90, 99))
-    return Row(
+    return BenchmarkRow(
         engine=name,
         precision=precision,
         cameras=case.cameras,
@@ -169,7 +169,9 @@ def time_steps(engine: Engine, steps: int) -> tuple[NDArray[np.float64], float]:
     return taken, time.process_time() - cpu_began
 
 
-def energy_of_steps(engine: Engine, source: Source, seconds: float = ENERGY_S) -> tuple[Energy | None, int]:
+def energy_of_steps(
+    engine: Engine, source: EnergySource, seconds: float = ENERGY_S
+) -> tuple[Energy | None, int]:
     """What is drawn over so many seconds of steps, and how many they were. Raises EngineError.
 
     These steps are not those that are timed: reading a power monitor takes time.

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from vad_edge.inference.benchmark import Row
+from vad_edge.inference.benchmark import BenchmarkRow
 
 
-def plot_benchmark(rows: Sequence[Row], path: Path) -> None:
+def plot_benchmark(rows: Sequence[BenchmarkRow], path: Path) -> None:
     """Draw milliseconds a step over cameras, a line for each engine; the band reaches from p50 to p99."""
     from matplotlib.figure import Figure
 

@@ -12,7 +12,7 @@ from vad_edge.bundle.manifest import Graph
 from vad_edge.cli import main
 from vad_edge.errors import ConfigError, DataError
 from vad_edge_export.package import ExportReport
-from vad_edge_export.quantize.gate import Cost, Judge
+from vad_edge_export.quantize.gate import Judge, LoweringLoss
 from vad_edge_export.quantize.quantize import QuantizeReport, quantize_bundle
 from vad_edge_training.fit.checkpoint import load_model, read_checkpoint
 
@@ -32,11 +32,11 @@ def tuned(
     folder = tmp_path_factory.mktemp("tuned")
     honest, before = Judge.cost, fp32_of(exported.path)
 
-    def cost(self: Judge, bundle: Bundle, graph: Graph) -> Cost:
+    def cost(self: Judge, bundle: Bundle, graph: Graph) -> LoweringLoss:
         found = honest(self, bundle, graph)
         own = self._bundle
         harm = 0.1 if graph.precision == "int8" and own.member(own.graph("fp32").member) == before else 0.0
-        return Cost(found.auc, found.auc_drop + harm, found.score_correlation, found.max_abs_diff)
+        return LoweringLoss(found.auc, found.auc_drop + harm, found.score_correlation, found.max_abs_diff)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Judge, "cost", cost)

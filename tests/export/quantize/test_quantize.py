@@ -18,7 +18,7 @@ from vad_edge.cli import main
 from vad_edge.errors import DataError, EngineError
 from vad_edge.inference.select import open_engine
 from vad_edge_export.package import ExportReport, export_bundle
-from vad_edge_export.quantize.gate import Cost, Judge, scores_of
+from vad_edge_export.quantize.gate import Judge, LoweringLoss, scores_of
 from vad_edge_export.quantize.half import emulate_half
 from vad_edge_export.quantize.quantize import QuantizeReport, quantize_bundle
 from vad_edge_export.quantize.region import learned_layers
@@ -87,12 +87,12 @@ def test_layers_that_hurt_stay_in_fp32_worst_first(
     hurting = set(learned_layers(model)[2:4])
     honest = Judge.cost
 
-    def cost(self: Judge, bundle: object, graph: object) -> Cost:
+    def cost(self: Judge, bundle: object, graph: object) -> LoweringLoss:
         """The honest cost and a tenth of the AUC for each layer of two that is quantized."""
         found = honest(self, bundle, graph)  # type: ignore[arg-type]
         contents = bundle.member(graph.member)  # type: ignore[attr-defined]
         harm = 0.1 * sum(f"{name}_quant".encode() in contents for name in hurting)
-        return Cost(found.auc, found.auc_drop + harm, found.score_correlation, found.max_abs_diff)
+        return LoweringLoss(found.auc, found.auc_drop + harm, found.score_correlation, found.max_abs_diff)
 
     honest_int8 = module.to_int8
 

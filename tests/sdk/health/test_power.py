@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vad_edge.health.power import Counters, Energy, EnergyMeter, Rails, Source, find_source
+from vad_edge.health.power import Counters, Energy, EnergyMeter, EnergySource, Rails, find_source
 
 ORIN_NX = {
     "class/hwmon/hwmon0/name": "tmp451",
@@ -70,7 +70,7 @@ def tree(root: Path, files: Mapping[str, str]) -> Path:
     return root
 
 
-def drawn(source: Source | None) -> Energy:
+def drawn(source: EnergySource | None) -> Energy:
     assert source is not None
     with EnergyMeter(source, sample_s=0.01) as meter:
         time.sleep(0.1)

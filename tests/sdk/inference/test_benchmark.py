@@ -14,7 +14,7 @@ from vad_edge.bundle.manifest import Graph
 from vad_edge.cli import main
 from vad_edge.errors import BundleError, EngineError
 from vad_edge.health.power import Energy, Rails
-from vad_edge.inference.benchmark import Case, Row, benchmark, energy_of_steps, measure
+from vad_edge.inference.benchmark import BenchmarkRow, Case, benchmark, energy_of_steps, measure
 from vad_edge.inference.select import open_engine
 
 
@@ -122,7 +122,7 @@ def test_energy_is_shown_where_there_is_a_figure(
     source: str | None, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     power = {"power_w": 12.25, "energy_mj_per_frame": 61.5, "power_source": source} if source else {}
-    row = Row("tensorrt fp16", "fp16", 1, 200, 199.0, 5.0, 5.5, 6.0, 1.0, 300.0, 2.0, 0.75, **power)
+    row = BenchmarkRow("tensorrt fp16", "fp16", 1, 200, 199.0, 5.0, 5.5, 6.0, 1.0, 300.0, 2.0, 0.75, **power)
     monkeypatch.setattr(module, "benchmark", lambda *arguments, **options: [row])
     monkeypatch.setenv("COLUMNS", "120")
     shown = CliRunner().invoke(main, ["benchmark", f"--bundle={bundle.path}"]).stdout

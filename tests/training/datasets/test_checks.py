@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from vad_edge_training.datasets.checks import Survey, judge, shift_between, survey
+from vad_edge_training.datasets.checks import FootageFacts, judge, shift_between, survey
 
-GOOD = Survey(seconds=3600.0, fps=10.0, dark=0.0, repeated=0.0, infrared=0.0)
+GOOD = FootageFacts(seconds=3600.0, fps=10.0, dark=0.0, repeated=0.0, infrared=0.0)
 
 Frames = NDArray[np.uint8]
 
@@ -50,7 +50,7 @@ def test_what_is_wrong_is_said_with_what_would_help(changes: dict[str, object], 
 
 def test_a_living_picture_has_no_faults() -> None:
     found = survey(["a", "b"], [a_room(120), a_room(120, seed=1)], 10.0)
-    assert found == Survey(seconds=24.0, fps=10.0, dark=0.0, repeated=0.0, infrared=0.0)
+    assert found == FootageFacts(seconds=24.0, fps=10.0, dark=0.0, repeated=0.0, infrared=0.0)
 
 
 def test_black_frozen_and_colourless_frames_are_counted() -> None:

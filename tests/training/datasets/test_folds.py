@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from vad_edge.errors import ConfigError, DataError
 from vad_edge_training.datasets.folds import (
-    Event,
+    AbnormalSpan,
     Fold,
     abnormal_starts,
     evaluated,
@@ -25,7 +25,7 @@ LABELS = st.lists(
 
 def test_events_are_runs_of_abnormal_frames() -> None:
     labels = [np.array([0, 1, 1, 0, 1], np.bool_), np.zeros(3, np.bool_), np.ones(2, np.bool_)]
-    assert split_events(labels) == [Event(0, 1, 3), Event(0, 4, 5), Event(2, 0, 2)]
+    assert split_events(labels) == [AbnormalSpan(0, 1, 3), AbnormalSpan(0, 4, 5), AbnormalSpan(2, 0, 2)]
 
 
 @given(LABELS, st.integers(2, 4))
@@ -57,7 +57,7 @@ def test_no_frame_near_a_trained_event_is_tested(labels: list[NDArray[np.bool_]]
 def test_an_abnormal_clip_is_mostly_abnormal_and_within_the_video(
     begin: int, long: int, length: int, frames: int
 ) -> None:
-    event = Event(0, begin, begin + long)
+    event = AbnormalSpan(0, begin, begin + long)
     for start in abnormal_starts(event, frames, length):
         assert 0 <= start <= frames - length
         seen = range(start, start + length - 1)
@@ -65,7 +65,7 @@ def test_an_abnormal_clip_is_mostly_abnormal_and_within_the_video(
 
 
 def test_every_mostly_abnormal_clip_is_found() -> None:
-    assert abnormal_starts(Event(0, 4, 6), frames=20, length=4) == [3, 4]
+    assert abnormal_starts(AbnormalSpan(0, 4, 6), frames=20, length=4) == [3, 4]
 
 
 @pytest.mark.parametrize("text", ["", "1", "0/5", "6/5", "1/1", "a/b", "1/5/2"])

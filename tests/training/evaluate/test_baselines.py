@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vad_edge_training.evaluate.baselines import Baseline, baselines, median_background, score_clip
+from vad_edge_training.evaluate.baselines import BaselineScorer, baselines, median_background, score_clip
 
 STILL = np.random.default_rng(0).integers(90, 110, (64, 96)).astype(np.uint8)
 NAMES = ("frame_difference", "windowed_difference", "background_distance", "foreground_speed")
@@ -26,7 +26,7 @@ def passing(count: int, step: int) -> list[np.ndarray]:
     return frames
 
 
-def by_name(name: str) -> Baseline:
+def by_name(name: str) -> BaselineScorer:
     background = median_background([[noisy(STILL, 100 + number) for number in range(16)]])
     return {baseline.name: baseline for baseline in baselines(background)}[name]
 

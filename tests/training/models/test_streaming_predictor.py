@@ -11,7 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from vad_edge.errors import ConfigError
 from vad_edge_training.models.flow import GRAY_OF_BGR, HALF
 from vad_edge_training.models.model import CELL
-from vad_edge_training.models.predictor import GREY_LEVELS, Fold
+from vad_edge_training.models.predictor import GREY_LEVELS, PatchFold
 from vad_edge_training.models.streaming_predictor import (
     StreamingPredictor,
     StreamingPredictorConfig,
@@ -102,7 +102,7 @@ def test_a_thing_that_appears_raises_the_background_cue(predictor: StreamingPred
 
 def test_a_folded_frame_is_the_frame_unshuffled() -> None:
     pixels = _frames(2, seed=9).permute(0, 3, 1, 2).float()
-    assert torch.equal(Fold()(pixels), F.pixel_unshuffle(pixels / GREY_LEVELS, CELL))
+    assert torch.equal(PatchFold()(pixels), F.pixel_unshuffle(pixels / GREY_LEVELS, CELL))
 
 
 def test_grey_levels_of_blocks_are_those_of_the_frame_at_half_its_size(predictor: StreamingPredictor) -> None:

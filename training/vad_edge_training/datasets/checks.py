@@ -31,7 +31,7 @@ SURE: Final = 0.15
 
 
 @dataclass(frozen=True, slots=True)
-class Survey:
+class FootageFacts:
     """What sampled frames of the training clips show.
 
     seconds is the length of all clips. dark, repeated and infrared are shares of the sampled frames: black
@@ -48,7 +48,7 @@ class Survey:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class FootageFinding:
     """Something about footage: a ``fault`` makes it useless, a ``warning`` goes into the model's manifest."""
 
     kind: Literal["fault", "warning"]
@@ -56,7 +56,7 @@ class Finding:
     fix: str
 
 
-def survey(names: Sequence[str], clips: Sequence[Frames], fps: float) -> Survey:
+def survey(names: Sequence[str], clips: Sequence[Frames], fps: float) -> FootageFacts:
     """Look at frames spread over clips, each uint8 (T, H, W, 3) BGR at `fps` frames a second."""
     total = sum(len(clip) for clip in clips)
     every = max(total // SAMPLES, 1)
@@ -71,7 +71,7 @@ def survey(names: Sequence[str], clips: Sequence[Frames], fps: float) -> Survey:
             infrared += _colour(image) < COLOURLESS
             repeated += place > 0 and np.array_equal(image, clip[place - 1])
     sampled = max(dark + lit, 1)
-    return Survey(
+    return FootageFacts(
         seconds=total / fps,
         fps=fps,
         dark=dark / sampled,
@@ -81,12 +81,12 @@ def survey(names: Sequence[str], clips: Sequence[Frames], fps: float) -> Survey:
     )
 
 
-def judge(found: Survey) -> list[Finding]:
+def judge(found: FootageFacts) -> list[FootageFinding]:
     """What is wrong with footage, and what would be enough."""
     findings = []
     if found.seconds < LITTLE_S:
         findings.append(
-            Finding(
+            FootageFinding(
                 "warning",
                 f"learned from {found.seconds:.0f} s of footage: much that is normal was not seen",
                 "record an hour or more, over all the light the camera will see",
@@ -94,15 +94,17 @@ def judge(found: Survey) -> list[Finding]:
         )
     if found.dark > 0.5:
         findings.append(
-            Finding(
+            FootageFinding(
                 "fault", f"{found.dark:.0%} of the frames are black", "check lens cap, light and exposure"
             )
         )
     elif found.dark > 0.02:
-        findings.append(Finding("warning", f"{found.dark:.0%} of the frames are black", "leave them out"))
+        findings.append(
+            FootageFinding("warning", f"{found.dark:.0%} of the frames are black", "leave them out")
+        )
     if found.repeated > 0.5:
         findings.append(
-            Finding(
+            FootageFinding(
                 "fault",
                 f"{found.repeated:.0%} of the frames are identical to the one before",
                 "the stream is frozen: record again, from the camera itself",
@@ -110,7 +112,7 @@ def judge(found: Survey) -> list[Finding]:
         )
     if found.fps < SLOW_FPS:
         findings.append(
-            Finding(
+            FootageFinding(
                 "warning",
                 f"{found.fps:g} frames a second: what moves fast is hardly seen",
                 f"record at {SLOW_FPS:g} or more",
@@ -118,7 +120,7 @@ def judge(found: Survey) -> list[Finding]:
         )
     if 0.02 < found.infrared < 0.98:
         findings.append(
-            Finding(
+            FootageFinding(
                 "warning",
                 f"{found.infrared:.0%} of the footage is infra-red, the rest in colour: both are learned",
                 "see that there are hours of each",
@@ -126,7 +128,7 @@ def judge(found: Survey) -> list[Finding]:
         )
     for clip, second, share in found.moved:
         findings.append(
-            Finding(
+            FootageFinding(
                 "warning",
                 f"the camera moved by {share:.0%} of the picture in {clip} near {second:.0f} s",
                 "leave out what was recorded before",

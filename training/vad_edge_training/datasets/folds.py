@@ -38,7 +38,7 @@ class Fold:
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class AbnormalSpan:
     """A run of abnormal frames, begin <= frame < end, of the testing clip of that number."""
 
     clip: int
@@ -46,18 +46,19 @@ class Event:
     end: int
 
 
-def split_events(labels: Sequence[BoolArray]) -> list[Event]:
+def split_events(labels: Sequence[BoolArray]) -> list[AbnormalSpan]:
     """The abnormal events of all testing clips, from one (T,) array of labels a clip."""
     events = []
     for clip, flags in enumerate(labels):
         edges = np.flatnonzero(np.diff(flags.astype(np.int8), prepend=0, append=0))
         events += [
-            Event(clip, int(begin), int(end)) for begin, end in zip(edges[::2], edges[1::2], strict=True)
+            AbnormalSpan(clip, int(begin), int(end))
+            for begin, end in zip(edges[::2], edges[1::2], strict=True)
         ]
     return events
 
 
-def events_of_fold(events: Sequence[Event], fold: Fold) -> list[Event]:
+def events_of_fold(events: Sequence[AbnormalSpan], fold: Fold) -> list[AbnormalSpan]:
     """The events of one fold: dealt out in order, so that every event is in exactly one.
 
     Raises DataError where there are fewer events than folds.
@@ -70,7 +71,7 @@ def events_of_fold(events: Sequence[Event], fold: Fold) -> list[Event]:
     return list(events[fold.index - 1 :: fold.count])
 
 
-def evaluated(labels: Sequence[BoolArray], trained: Sequence[Event], margin: int) -> list[BoolArray]:
+def evaluated(labels: Sequence[BoolArray], trained: Sequence[AbnormalSpan], margin: int) -> list[BoolArray]:
     """Which frames remain for the test, one (T,) array a clip: none within `margin` of a trained event."""
     remaining = [np.ones(len(flags), np.bool_) for flags in labels]
     for event in trained:
@@ -78,7 +79,7 @@ def evaluated(labels: Sequence[BoolArray], trained: Sequence[Event], margin: int
     return remaining
 
 
-def abnormal_starts(event: Event, frames: int, length: int) -> list[int]:
+def abnormal_starts(event: AbnormalSpan, frames: int, length: int) -> list[int]:
     """Where abnormal clips of `length` frames begin: more than half of all but the last frame are abnormal.
 
     frames: how many the testing clip has. Empty where the event is too short for any.

@@ -12,7 +12,7 @@ from torch.utils.data import Dataset as Examples
 
 from vad_edge.errors import DataError
 from vad_edge_training.datasets.dataset import Dataset
-from vad_edge_training.datasets.folds import Event, Fold, abnormal_starts, events_of_fold, split_events
+from vad_edge_training.datasets.folds import AbnormalSpan, Fold, abnormal_starts, events_of_fold, split_events
 from vad_edge_training.datasets.frames import read_clip
 from vad_edge_training.datasets.subclips import SubclipDataset
 
@@ -57,7 +57,7 @@ def abnormal_clips(
         frames, taken = read_clip(data, clips[number], height=height, width=width, fps=fps)
         for event in (event for event in trained if event.clip == number):
             begin, end = np.searchsorted(taken, (event.begin, event.end))
-            starts = abnormal_starts(Event(number, int(begin), int(end)), len(frames), length)
+            starts = abnormal_starts(AbnormalSpan(number, int(begin), int(end)), len(frames), length)
             found += [(frames, start) for start in starts]
     if not found:
         raise DataError(

@@ -18,7 +18,7 @@ PERSISTENCE = 6
 """Window maps are averaged over this many last frames."""
 
 
-class Baseline(Protocol):
+class BaselineScorer(Protocol):
     """Scores the frames of one clip in order; `reset` begins a new clip."""
 
     name: str
@@ -147,7 +147,7 @@ class ForegroundSpeed(_WindowMap):
         return np.asarray(cv2.morphologyEx(mask, cv2.MORPH_CLOSE, self._closing), np.float32)
 
 
-def baselines(background: Map) -> list[Baseline]:
+def baselines(background: Map) -> list[BaselineScorer]:
     """All of them, for the scene whose median background is float32 (H, W)."""
     return [
         FrameDifference(),
@@ -157,7 +157,7 @@ def baselines(background: Map) -> list[Baseline]:
     ]
 
 
-def score_clip(baseline: Baseline, frames: Iterable[Gray]) -> NDArray[np.float64]:
+def score_clip(baseline: BaselineScorer, frames: Iterable[Gray]) -> NDArray[np.float64]:
     """The scores of a whole clip, (T,)."""
     baseline.reset()
     return np.array([baseline.score(gray) for gray in frames], np.float64)

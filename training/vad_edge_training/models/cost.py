@@ -11,7 +11,7 @@ from vad_edge_training.models.model import Model
 
 
 @dataclass(frozen=True, slots=True)
-class Cost:
+class ModelCost:
     """parameters counts what training moves; gmacs are 10^9 multiply-accumulates a step of one camera."""
 
     parameters: int
@@ -19,7 +19,7 @@ class Cost:
 
 
 @torch.no_grad()
-def cost_of(model: Model) -> Cost:
+def cost_of(model: Model) -> ModelCost:
     """Count one step of the model's graph on its own device, convolutions and matrix products only."""
     step = model.step_module().eval()
     spec = step.spec
@@ -30,4 +30,4 @@ def cost_of(model: Model) -> Cost:
     with FlopCounterMode(display=False) as counter:
         step(frame, weight, yes, ~yes, *step.initial_state(1))
     parameters = sum(parameter.numel() for parameter in model.parameters())
-    return Cost(parameters, counter.get_total_flops() / 2e9)
+    return ModelCost(parameters, counter.get_total_flops() / 2e9)

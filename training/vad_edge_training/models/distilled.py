@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from vad_edge_training.fit.schedule import FitConfig, Phase, Turn
 from vad_edge_training.models.cues import box_mean, peak
 from vad_edge_training.models.model import Card
-from vad_edge_training.models.student import Seen, Student, StudentConfig
+from vad_edge_training.models.student import Student, StudentConfig, StudentFeatures
 
 INPUTS = 7
 """Channels of what the network sees: colours apart from the picture, size of velocity, speed, crowding."""
@@ -116,7 +116,7 @@ class DistilledStudent(Student):
         score = torch.cat((self._score(seen), lesson), dim=1)
         return score, self._where(seen), (seen.gray, pictures, seen.moving, seen.maps, taught)
 
-    def _view(self, seen: Seen) -> Tensor:
+    def _view(self, seen: StudentFeatures) -> Tensor:
         # Sizes of velocities: examples are mirrored, and a mirrored picture moves the other way.
         velocity, rest = seen.moving[:, :2].abs(), seen.moving[:, 2:3]
         return torch.cat((seen.apart / LEVELS, velocity / PIXELS, rest / PIXELS, seen.moving[:, 3:]), dim=1)

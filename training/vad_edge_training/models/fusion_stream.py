@@ -93,7 +93,7 @@ class AttentionDecoder(nn.Module):
         return image
 
 
-class Stream(nn.Module):
+class ShiftStream(nn.Module):
     """Predicts the image after `length` images, through a memory at the bottleneck and on every skip."""
 
     def __init__(self, widths: Sequence[int], length: int, items: int) -> None:
@@ -161,8 +161,8 @@ class FusionStream(ClipModel):
     def __init__(self, config: FusionStreamConfig) -> None:
         super().__init__()
         self.config = config
-        self.spatial = Stream(config.widths, config.history, config.items)
-        self.temporal = Stream(config.widths, config.history, config.items)
+        self.spatial = ShiftStream(config.widths, config.history, config.items)
+        self.temporal = ShiftStream(config.widths, config.history, config.items)
 
     @property
     def clip_length(self) -> int:

@@ -16,7 +16,7 @@ GREY_LEVELS = 256.0
 """What pixels are divided by: a power of two, so that half precision holds a folded frame exactly."""
 
 
-class Fold(nn.Module):
+class PatchFold(nn.Module):
     """A frame as channels in 0..1: `nn.PixelUnshuffle` by one-hot kernels, which engines run faster."""
 
     kernels: Tensor

@@ -13,7 +13,14 @@ from vad_edge_training.models.cues import box_mean, foreground, mean_over_foregr
 from vad_edge_training.models.flow import GRAY_OF_BGR, HALF, GradientFlow, speed_of
 from vad_edge_training.models.insight import Insight
 from vad_edge_training.models.model import CELL, Card, Model, ModelConfig, gradient_loss
-from vad_edge_training.models.predictor import BLOCK, FOLD, GREY_LEVELS, Fold, FrameEncoder, FramePredictor
+from vad_edge_training.models.predictor import (
+    BLOCK,
+    FOLD,
+    GREY_LEVELS,
+    FrameEncoder,
+    FramePredictor,
+    PatchFold,
+)
 from vad_edge_training.models.step import StepModel, StepSpec
 
 TARGETS = 3
@@ -77,7 +84,7 @@ class StreamingPredictor(Model, StepModel):
         self.config = config
         self.encoder = FrameEncoder(config.channels)
         self.predictor = FramePredictor(config.channels, config.history)
-        self.fold = Fold()
+        self.fold = PatchFold()
         self.flow = GradientFlow(config.flow_window, CELL // HALF, damping=4.0, fastest=16.0 / HALF)
         rows, columns = config.height // CELL, config.width // CELL
         shapes: dict[str, tuple[int, ...]] = {

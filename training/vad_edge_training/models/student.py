@@ -56,7 +56,7 @@ class StudentConfig(ModelConfig):
     background_persistence_s: float = 0.6
 
 
-class Seen(NamedTuple):
+class StudentFeatures(NamedTuple):
     """What a student makes of a frame before it scores.
 
     gray: (B, 1, H / 2, W / 2), for the next frame. moving: (B, 4, h, w), velocity, speed and crowding of the
@@ -181,7 +181,7 @@ class Student(Model, StepModel):
 
     def observe(
         self, frame: Tensor, place: Tensor, previous: Tensor, pictures: Tensor, moving: Tensor, maps: Tensor
-    ) -> Seen:
+    ) -> StudentFeatures:
         """What there is to be scored; place is the frame's weight, (B, 1, h, w)."""
         pixels = frame.permute(0, 3, 1, 2)
         cells = F.avg_pool2d(pixels, CELL)
@@ -199,15 +199,15 @@ class Student(Model, StepModel):
 
         large, small = (self._mean_speed(fast, surely, size) for size in (self.large, self.small))
         maps = maps + self.rates * (torch.cat((large, small, strange), dim=1) - maps)
-        return Seen(gray, moving, maps, apart)
+        return StudentFeatures(gray, moving, maps, apart)
 
-    def _score(self, seen: Seen) -> Tensor:
+    def _score(self, seen: StudentFeatures) -> Tensor:
         rarity = self._rarity(self._features(seen.moving))
         strange = box_mean(seen.maps[:, 2:3], self.large)
         speed = seen.maps[:, :2].amax(dim=(2, 3)).mean(dim=1)
         return torch.stack((speed, peak(rarity), peak(strange)), dim=1)
 
-    def _where(self, seen: Seen) -> Tensor:
+    def _where(self, seen: StudentFeatures) -> Tensor:
         # How surely something is there, more so the faster it is: points at the anomaly more often than how
         # strange a place looks (docs/results.md), and still sees what does not move.
         return (box_mean(seen.moving[:, 3:], 3) * (0.5 + seen.maps[:, 1:2])).squeeze(1)

@@ -26,7 +26,7 @@ _T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class AlarmState:
     """What a camera's binary value shows.
 
     text, stamp and acknowledged are those of the last transition into `state`; stamp is BACnet's own, which
@@ -58,7 +58,7 @@ class BacnetClient:
         found = self._ask(lambda: self._application.who_is(address=self.address, timeout=ANSWER_S))
         return str(found[0].iAmDeviceIdentifier) if found else None
 
-    def look(self, number: str) -> Seen:
+    def look(self, number: str) -> AlarmState:
         """A camera's binary value, by its identifier. Raises BridgeError if the device does not tell.
 
         It takes several questions: where the state has changed between them, all are asked again.
@@ -71,7 +71,7 @@ class BacnetClient:
         """An object's name. Raises BridgeError if the device does not tell."""
         return str(self._read(number, "object-name"))
 
-    def acknowledge(self, number: str, seen: Seen, by: str) -> None:
+    def acknowledge(self, number: str, seen: AlarmState, by: str) -> None:
         """Acknowledge the transition that was seen. Raises BridgeError with the device's reason."""
         request = AcknowledgeAlarmRequest(
             acknowledgingProcessIdentifier=1,
@@ -90,9 +90,9 @@ class BacnetClient:
         self._loop.run_until_complete(_last_words())
         self._loop.close()
 
-    def _look(self, number: str) -> Seen:
+    def _look(self, number: str) -> AlarmState:
         state = self._state(number)
-        return Seen(
+        return AlarmState(
             active=str(self._read(number, "present-value")) == "active",
             state=state,
             reliable=str(self._read(number, "reliability")) == "no-fault-detected",

@@ -12,7 +12,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from vad_edge.bridges.feed import CameraFeed
-from vad_edge.bridges.webhook.endpoint import REFUSALS, Answer, Endpoint, delay_s, judge
+from vad_edge.bridges.webhook.endpoint import REFUSALS, Endpoint, Response, delay_s, judge
 from vad_edge.bridges.webhook.queue import Waiting, WaitingLine
 from vad_edge.bridges.webhook.request import (
     SECRET_VARIABLE,
@@ -144,7 +144,7 @@ class WebhookBridge:
             return
         self._wait(answer, reason)
 
-    def _wait(self, answer: Answer, reason: str) -> None:
+    def _wait(self, answer: Response, reason: str) -> None:
         if not self._failures:
             url = self._config.url.partition("?")[0]
             _log.warning("%s: %s; %d events wait, trying until it works", url, reason, self.line.count())

@@ -28,7 +28,7 @@ _PATIENCE_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """An endpoint's answer. status is 0 where there was none, `reason` then says why."""
 
     status: int
@@ -37,7 +37,7 @@ class Answer:
     location: str = ""
 
 
-def judge(answer: Answer) -> tuple[Verdict, str]:
+def judge(answer: Response) -> tuple[Verdict, str]:
     """What to do with the event, and why in words.
 
     Only an answer about this very event refuses it; one about the endpoint or our credentials can be mended,
@@ -62,7 +62,7 @@ def judge(answer: Answer) -> tuple[Verdict, str]:
     return "again", told
 
 
-def delay_s(failures: int, answer: Answer, now: datetime, chance: random.Random) -> float:
+def delay_s(failures: int, answer: Response, now: datetime, chance: random.Random) -> float:
     """Seconds to wait after `failures` in a row: more each time, scattered, no less than asked for."""
     longest_s = min(_FIRST_S * 2.0 ** min(failures - 1, 30), _LONGEST_S)
     return max(longest_s * chance.uniform(0.5, 1.0), min(_asked_s(answer.retry_after, now), _PATIENCE_S))
@@ -108,7 +108,7 @@ class Endpoint:
                     f"cannot use the CA file: {error.strerror or error}", where=f"webhook.ca_file ({ca_file})"
                 ) from error
 
-    def post(self, headers: Mapping[str, str], body: bytes) -> Answer:
+    def post(self, headers: Mapping[str, str], body: bytes) -> Response:
         """Send `body` and wait for the head of the answer; what fails is an answer of status 0."""
         connection = self._connection()
         cut = threading.Event()
@@ -121,7 +121,7 @@ class Endpoint:
             response = connection.getresponse()
             if cut.is_set():  # http.client takes the end of a cut answer for the end of its head
                 raise TimeoutError
-            return Answer(
+            return Response(
                 response.status,
                 response.reason[:80],
                 response.headers.get("Retry-After", ""),
@@ -129,7 +129,7 @@ class Endpoint:
             )
         except (OSError, http.client.HTTPException) as error:
             late = cut.is_set() or isinstance(error, TimeoutError)
-            return Answer(0, f"no whole answer within {self._timeout_s:g} s" if late else _why(error))
+            return Response(0, f"no whole answer within {self._timeout_s:g} s" if late else _why(error))
         finally:
             watchdog.cancel()
             connection.close()

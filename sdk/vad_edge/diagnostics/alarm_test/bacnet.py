@@ -14,7 +14,7 @@ from vad_edge.diagnostics.finding import Finding
 from vad_edge.errors import BridgeError
 
 if TYPE_CHECKING:
-    from vad_edge.bridges.bacnet.client import BacnetClient, Seen
+    from vad_edge.bridges.bacnet.client import AlarmState, BacnetClient
 
 POLL_S: Final = 0.02
 _START: Final = "start `vad-edge bridge bacnet` with this site file"
@@ -152,7 +152,7 @@ class BacnetStation:
             return
         yield _found(f"the device has confirmed it after {ms(answered_s - asked_s)}")
 
-    def _acknowledge(self, client: BacnetClient, seen: Seen) -> float | None:
+    def _acknowledge(self, client: BacnetClient, seen: AlarmState) -> float | None:
         """Acknowledge what was seen; when the device shows that of the same transition, None if never."""
         client.acknowledge(self._number, seen, BY)
         after, after_s = self._wait(
@@ -160,7 +160,9 @@ class BacnetStation:
         )
         return None if after is None else after_s
 
-    def _wait(self, client: BacnetClient, holds: Callable[[Seen], bool]) -> tuple[Seen | None, float]:
+    def _wait(
+        self, client: BacnetClient, holds: Callable[[AlarmState], bool]
+    ) -> tuple[AlarmState | None, float]:
         """What is seen once it `holds`, and when; None if it never does."""
         deadline_s = time.monotonic() + self._test.arrive_s
         while time.monotonic() < deadline_s:

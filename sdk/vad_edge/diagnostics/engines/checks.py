@@ -9,10 +9,10 @@ from typing import Final
 
 from vad_edge.diagnostics.engines import engine_checks, gpu_checks
 from vad_edge.diagnostics.engines.job import Found, Job, NotHere
-from vad_edge.diagnostics.engines.plan import AHEAD_TARGET, Result, Step
+from vad_edge.diagnostics.engines.plan import AHEAD_TARGET, CheckStep, Result
 from vad_edge.errors import VadEdgeError
 
-CHECKS: Final[Mapping[str, Callable[[Job, Step], Found]]] = {
+CHECKS: Final[Mapping[str, Callable[[Job, CheckStep], Found]]] = {
     "machine": gpu_checks.machine,
     "import TensorRT": gpu_checks.import_tensorrt,
     "find the GPU": gpu_checks.find_gpu,
@@ -28,7 +28,7 @@ CHECKS: Final[Mapping[str, Callable[[Job, Step], Found]]] = {
 }
 
 
-def do_step(job: Job, step: Step) -> Result:
+def do_step(job: Job, step: CheckStep) -> Result:
     """Do one step; whatever happens in it is its result, and never an error."""
     began = time.perf_counter()
     try:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from vad_edge.bundle.archive import read_bundle
 from vad_edge.diagnostics.engines.compare import Trace, compare, near_enough, relative_error
 from vad_edge.diagnostics.engines.job import Found, Job, NotHere, precision_of
-from vad_edge.diagnostics.engines.plan import TENSORRT, Step
+from vad_edge.diagnostics.engines.plan import TENSORRT, CheckStep
 from vad_edge.errors import EngineError
 from vad_edge.inference.benchmark import time_steps
 from vad_edge.inference.engine import Engine
@@ -54,7 +54,7 @@ _RESET_AT: Final = 40
 _SAME: Final = 1e-4
 
 
-def load_and_step(job: Job, step: Step) -> Found:
+def load_and_step(job: Job, step: CheckStep) -> Found:
     """It loads and gives numbers; whether a step is a CUDA graph."""
     began = time.perf_counter()
     with closing(_open(job, step)) as engine:
@@ -70,12 +70,12 @@ def load_and_step(job: Job, step: Step) -> Found:
     return Found(f"{engine.name}{graph}", figures)
 
 
-def beside_reference(job: Job, step: Step) -> Found:
+def beside_reference(job: Job, step: CheckStep) -> Found:
     """Its scores, error map and state after a run, beside full precision on a CPU."""
     precision = precision_of(step)
     with closing(_open(job, step)) as engine:
         found = _run(engine, STEPS)
-    with closing(_open(job, Step("", LAST_RESORT, "fp32", step.cameras))) as reference:
+    with closing(_open(job, CheckStep("", LAST_RESORT, "fp32", step.cameras))) as reference:
         right = _run(reference, STEPS)
     warm = read_bundle(job.bundle).manifest.clock.warmup_frames
     likeness = compare(found, right, skip=warm)
@@ -89,7 +89,7 @@ def beside_reference(job: Job, step: Step) -> Found:
     return Found(text, {"steps": STEPS, **likeness.to_dict()})
 
 
-def snapshot_and_restore(job: Job, step: Step) -> Found:
+def snapshot_and_restore(job: Job, step: CheckStep) -> Found:
     """A state that was taken up again gives the same scores again."""
     with closing(_open(job, step)) as engine:
         _run(engine, STEPS // 4)
@@ -105,7 +105,7 @@ def snapshot_and_restore(job: Job, step: Step) -> Found:
     return Found(text, {"identical": same, "error": off})
 
 
-def time_it(job: Job, step: Step) -> Found:
+def time_it(job: Job, step: CheckStep) -> Found:
     """How long a step takes."""
     with closing(_open(job, step)) as engine:
         engine.step()
@@ -130,7 +130,7 @@ def timed_steps(seconds_per_step: float) -> int:
     return max(min(MOST_STEPS, round(MOST_TIMED_S / seconds_per_step)), FEWEST_STEPS)
 
 
-def start_it(job: Job, step: Step) -> Found:
+def start_it(job: Job, step: CheckStep) -> Found:
     """How long from the bundle to the first score, with the engine compiled before."""
     began = time.perf_counter()
     with closing(_open(job, step)) as engine:
@@ -141,7 +141,7 @@ def start_it(job: Job, step: Step) -> Found:
     return Found(f"{bundle_s:.2f} s from bundle to first score, {process_s:.2f} s with Python", figures)
 
 
-def _open(job: Job, step: Step) -> Engine:
+def _open(job: Job, step: CheckStep) -> Engine:
     bundle, precision = read_bundle(job.bundle), precision_of(step)
     if step.engine == TENSORRT:
         return open_tensorrt(bundle, precision, step.cameras, None, cache=EngineCache(job.engines))

@@ -9,7 +9,7 @@ from vad_edge.bundle.archive import Bundle, read_bundle
 from vad_edge.bundle.manifest import Precision
 from vad_edge.common.jetson import has_nvidia_gpu
 from vad_edge.diagnostics.engines.job import Found, Job, NotHere, precision_of
-from vad_edge.diagnostics.engines.plan import AHEAD_TARGET, TENSORRT, Step
+from vad_edge.diagnostics.engines.plan import AHEAD_TARGET, TENSORRT, CheckStep
 from vad_edge.diagnostics.engines.report import gpu_facts, machine_facts
 from vad_edge.errors import BundleError, EngineError
 from vad_edge.inference.tensorrt.cache import EngineCache
@@ -20,13 +20,13 @@ from vad_edge.inference.tensorrt.library import LOCAL, capabilities_of, load_fla
 from vad_edge.inference.tensorrt.loader import prepare_engine
 
 
-def machine(job: Job, step: Step) -> Found:
+def machine(job: Job, step: CheckStep) -> Found:
     """What this machine is."""
     facts = machine_facts()
     return Found(f"{facts['board'] or facts['system']} {facts['architecture']}", facts)
 
 
-def import_tensorrt(job: Job, step: Step) -> Found:
+def import_tensorrt(job: Job, step: CheckStep) -> Found:
     """Which TensorRT is here, and what it can do."""
     try:
         flavour = load_flavour()
@@ -39,7 +39,7 @@ def import_tensorrt(job: Job, step: Step) -> Found:
     return Found(f"{flavour.name} {flavour.version}", figures)
 
 
-def find_gpu(job: Job, step: Step) -> Found:
+def find_gpu(job: Job, step: CheckStep) -> Found:
     """Which GPU is here, and whether memory and a stream can be had on it."""
     try:
         device = local_device()
@@ -53,12 +53,12 @@ def find_gpu(job: Job, step: Step) -> Found:
     return Found(device.label, facts)
 
 
-def compile_here(job: Job, step: Step) -> Found:
+def compile_here(job: Job, step: CheckStep) -> Found:
     """An engine for this machine's GPU, into the job's folder."""
     return _compile(job, step, LOCAL)
 
 
-def compile_ahead(job: Job, step: Step) -> Found:
+def compile_ahead(job: Job, step: CheckStep) -> Found:
     """An engine for a GPU that need not be here, by TensorRT for RTX."""
     try:
         load_flavour("tensorrt-rtx")
@@ -67,12 +67,12 @@ def compile_ahead(job: Job, step: Step) -> Found:
     return _compile(job, step, AHEAD_TARGET)
 
 
-def compile_dla(job: Job, step: Step) -> Found:
+def compile_dla(job: Job, step: CheckStep) -> Found:
     """An engine for a deep learning accelerator; nothing loads it yet."""
     return _compile(job, step, LOCAL, dla=True)
 
 
-def count_dla(job: Job, step: Step) -> Found:
+def count_dla(job: Job, step: CheckStep) -> Found:
     """How many deep learning accelerators TensorRT serves."""
     cores = dla_cores(load_flavour())
     if cores < 1:
@@ -80,7 +80,7 @@ def count_dla(job: Job, step: Step) -> Found:
     return Found(f"{cores} of them", {"dla_cores": cores})
 
 
-def _compile(job: Job, step: Step, target: str, *, dla: bool = False) -> Found:
+def _compile(job: Job, step: CheckStep, target: str, *, dla: bool = False) -> Found:
     bundle, precision = read_bundle(job.bundle), precision_of(step)
     _has_graph(bundle, precision)
     options = CompileOptions(parse_target(target), batch=step.cameras, dla=dla)

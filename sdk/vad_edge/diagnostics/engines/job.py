@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from vad_edge.bundle.manifest import Precision
-from vad_edge.diagnostics.engines.plan import Step
+from vad_edge.diagnostics.engines.plan import CheckStep
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,6 @@ class NotHere(Exception):  # noqa: N818
     """This machine or bundle has not got what a check is about; that is no failure."""
 
 
-def precision_of(step: Step) -> Precision:
+def precision_of(step: CheckStep) -> Precision:
     """The precision a step is tried with."""
     return cast("Precision", step.precision)

@@ -12,14 +12,14 @@ State = Literal["ok", "failed", "skipped"]
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class CheckStep:
     """One thing to try: the name of a check, what it is tried with, and the steps that must be ok before."""
 
     check: str
     engine: str = ""
     precision: str = ""
     cameras: int = 1
-    needs: tuple[Step, ...] = ()
+    needs: tuple[CheckStep, ...] = ()
 
     @property
     def title(self) -> str:
@@ -34,7 +34,7 @@ class Step:
 class Result:
     """How a step ended: what was found, or why not and what to do; seconds it took, and its figures."""
 
-    step: Step
+    step: CheckStep
     state: State
     text: str
     fix: str = ""
@@ -50,18 +50,18 @@ class Result:
 
 
 def run_steps(
-    steps: Sequence[Step],
-    execute: Callable[[Step], Result],
+    steps: Sequence[CheckStep],
+    execute: Callable[[CheckStep], Result],
     *,
-    on_begin: Callable[[Step], None] = lambda step: None,
+    on_begin: Callable[[CheckStep], None] = lambda step: None,
     on_end: Callable[[list[Result]], None] = lambda results: None,
 ) -> list[Result]:
     """Run every step whose needs are ok, and say of the others why not; needs come before who needs them.
 
     on_begin gets each step before it runs, on_end all results after each one.
     """
-    results: dict[Step, Result] = {}
-    blocked: dict[Step, str] = {}
+    results: dict[CheckStep, Result] = {}
+    blocked: dict[CheckStep, str] = {}
     for step in steps:
         missing = next((results[need] for need in step.needs if results[need].state != "ok"), None)
         if missing is not None:
@@ -84,41 +84,41 @@ MANY: Final = 4
 AHEAD_TARGET: Final = "rtx-sm86"
 
 
-def plan_steps(engines: Sequence[str], reference: str) -> list[Step]:
+def plan_steps(engines: Sequence[str], reference: str) -> list[CheckStep]:
     """Every step, for engines by the names `open_engine` knows; each comes after all that it needs.
 
     reference is the engine that the others are compared with, in fp32.
     """
-    steps = [Step("machine"), module := Step("import TensorRT"), gpu := Step("find the GPU")]
-    right = Step("load and one step", reference, "fp32")
+    steps = [CheckStep("machine"), module := CheckStep("import TensorRT"), gpu := CheckStep("find the GPU")]
+    right = CheckStep("load and one step", reference, "fp32")
     steps.append(right)
     for engine in dict.fromkeys((reference, *engines)):
         cases = [(1, precision) for precision in PRECISIONS]
         if engine != reference:  # it takes long, and several cameras are what the others are for
             cases += [(MANY, precision) for precision in FAST]
         for cameras, precision in cases:
-            needs: tuple[Step, ...] = ()
+            needs: tuple[CheckStep, ...] = ()
             if engine == TENSORRT:
-                compiled = Step("compile", engine, precision, cameras, needs=(module, gpu))
+                compiled = CheckStep("compile", engine, precision, cameras, needs=(module, gpu))
                 steps.append(compiled)
                 needs = (compiled,)
-            loaded = Step("load and one step", engine, precision, cameras, needs)
+            loaded = CheckStep("load and one step", engine, precision, cameras, needs)
             steps += _one_engine(loaded, right)
-    cores = Step("DLA cores", needs=(module, gpu))
-    steps += [cores, Step("compile for the DLA", TENSORRT, "fp16", needs=(cores,))]
-    steps += [Step(f"compile ahead for {AHEAD_TARGET}", TENSORRT, precision) for precision in PRECISIONS]
+    cores = CheckStep("DLA cores", needs=(module, gpu))
+    steps += [cores, CheckStep("compile for the DLA", TENSORRT, "fp16", needs=(cores,))]
+    steps += [CheckStep(f"compile ahead for {AHEAD_TARGET}", TENSORRT, precision) for precision in PRECISIONS]
     return list(dict.fromkeys(steps))
 
 
-def _one_engine(loaded: Step, right: Step) -> list[Step]:
+def _one_engine(loaded: CheckStep, right: CheckStep) -> list[CheckStep]:
     """What is tried with an engine that is loaded."""
     engine, precision, cameras = loaded.engine, loaded.precision, loaded.cameras
     tries = [loaded]
     if loaded != right:
-        tries.append(Step("100 steps beside fp32", engine, precision, cameras, needs=(loaded, right)))
+        tries.append(CheckStep("100 steps beside fp32", engine, precision, cameras, needs=(loaded, right)))
     tries += [
-        Step("snapshot and restore", engine, precision, cameras, needs=(loaded,)),
-        Step("time", engine, precision, cameras, needs=(loaded,)),
-        Step("start", engine, precision, cameras, needs=(loaded,)),
+        CheckStep("snapshot and restore", engine, precision, cameras, needs=(loaded,)),
+        CheckStep("time", engine, precision, cameras, needs=(loaded,)),
+        CheckStep("start", engine, precision, cameras, needs=(loaded,)),
     ]
     return tries

@@ -13,7 +13,7 @@ from typing import Any
 from vad_edge.bundle.archive import read_bundle
 from vad_edge.common.files import write_atomically
 from vad_edge.diagnostics.engines.job import Job
-from vad_edge.diagnostics.engines.plan import Result, Step, plan_steps, run_steps
+from vad_edge.diagnostics.engines.plan import CheckStep, Result, plan_steps, run_steps
 from vad_edge.diagnostics.engines.report import make_report
 from vad_edge.diagnostics.engines.worker import do_step_apart
 from vad_edge.errors import ConfigError
@@ -24,8 +24,8 @@ def check_engines(
     path: Path,
     output: Path,
     *,
-    execute: Callable[[Job, Step], Result] = do_step_apart,
-    on_begin: Callable[[Step, int, int], None] = lambda step, done, steps: None,
+    execute: Callable[[Job, CheckStep], Result] = do_step_apart,
+    on_begin: Callable[[CheckStep, int, int], None] = lambda step, done, steps: None,
 ) -> dict[str, Any]:
     """Try every engine with the bundle at `path`, write the report to `output`, and give it.
 

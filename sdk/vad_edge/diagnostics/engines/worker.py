@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from vad_edge.common.process import answer_job, ask_process
 from vad_edge.diagnostics.engines.job import Job
-from vad_edge.diagnostics.engines.plan import Result, Step
+from vad_edge.diagnostics.engines.plan import CheckStep, Result
 from vad_edge.errors import EngineError
 
 WORKER: Final = (sys.executable, "-m", "vad_edge.diagnostics.engines.worker")
@@ -17,9 +17,9 @@ BUILD_TIMEOUT_S: Final = 3600.0
 TIMEOUT_S: Final = 900.0
 
 
-def do_step_apart(job: Job, step: Step) -> Result:
+def do_step_apart(job: Job, step: CheckStep) -> Result:
     """Do one step in a process of its own; one that crashes or hangs has failed."""
-    alone = asdict(Step(step.check, step.engine, step.precision, step.cameras))
+    alone = asdict(CheckStep(step.check, step.engine, step.precision, step.cameras))
     del alone["needs"]
     question = {"bundle": str(job.bundle), "engines": str(job.engines), "step": alone}
     timeout_s = BUILD_TIMEOUT_S if "compile" in step.check else TIMEOUT_S
@@ -34,7 +34,7 @@ def _work(question: dict[str, Any]) -> dict[str, Any]:
     from vad_edge.diagnostics.engines.checks import do_step
 
     job = Job(Path(question["bundle"]), Path(question["engines"]))
-    return do_step(job, Step(**question["step"])).to_dict()
+    return do_step(job, CheckStep(**question["step"])).to_dict()
 
 
 if __name__ == "__main__":

@@ -15,7 +15,13 @@ from typing import Any, Final, NoReturn
 
 from vad_edge.errors import EngineError
 from vad_edge.inference.tensorrt.api import Builder, Config, Network, Parser, ParserError
-from vad_edge.inference.tensorrt.library import Capabilities, Flavour, Target, capabilities_of, target_fits
+from vad_edge.inference.tensorrt.library import (
+    Capabilities,
+    CompileTarget,
+    Flavour,
+    capabilities_of,
+    target_fits,
+)
 from vad_edge.inference.tensorrt.progress import Messages, Phases, Report, logger_for, monitor_for
 
 
@@ -51,7 +57,7 @@ class CompileOptions:
     memory of one step's scratch space. timing_cache is what an earlier build gave.
     """
 
-    target: Target
+    target: CompileTarget
     batch: int = 1
     workspace_mb: int = 512
     dla: bool = False
@@ -173,7 +179,9 @@ def _use_dla(trt: Any, builder: Builder, config: Config, abilities: Capabilities
     config.set_flag(trt.BuilderFlag.GPU_FALLBACK)
 
 
-def _aim(trt: Any, config: Config, abilities: Capabilities, target: Target, messages: Messages) -> None:
+def _aim(
+    trt: Any, config: Config, abilities: Capabilities, target: CompileTarget, messages: Messages
+) -> None:
     """Name the GPU, to a TensorRT that would otherwise make an engine for any."""
     if not (target.ahead_of_time or abilities.current_gpu):
         return

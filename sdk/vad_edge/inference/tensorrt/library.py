@@ -133,7 +133,7 @@ KNOWN: Final = (LOCAL, *_RTX)
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class CompileTarget:
     """A compile target; capability is the GPU's, such as ``8.6``, and empty for the one that is here."""
 
     name: str
@@ -155,14 +155,14 @@ class Target:
         return f"SM{self.capability.replace('.', '')}" if self.ahead_of_time else "CURRENT"
 
 
-def parse_target(text: str) -> Target:
+def parse_target(text: str) -> CompileTarget:
     """The target of this name. Raises ConfigError, naming those there are, for another."""
     if text not in KNOWN:
         raise ConfigError(f"there is no target {text!r}", where="--target", fix=f"give {', '.join(KNOWN)}")
-    return Target(text, _RTX.get(text, ""))
+    return CompileTarget(text, _RTX.get(text, ""))
 
 
-def target_fits(target: Target, capabilities: Capabilities) -> Verdict:
+def target_fits(target: CompileTarget, capabilities: Capabilities) -> Verdict:
     """Whether a TensorRT that can do this can compile for the target."""
     if capabilities.strong_types == "never":
         return Verdict(

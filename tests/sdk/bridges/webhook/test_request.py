@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from vad_edge.bridges.webhook.endpoint import Answer, delay_s, judge
+from vad_edge.bridges.webhook.endpoint import Response, delay_s, judge
 from vad_edge.bridges.webhook.request import (
     TOKEN_VARIABLE,
     Credentials,
@@ -122,11 +122,11 @@ def test_a_secret_file_that_is_missing_is_named(tmp_path: Path) -> None:
     ],
 )
 def test_only_an_answer_about_the_event_itself_refuses_it(status: int, verdict: str) -> None:
-    assert judge(Answer(status, "why"))[0] == verdict
+    assert judge(Response(status, "why"))[0] == verdict
 
 
 def test_a_redirect_says_where_to_without_the_query() -> None:
-    answer = Answer(308, "Permanent Redirect", location="https://new.example/hook?token=abc")
+    answer = Response(308, "Permanent Redirect", location="https://new.example/hook?token=abc")
     assert judge(answer)[1] == (
         "answered 308 Permanent Redirect, pointing to https://new.example/hook; "
         "set webhook.url to where events belong"
@@ -135,7 +135,7 @@ def test_a_redirect_says_where_to_without_the_query() -> None:
 
 def test_waits_grow_are_scattered_and_bounded() -> None:
     chance = random.Random(1)
-    waits = [delay_s(failures, Answer(500), NOW, chance) for failures in range(1, 40)]
+    waits = [delay_s(failures, Response(500), NOW, chance) for failures in range(1, 40)]
     assert 0.5 <= waits[0] <= 1.0
     assert all(0.5 * 2**n <= waits[n] <= 2**n for n in range(8))
     assert all(150 <= wait <= 300 for wait in waits[10:])
@@ -154,7 +154,7 @@ def test_waits_grow_are_scattered_and_bounded() -> None:
     ],
 )
 def test_an_endpoint_may_ask_for_time(retry_after: str, seconds: float) -> None:
-    wait = delay_s(1, Answer(503, retry_after=retry_after), NOW, random.Random(1))
+    wait = delay_s(1, Response(503, retry_after=retry_after), NOW, random.Random(1))
     assert wait == seconds if seconds else 0.5 <= wait <= 1.0
 
 

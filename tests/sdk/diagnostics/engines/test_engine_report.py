@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from vad_edge.bundle.archive import Bundle
-from vad_edge.diagnostics.engines.plan import Result, Step
+from vad_edge.diagnostics.engines.plan import CheckStep, Result
 from vad_edge.diagnostics.engines.report import make_report, scrub
 
 DAY = date(2026, 11, 24)
@@ -32,10 +32,12 @@ def test_private_words_are_cut_out_even_where_they_look_like_no_path() -> None:
 
 def test_the_report_says_what_the_machine_and_the_model_are_and_hides_whose(bundle: Bundle) -> None:
     results = [
-        Result(Step("machine"), "ok", "", figures={"board": "Jetson Orin NX", "system": "Linux"}),
-        Result(Step("find the GPU"), "ok", "Orin", figures={"name": "Orin", "capability": "8.7"}),
-        Result(Step("compile", "tensorrt", "fp16"), "failed", f"{bundle.path}: no", fix=f"cd {bundle.path}"),
-        Result(Step("load and one step", "tensorrt", "fp16"), "skipped", "it needs another"),
+        Result(CheckStep("machine"), "ok", "", figures={"board": "Jetson Orin NX", "system": "Linux"}),
+        Result(CheckStep("find the GPU"), "ok", "Orin", figures={"name": "Orin", "capability": "8.7"}),
+        Result(
+            CheckStep("compile", "tensorrt", "fp16"), "failed", f"{bundle.path}: no", fix=f"cd {bundle.path}"
+        ),
+        Result(CheckStep("load and one step", "tensorrt", "fp16"), "skipped", "it needs another"),
     ]
     report = make_report(bundle, results, day=DAY, complete=True, private=[str(bundle.path)])
     assert report["machine"] == {
@@ -57,12 +59,12 @@ def test_the_report_says_what_the_machine_and_the_model_are_and_hides_whose(bund
 
 
 def test_a_machine_that_could_not_be_looked_at_is_a_failed_step(bundle: Bundle) -> None:
-    results = [Result(Step("machine"), "failed", "the process was ended by SIGSEGV")]
+    results = [Result(CheckStep("machine"), "failed", "the process was ended by SIGSEGV")]
     report = make_report(bundle, results, day=DAY, complete=False)
     assert (report["machine"], report["summary"]["failed"]) == ({"gpu": None}, 1)
     assert [step["check"] for step in report["steps"]] == ["machine"]
 
 
 def test_without_a_gpu_the_report_says_none(bundle: Bundle) -> None:
-    results = [Result(Step("find the GPU"), "skipped", "this machine has no NVIDIA GPU")]
+    results = [Result(CheckStep("find the GPU"), "skipped", "this machine has no NVIDIA GPU")]
     assert make_report(bundle, results, day=DAY, complete=False)["machine"] == {"gpu": None}

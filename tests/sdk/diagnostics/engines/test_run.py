@@ -24,7 +24,7 @@ from vad_edge.diagnostics.engines import run as check
 from vad_edge.diagnostics.engines.checks import do_step
 from vad_edge.diagnostics.engines.engine_checks import timed_steps
 from vad_edge.diagnostics.engines.job import Job
-from vad_edge.diagnostics.engines.plan import Result, Step
+from vad_edge.diagnostics.engines.plan import CheckStep, Result
 from vad_edge.diagnostics.engines.run import check_engines
 from vad_edge.diagnostics.engines.worker import do_step_apart
 from vad_edge.errors import BundleError, ConfigError, EngineError
@@ -137,10 +137,10 @@ def test_an_engine_that_is_refused_or_cannot_be_recorded_is_told(
 ) -> None:
     board.cuda = lambda: FakeCuda(can_capture=False)
     job = Job(whole.path, tmp_path)
-    load = do_step(job, Step("load and one step", "tensorrt", "fp16"))
+    load = do_step(job, CheckStep("load and one step", "tensorrt", "fp16"))
     assert (load.state, load.figures["cuda_graph"]) == ("ok", False)
     board.trt.refuses = {"create_execution_context"}
-    refused = do_step(job, Step("load and one step", "tensorrt", "fp16"))
+    refused = do_step(job, CheckStep("load and one step", "tensorrt", "fp16"))
     assert refused.state == "failed"
     assert "no execution context: out of luck" in refused.text
 
@@ -157,7 +157,7 @@ def test_an_engine_that_scores_otherwise_than_the_reference_has_failed(
         return Compiled(model.SerializeToString())
 
     monkeypatch.setattr(prepare, "build_engine", wrong)
-    result = do_step(Job(whole.path, tmp_path), Step("100 steps beside fp32", "tensorrt", "int8"))
+    result = do_step(Job(whole.path, tmp_path), CheckStep("100 steps beside fp32", "tensorrt", "int8"))
     assert result.state == "failed"
     assert "is off by" in result.text
 
@@ -173,23 +173,23 @@ def test_what_is_missing_has_failed_only_where_there_is_a_gpu(
     monkeypatch.setattr(gpu_checks, "load_flavour", none)
     monkeypatch.setattr(gpu_checks, "local_device", none)
     for check_name in ("import TensorRT", "find the GPU"):
-        assert do_step(Job(bundle.path, tmp_path), Step(check_name)).state == state
+        assert do_step(Job(bundle.path, tmp_path), CheckStep(check_name)).state == state
 
 
 def test_a_graph_the_bundle_has_not_got_is_skipped(
     board: SimpleNamespace, bundle: Bundle, tmp_path: Path
 ) -> None:
     job = Job(bundle.path, tmp_path)
-    compiled = do_step(job, Step("compile", "tensorrt", "int8"))
+    compiled = do_step(job, CheckStep("compile", "tensorrt", "int8"))
     assert compiled.state == "skipped"
     assert compiled.text.startswith("it has no int8 graph for tensorrt")
-    loaded = do_step(job, Step("load and one step", "onnxruntime", "int8"))
+    loaded = do_step(job, CheckStep("load and one step", "onnxruntime", "int8"))
     assert loaded.state == "skipped"
 
 
 def test_a_board_without_a_dla_skips_it(board: SimpleNamespace, bundle: Bundle, tmp_path: Path) -> None:
     board.dla = 0
-    assert do_step(Job(bundle.path, tmp_path), Step("DLA cores")).state == "skipped"
+    assert do_step(Job(bundle.path, tmp_path), CheckStep("DLA cores")).state == "skipped"
 
 
 def test_what_a_library_raises_is_a_result(
@@ -199,7 +199,7 @@ def test_what_a_library_raises_is_a_result(
         raise RuntimeError("CUDA error 719")
 
     monkeypatch.setattr(engine_checks, "read_bundle", broken)
-    result = do_step(Job(bundle.path, tmp_path), Step("time", "onnxruntime", "fp32"))
+    result = do_step(Job(bundle.path, tmp_path), CheckStep("time", "onnxruntime", "fp32"))
     assert (result.state, result.text) == ("failed", "RuntimeError: CUDA error 719")
 
 
@@ -208,12 +208,12 @@ def test_a_step_that_crashes_its_process_has_failed(
 ) -> None:
     crash = (sys.executable, "-c", "import os; os.kill(os.getpid(), 11)")
     monkeypatch.setattr(worker, "WORKER", crash)
-    result = do_step_apart(Job(bundle.path, tmp_path), Step("time", "onnxruntime", "fp32"))
+    result = do_step_apart(Job(bundle.path, tmp_path), CheckStep("time", "onnxruntime", "fp32"))
     assert (result.state, result.text) == ("failed", "the process was ended by SIGSEGV")
 
 
 def test_a_step_in_a_process_of_its_own_gives_what_it_found(bundle: Bundle, tmp_path: Path) -> None:
-    step = Step("load and one step", "onnxruntime", "fp32", needs=(Step("machine"),))
+    step = CheckStep("load and one step", "onnxruntime", "fp32", needs=(CheckStep("machine"),))
     result = do_step_apart(Job(bundle.path, tmp_path), step)
     assert (result.step, result.state) == (step, "ok")
     assert result.figures["name"] == "onnxruntime-cpu fp32"
@@ -223,7 +223,7 @@ def test_the_report_is_on_disk_after_every_step(bundle: Bundle, tmp_path: Path) 
     output = tmp_path / "report.json"
     done: list[int] = []
 
-    def execute(job: Job, step: Step) -> Result:
+    def execute(job: Job, step: CheckStep) -> Result:
         so_far = json.loads(output.read_text())
         done.append(sum(so_far["summary"].values()))
         assert not so_far["complete"]
@@ -240,7 +240,7 @@ def test_the_report_is_on_disk_after_every_step(bundle: Bundle, tmp_path: Path) 
 def test_a_report_that_cannot_be_written_is_said_before_anything_is_tried(
     bundle: Bundle, tmp_path: Path
 ) -> None:
-    def never(job: Job, step: Step) -> Result:
+    def never(job: Job, step: CheckStep) -> Result:
         raise AssertionError("it tries something")
 
     with pytest.raises(ConfigError, match=r"cannot be written: .*; give --report FILE"):
@@ -294,7 +294,7 @@ def test_the_command_checks_what_can_be_without_a_gpu(bundle: Bundle, tmp_path: 
 def test_the_command_fails_where_something_failed(
     bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def execute(job: Job, step: Step) -> Result:
+    def execute(job: Job, step: CheckStep) -> Result:
         return Result(step, "failed" if step.check == "time" else "ok", "slow", fix="wait")
 
     def checking(*arguments: Any, **options: Any) -> dict[str, Any]:

@@ -3,18 +3,18 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vad_edge.diagnostics.engines.plan import Result, State, Step, run_steps
+from vad_edge.diagnostics.engines.plan import CheckStep, Result, State, run_steps
 
-GPU = Step("find the GPU")
-COMPILE = Step("compile", "tensorrt", "fp16", needs=(GPU,))
-LOAD = Step("load", "tensorrt", "fp16", needs=(COMPILE,))
-OTHER = Step("load", "onnxruntime", "fp32")
+GPU = CheckStep("find the GPU")
+COMPILE = CheckStep("compile", "tensorrt", "fp16", needs=(GPU,))
+LOAD = CheckStep("load", "tensorrt", "fp16", needs=(COMPILE,))
+OTHER = CheckStep("load", "onnxruntime", "fp32")
 
 
-def run(states: dict[Step, State], steps: list[Step]) -> tuple[list[Result], list[Step]]:
-    done: list[Step] = []
+def run(states: dict[CheckStep, State], steps: list[CheckStep]) -> tuple[list[Result], list[CheckStep]]:
+    done: list[CheckStep] = []
 
-    def execute(step: Step) -> Result:
+    def execute(step: CheckStep) -> Result:
         done.append(step)
         return Result(step, states.get(step, "ok"), "done")
 
@@ -34,7 +34,7 @@ def test_a_chain_of_skipped_steps_names_the_one_to_blame() -> None:
 
 
 def test_whoever_watches_hears_of_each_beginning_and_of_all_results_so_far() -> None:
-    begun: list[Step] = []
+    begun: list[CheckStep] = []
     known: list[int] = []
     run_steps(
         [GPU, COMPILE, LOAD],
@@ -47,7 +47,7 @@ def test_whoever_watches_hears_of_each_beginning_and_of_all_results_so_far() -> 
 
 
 def test_a_result_is_plain_data_without_what_it_needed() -> None:
-    told = Result(Step("compile", "tensorrt", "int8", 4, (GPU,)), "ok", "1 MB", seconds=2.0).to_dict()
+    told = Result(CheckStep("compile", "tensorrt", "int8", 4, (GPU,)), "ok", "1 MB", seconds=2.0).to_dict()
     assert told == {
         "check": "compile",
         "engine": "tensorrt",
@@ -64,11 +64,11 @@ def test_a_result_is_plain_data_without_what_it_needed() -> None:
 @settings(deadline=None)
 @given(st.data())
 def test_a_step_runs_exactly_where_all_it_needs_is_ok(data: st.DataObject) -> None:
-    steps: list[Step] = []
+    steps: list[CheckStep] = []
     for number in range(data.draw(st.integers(1, 8))):
         needs = data.draw(st.lists(st.sampled_from(steps), max_size=3, unique=True)) if steps else []
-        steps.append(Step(str(number), needs=tuple(needs)))
-    states: dict[Step, State] = {
+        steps.append(CheckStep(str(number), needs=tuple(needs)))
+    states: dict[CheckStep, State] = {
         step: data.draw(st.sampled_from(["ok", "failed", "skipped"])) for step in steps
     }
     results, done = run(states, steps)

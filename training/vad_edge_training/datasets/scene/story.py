@@ -95,7 +95,7 @@ class Cue:
 
 
 @dataclass(frozen=True, slots=True)
-class Incident:
+class StagedIncident:
     """One labelled anomaly: abnormal while its actor is in the picture between the two times."""
 
     kind: Kind
@@ -112,7 +112,7 @@ class Story:
 
     length_s: float
     actors: list[Actor] = field(default_factory=list)
-    incidents: list[Incident] = field(default_factory=list)
+    incidents: list[StagedIncident] = field(default_factory=list)
     cues: list[Cue] = field(default_factory=list)
 
     def is_abnormal(self, actor: int, time_s: float) -> bool:
@@ -186,7 +186,7 @@ def _add_incident(story: Story, kind: Kind, plot: _Plot, start_s: float) -> None
     cues = [replace(cue, time_s=cue.time_s + later) for cue in plot.cues]
     lead_s = max((start_s - cue.time_s for cue in cues), default=0.0)
     story.incidents.append(
-        Incident(kind, len(story.actors), start_s, plot.last_s + later, lead_s=max(lead_s, 0.0))
+        StagedIncident(kind, len(story.actors), start_s, plot.last_s + later, lead_s=max(lead_s, 0.0))
     )
     story.cues += cues
     story.actors.append(_delayed(plot.actor, later))
