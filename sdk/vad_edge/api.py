@@ -90,7 +90,7 @@ class Watch:
         if calibration is not None:
             self._change_camera(calibration=Path(calibration))
         if broker is not None:
-            self._site = checked(self._site, broker=self._site.broker.model_copy(update={"url": broker}))
+            self._site = checked(self._site, broker=checked(self._site.broker, url=broker))
         self._bundle = self._site.bundle if bundle is None else bundle
         self._options = {
             "output": None if store is None else Path(store),

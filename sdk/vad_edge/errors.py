@@ -69,6 +69,10 @@ class DataError(VadEdgeError):
     exit_code = 2
 
 
+class PathError(VadEdgeError):
+    """A name that came as data would lead out of its folder."""
+
+
 class MissingExtraError(VadEdgeError):
     """A command needs packages that are not installed; the message names the extra that brings them."""
 

@@ -79,5 +79,5 @@ def demo_run(mosquitto: Mosquitto, tmp_path: Path) -> list[object]:
     """The command that runs the shipped bundle on the shipped clip, publishing to Mosquitto."""
     return [
         *VAD_EDGE, "run", "--config", DEMO / "site.toml", "--bundle", DEMO / "scene.vadb",
-        "--source", DEMO / "clip.mp4", "--broker", mosquitto.broker.url, "--output", tmp_path / "out",
+        "--source", DEMO / "clip.mp4", "--broker", mosquitto.broker.address, "--output", tmp_path / "out",
     ]  # fmt: skip

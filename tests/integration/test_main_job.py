@@ -32,7 +32,7 @@ def test_the_main_job_on_the_synthetic_clip_as_another_client_sees_it(
 ) -> None:
     run = start(*demo_run, "--replay-wait", "30s", "--json")
     replay = start(
-        *VAD_EDGE, "sensors", "replay", DEMO / "sensors.jsonl", "--broker", mosquitto.broker.url,
+        *VAD_EDGE, "sensors", "replay", DEMO / "sensors.jsonl", "--broker", mosquitto.broker.address,
         "--site", "walkway",
     )  # fmt: skip
     output, log = run.communicate(timeout=120)
@@ -125,7 +125,7 @@ def test_a_sensor_that_sends_nonsense_is_broken_after_one_warning(
     recording.write_text("".join(json.dumps(message) + "\n" for message in messages))
     run = start(*demo_run, "--replay-wait", "30s")
     replay = start(
-        *VAD_EDGE, "sensors", "replay", recording, "--broker", mosquitto.broker.url, "--site", "walkway"
+        *VAD_EDGE, "sensors", "replay", recording, "--broker", mosquitto.broker.address, "--site", "walkway"
     )
     _, log = run.communicate(timeout=120)
     assert (run.returncode, replay.wait(timeout=30)) == (0, 0), log

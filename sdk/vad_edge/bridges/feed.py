@@ -9,6 +9,7 @@ from pathlib import Path
 import platformdirs
 
 from vad_edge.common.ids import new_id
+from vad_edge.config.load import checked
 from vad_edge.config.site import SENSORS_ONLY, BrokerConfig, SiteConfig
 from vad_edge.errors import ConfigError
 from vad_edge.mqtt.client import MqttClient
@@ -29,11 +30,11 @@ def shared_broker(site: SiteConfig, broker: str | None = None) -> BrokerConfig:
 
     Raises ConfigError where there is none, or one that lives inside another process.
     """
-    config = site.broker if broker is None else site.broker.model_copy(update={"url": broker})
-    if config.url in ("none", "embedded"):
+    config = site.broker if broker is None else checked(site.broker, url=broker)
+    if config.address in ("none", "embedded"):
         raise ConfigError(
             "a bridge needs a broker of its own standing",
-            where=f"broker.url is {config.url!r}",
+            where=f"broker.url is {config.address!r}",
             fix="give --broker mqtt://HOST, the one `vad-edge run` publishes to",
         )
     return config

@@ -16,6 +16,8 @@ from typing import Any
 import click
 
 from vad_edge.cli.logs import start_logging
+from vad_edge.common.escape import plain
+from vad_edge.common.secret import redacted
 from vad_edge.errors import MissingExtraError, VadEdgeError
 from vad_edge.version import __version__
 
@@ -180,7 +182,7 @@ class LazyGroup(click.Group):
                 if context.params.get("debug"):
                     raise
                 said = mishap(error, interrupted=pressed.is_set())
-        click.echo(said.line, err=True)
+        click.echo(plain(redacted(said.line)), err=True)
         raise click.exceptions.Exit(said.exit_code)
 
 

@@ -77,7 +77,7 @@ def command(
     if report is not None:
         raise click.UsageError("--report is for --engine")
     from vad_edge.cli.site_options import with_broker
-    from vad_edge.config.load import load_site
+    from vad_edge.config.load import checked, load_site
     from vad_edge.config.site import BrokerConfig
     from vad_edge.diagnostics.doctor import examine
 
@@ -90,7 +90,8 @@ def command(
     if site is not None:
         found = examine(bundle=bundle, site=site, output=output, parity=parity or 0)
     else:
-        asked = None if broker is None else BrokerConfig(url=broker, password_file=broker_password_file)
+        given = {"url": broker, "password_file": broker_password_file}
+        asked = None if broker is None else checked(BrokerConfig, **given)
         found = examine(bundle=bundle, broker=asked, output=output, parity=parity or 0)
     show_findings(found, as_json=as_json)
 

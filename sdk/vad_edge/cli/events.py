@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from vad_edge.cli.types import OUTPUT_FILE, SINCE
+from vad_edge.common.escape import for_markup, plain
 
 if TYPE_CHECKING:
     from vad_edge.events.incidents import Answer, Incident
@@ -104,7 +105,7 @@ def list_incidents(
     whole = Column("incident", no_wrap=True, min_width=18)
     table = Table(whole, "camera", "opened", "lasted", "level", "risk", "answer", box=None)
     for incident in found:
-        table.add_row(*_row(incident))
+        table.add_row(*map(for_markup, _row(incident)))
     console = Console()
     console.print(table if found else "no incidents")
 
@@ -149,7 +150,7 @@ def show(incident: str, store: Path | None, site: str, as_json: bool) -> None:
         lines.append((file.kind, f"{vault.path(file)}, {file.bytes / 1000:.0f} kB{gone}"))
     lines += [(row.action, f"{row.at[:19]}Z by {row.who}, {row.files} files {row.reason}") for row in audit]
     for title, text in lines:
-        click.echo(f"{title:<11} {text}".rstrip())
+        click.echo(f"{title:<11} {plain(text)}".rstrip())
 
 
 @command.command(name="ack")
@@ -203,7 +204,7 @@ def export(
         return
     click.echo(f"{target}: {done.events} events, {done.files} files, {done.bytes / 1e6:.1f} MB")
     for file in done.missing:
-        click.echo(f"not there any more: {file}", err=True)
+        click.echo(f"not there any more: {plain(file)}", err=True)
 
 
 @command.command(name="delete")

@@ -8,6 +8,8 @@ import sys
 from datetime import datetime, timezone
 
 from vad_edge.clock import utc_stamp
+from vad_edge.common.escape import plain
+from vad_edge.common.secret import redacted
 from vad_edge.health.systemd import JournalHandler, under_journal
 
 OURS = ("vad_edge", "vad_edge_training", "vad_edge_export", "vad_edge_devices")
@@ -17,6 +19,19 @@ def start_logging(level: str) -> None:
     """Log to standard error; a service, to the journal."""
     logging.basicConfig(handlers=[log_handler()], level=logging.WARNING)
     set_level(level)
+
+
+class OneLine(logging.Formatter):
+    """A record on one line, with nothing in it that a terminal obeys; a traceback follows below."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the library's name
+        """The message as it may be shown."""
+        record.message = plain(record.message)
+        return super().formatMessage(record)
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record with its traceback, without credentials."""
+        return redacted(super().format(record))
 
 
 class JsonLines(logging.Formatter):
@@ -31,7 +46,7 @@ class JsonLines(logging.Formatter):
             "time": utc_stamp(datetime.fromtimestamp(record.created, timezone.utc)),
             "level": record.levelname.lower(),
             "from": record.name,
-            "message": message,
+            "message": redacted(message),
         }
         return json.dumps(content, ensure_ascii=False)
 
@@ -48,7 +63,7 @@ def log_handler() -> logging.Handler:
     if under_journal():
         return JournalHandler()
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S"))
+    handler.setFormatter(OneLine("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S"))
     return handler
 
 

@@ -9,6 +9,7 @@ import click
 
 from vad_edge.cli.options import broker_options
 from vad_edge.cli.types import DURATION, TOPIC_NAME
+from vad_edge.common.escape import plain
 
 _COLOURS = {"event": "yellow", "state": "cyan", "command": "magenta", "command/result": "magenta"}
 
@@ -93,6 +94,6 @@ def listen_command(
                 click.echo(json.dumps(content))
                 continue
             kept = " (kept)" if heard.retained else ""
-            leaf = click.style(f"{heard.leaf}{kept}", fg=_COLOURS.get(heard.leaf))
+            leaf = click.style(f"{plain(heard.leaf)}{kept}", fg=_COLOURS.get(heard.leaf))
             stamp = f"{heard.time.astimezone():%H:%M:%S}"
-            click.echo(f"{stamp} {heard.site}/{heard.camera} {leaf}: {text}")
+            click.echo(f"{stamp} {plain(f'{heard.site}/{heard.camera}')} {leaf}: {text}")

@@ -12,6 +12,9 @@ import click
 from rich.console import Console
 from rich.progress import Progress, TaskID
 
+from vad_edge.common.escape import plain
+from vad_edge.common.secret import redacted
+
 if TYPE_CHECKING:
     from vad_edge.diagnostics.finding import Finding
 
@@ -27,7 +30,7 @@ def show_findings(findings: Iterable[Finding], *, as_json: bool) -> None:
         if not as_json:
             mark = click.style(f"{finding.state:4}", fg=_COLOURS[finding.state])
             fix = f"; {finding.fix}" if finding.fix else ""
-            click.echo(f"{mark} {finding.subject}: {finding.text}{fix}")
+            click.echo(f"{mark} {plain(redacted(f'{finding.subject}: {finding.text}{fix}'))}")
     if as_json:
         click.echo(json.dumps({"findings": [finding.to_dict() for finding in shown]}))
     if any(finding.state == "fail" for finding in shown):

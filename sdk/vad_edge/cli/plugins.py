@@ -7,6 +7,7 @@ import sys
 
 import click
 
+from vad_edge.common.escape import plain
 from vad_edge.common.plugin_loader import GROUPS, Plugin, checked, found
 
 
@@ -50,4 +51,4 @@ def _show(plugins: list[Plugin]) -> None:
     for plugin in plugins:
         mark = click.style("fail", fg="red") if plugin.problem else click.style("ok  ", fg="green")
         reason = f": {plugin.problem}" if plugin.problem else f", for interface {plugin.api_version}"
-        click.echo(f"{mark} {plugin}{reason}")
+        click.echo(f"{mark} {plain(f'{plugin}{reason}')}")

@@ -63,7 +63,7 @@ def command(
 
     site = load_site(config) if config is not None else None
     found = recorded_camera(camera, source, site, name)
-    spec: str | int = found.source if found.source is not None else ""
+    spec: str | int = found.spec if found.spec is not None else ""
     fps = fps or found.fps
     clock = LiveClock()
     opened = open_source(spec, clock, fps=fps)

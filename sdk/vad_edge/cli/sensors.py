@@ -47,6 +47,7 @@ def replay(
     vad-edge sensors replay sensors.jsonl --broker mqtt://localhost --speed 1
     """
     from vad_edge.cli.output import progress_bars
+    from vad_edge.config.load import checked
     from vad_edge.config.site import BrokerConfig
     from vad_edge.errors import ConfigError
     from vad_edge.mqtt.replay import replay_sensors
@@ -56,7 +57,7 @@ def replay(
     with progress_bars() as report:
         count = replay_sensors(
             recording,
-            BrokerConfig(url=broker, password_file=broker_password_file),
+            checked(BrokerConfig, url=broker, password_file=broker_password_file),
             site=site,
             speed=speed,
             wait_for_run_s=wait,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from vad_edge.config.load import load_site
+from vad_edge.config.load import checked, load_site
 from vad_edge.config.site import CameraConfig, SiteConfig
 from vad_edge.errors import ConfigError
 
@@ -65,10 +65,10 @@ def recorded_camera(
             "one source is needed", fix="give --camera 0, --source PATH|URL or --config SITE.toml"
         )
     if site is None or (given is not None and not site.camera):
-        return CameraConfig(name="camera", source=given)
+        return checked(CameraConfig, name="camera", source=given)
     found = site.camera_named(name, where="--config")
     if given is not None:
-        return found.model_copy(update={"source": given})
+        return checked(found, source=given)
     if found.source is None:
         raise ConfigError("this camera has no source", where="--config", fix="give --camera 0 or --source")
     return found
@@ -94,7 +94,7 @@ def with_broker(site: SiteConfig, url: str | None, password_file: Path | None) -
     """The site with another broker, and another file for its password, where they are given."""
     given = {"url": url, "password_file": password_file}
     changes = {key: value for key, value in given.items() if value is not None}
-    return site.model_copy(update={"broker": site.broker.model_copy(update=changes)})
+    return site.model_copy(update={"broker": checked(site.broker, **changes)})
 
 
 def _with_calibration(site: SiteConfig, calibration: Path, config: Path | None) -> SiteConfig:
@@ -116,7 +116,7 @@ def _with_source(site: SiteConfig, source: str | int, config: Path | None) -> Si
             fix="change its source there",
         )
     camera = site.camera[0] if site.camera else CameraConfig(name="camera")
-    return site.model_copy(update={"camera": (camera.model_copy(update={"source": source}),)})
+    return site.model_copy(update={"camera": (checked(camera, source=source),)})
 
 
 def listening_site(
@@ -137,10 +137,10 @@ def with_outside_broker(
 ) -> SiteConfig:
     """The site, with another broker where one is given. Raises ConfigError where others cannot reach it."""
     found = with_broker(site, broker, broker_password_file)
-    if found.broker.url in ("none", "embedded"):
+    if found.broker.address in ("none", "embedded"):
         raise ConfigError(
             "no broker is given"
-            if found.broker.url == "none"
+            if found.broker.address == "none"
             else "an embedded broker lives in its run alone",
             fix="give --broker mqtt://HOST, or --config SITE.toml with a [broker] table",
         )

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, StringConstraints, field_validator
+from pydantic import Field, SecretStr, StringConstraints, field_validator
 
 from vad_edge.config.table import Table
 
@@ -73,7 +73,7 @@ class WebhookConfig(Table):
     endpoint that does not take it; beyond, the oldest is given up.
     """
 
-    url: str
+    url: SecretStr
     mode: Literal["structured", "binary"] = "structured"
     token_file: Path | None = None
     secret_file: Path | None = None
@@ -83,7 +83,8 @@ class WebhookConfig(Table):
 
     @field_validator("url")
     @classmethod
-    def _an_address(cls, url: str) -> str:
+    def _an_address(cls, given: SecretStr) -> SecretStr:
+        url = given.get_secret_value()
         try:
             parts = urlsplit(url)
             known = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
@@ -93,7 +94,17 @@ class WebhookConfig(Table):
             raise ValueError("credentials do not belong into the URL; put a bearer token into token_file")
         if not known or any(not 32 < ord(sign) < 127 for sign in url):
             raise ValueError("give https://host[:port]/path, or http:// inside one machine")
-        return url
+        return given
+
+    @property
+    def address(self) -> str:
+        """The URL, whose query may hold a secret; `place` is what is shown of it."""
+        return self.url.get_secret_value()
+
+    @property
+    def place(self) -> str:
+        """The URL without its query."""
+        return self.address.partition("?")[0]
 
 
 class SparkplugConfig(Table):

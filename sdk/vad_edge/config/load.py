@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from vad_edge.common.secret import redacted
 from vad_edge.config.site import CameraConfig, SiteConfig
 from vad_edge.config.table import Table
 from vad_edge.errors import ConfigError
@@ -79,7 +80,8 @@ def parse_site(text: str, path: Path) -> SiteConfig:
 def checked(model: type[Model] | Model, **changes: Any) -> Model:
     """A table of these values, or a table with these changes, held to the rules of the site file.
 
-    >>> from vad_edge.config.site import CameraConfig
+    >>> from vad_edge.common.secret import redacted
+    from vad_edge.config.site import CameraConfig
     >>> checked(CameraConfig, name="front", source="clip.mkv").name
     'front'
 
@@ -194,5 +196,5 @@ def _shown(value: Any) -> str:
         return "a table"
     if isinstance(value, tuple):
         return "a list"
-    text = repr(value) if isinstance(value, (str, int, float)) else str(value)
+    text = redacted(repr(value) if isinstance(value, (str, int, float)) else str(value))
     return text if len(text) <= 60 else f"{text[:57]}..."

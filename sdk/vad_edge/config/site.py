@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints, field_validator, model_validator
+from pydantic import Field, SecretStr, StringConstraints, field_validator, model_validator
 from typing_extensions import Self
 
 from vad_edge.budget import AlarmBudget
@@ -89,7 +89,7 @@ class CameraConfig(Table):
     """
 
     name: Name
-    source: str | int | None = None
+    source: SecretStr | int | None = None
     reader: Literal["auto", "latest", "all"] = "auto"
     fps: float | None = Field(default=None, gt=0, le=240)
     calibration: Path | None = None
@@ -106,6 +106,11 @@ class CameraConfig(Table):
     def _places_have_names_of_their_own(self) -> Self:
         all_different([place.name for place in (*self.ignore, *self.zone)])
         return self
+
+    @property
+    def spec(self) -> str | int | None:
+        """What is opened: the source with its credentials, which are not to be shown."""
+        return self.source.get_secret_value() if isinstance(self.source, SecretStr) else self.source
 
     @property
     def ignored(self) -> tuple[Polygon, ...]:
@@ -184,7 +189,7 @@ class BrokerConfig(Table):
     disarm and acknowledge; snapshots sends a picture with every event; discovery tells Home Assistant.
     """
 
-    url: str = "none"
+    url: SecretStr = SecretStr("none")
     username: str | None = None
     password_file: Path | None = None
     ca_file: Path | None = None
@@ -197,6 +202,11 @@ class BrokerConfig(Table):
     snapshots: bool = False
     discovery: bool = True
     discovery_prefix: Name = "homeassistant"
+
+    @property
+    def address(self) -> str:
+        """The URL with its credentials, which are not to be shown."""
+        return self.url.get_secret_value()
 
     @model_validator(mode="after")
     def _a_key_has_a_certificate(self) -> Self:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from vad_edge.api import Watch
 from vad_edge.bundle.archive import read_bundle
-from vad_edge.config.load import load_site
+from vad_edge.config.load import checked, load_site
 from vad_edge.config.site import BrokerConfig
 from vad_edge.demo.findings import LabelledIncident, find_incidents, read_incidents
 from vad_edge.errors import VadEdgeError
@@ -43,9 +43,9 @@ def run_demo(output: Path, observers: Sequence[Observer], stop: threading.Event)
     bundle = read_bundle(FILES / "scene.vadb", trusted=())
     kept = _KeptEvents()
     with EmbeddedBroker() as broker:
-        address = BrokerConfig(url=broker.url)
+        address = checked(BrokerConfig, url=broker.url)
         site = load_site(FILES / "site.toml")
-        camera = site.camera[0].model_copy(update={"source": str(FILES / "clip.mp4")})
+        camera = checked(site.camera[0], source=str(FILES / "clip.mp4"))
         site = site.model_copy(update={"camera": (camera,), "broker": address})
         watching = output_observers(
             output, site, bundle, fps=bundle.manifest.clock.fps, title=TITLE, truth=_spans(truth)

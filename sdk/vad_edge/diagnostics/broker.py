@@ -44,7 +44,7 @@ def check_broker(site: SiteConfig) -> Iterator[Finding]:
     not exist. Never raises; what comes after a failure that makes it pointless is left out.
     """
     try:
-        address = parse_broker(site.broker.url)
+        address = parse_broker(site.broker.address)
         ear = TopicListener(site.broker, site=site.site, role="check", topics=_topics(site))
     except VadEdgeError as error:
         yield failure("settings", error)

@@ -252,7 +252,7 @@ def _site(settings: RunSettings, graph: Graph | None) -> Iterator[Finding]:
         yield from site_check.check_calibrations(site, model, graph, settings.learned)
     yield from site_check.check_store(settings.store_path)
     reached = True
-    if site.broker.url not in ("none", "embedded"):
+    if site.broker.address not in ("none", "embedded"):
         for found in check_broker(site):
             reached = reached and (found.subject, found.state) not in _UNREACHED
             yield replace(found, subject=f"broker {found.subject}")

@@ -38,11 +38,11 @@ def check_cameras(site: SiteConfig, bundle: Bundle | None) -> Iterator[Finding]:
 
 def _camera(camera: CameraConfig, model: Manifest | None) -> Iterator[Finding]:
     subject = f"camera {camera.name}"
-    if camera.source is None:
+    if camera.spec is None:
         yield Finding(subject, "fail", "it has no source", "give source = 0, a path or a URL")
         return
     try:
-        source = open_source(camera.source, LiveClock(), fps=camera.fps)
+        source = open_source(camera.spec, LiveClock(), fps=camera.fps)
     except VadEdgeError as error:
         yield failure(subject, error)
         return
@@ -115,7 +115,7 @@ def check_sensors(site: SiteConfig) -> Iterator[Finding]:
     if not heard.ok:
         yield Finding("sensors", "warn" if site.camera else "fail", heard.reason, heard.fix)
         return
-    if site.broker.url == "embedded":
+    if site.broker.address == "embedded":
         yield Finding("sensors", "ok", "they are heard by the run's own broker, which is there while it runs")
         return
     try:

@@ -15,9 +15,9 @@ from typing import Literal
 import cv2
 import numpy as np
 
+from vad_edge.common.secret import redacted
 from vad_edge.config.site import Keeping
 from vad_edge.errors import StoreError
-from vad_edge.video.source import redacted
 from vad_edge.video.writer import VideoWriter
 
 PROGRAM = "ffmpeg"

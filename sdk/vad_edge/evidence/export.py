@@ -8,7 +8,7 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from vad_edge.errors import ConfigError, StoreError
+from vad_edge.errors import ConfigError, PathError, StoreError
 from vad_edge.events.audit import Action, audit_rows, note
 from vad_edge.events.event import to_cloudevent
 from vad_edge.events.incidents import Incidents
@@ -39,7 +39,7 @@ def export_incident(
     found = Incidents(store.database).get(incident)
     vault = EvidenceFiles(store.database)
     files = vault.of(found.id)
-    there = [file for file in files if vault.path(file).is_file()]
+    there = [file for file in files if _is_there(vault, file)]
     missing = tuple(file.name for file in files if file not in there)
     events = store.events(found.id)
     story = {
@@ -63,6 +63,13 @@ def export_incident(
     return done
 
 
+def _is_there(vault: EvidenceFiles, file: EvidenceFile) -> bool:
+    try:
+        return vault.path(file).is_file()
+    except PathError:
+        return False
+
+
 def delete_incident(store: EventStore, incident: str, *, who: str, reason: str = "") -> Disposal:
     """Delete an incident with its events and evidence; what stays is a row in the audit.
 
@@ -74,7 +81,7 @@ def delete_incident(store: EventStore, incident: str, *, who: str, reason: str =
     files = vault.of(found.id)
     try:
         vault.remove_files(found.id)
-    except OSError as error:
+    except (OSError, PathError) as error:
         raise StoreError(
             f"its evidence cannot be removed: {error}", where=found.id, fix="check the folder's rights"
         ) from error

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from vad_edge.common.files import write_atomically
-from vad_edge.errors import StoreError
+from vad_edge.common.paths import inside
+from vad_edge.errors import PathError, StoreError
 from vad_edge.events.audit import RETENTION, note
 from vad_edge.events.database import Database
 from vad_edge.evidence.retention import UNLIMITED, Instant, Kept, Limits, Reason, doomed, redated
@@ -67,7 +68,7 @@ class EvidenceFiles:
 
     def keep(self, incident: str, camera: str, kind: str, name: str, data: bytes) -> None:
         """Write a file of an incident, durably."""
-        path = self._place(incident) / name
+        path = inside(self._place(incident), name)
         write_atomically(path, data)
         path.chmod(0o600)
         self._note(incident, camera, kind, path, hashlib.sha256(data).hexdigest(), len(data))
@@ -104,13 +105,13 @@ class EvidenceFiles:
         ]
 
     def path(self, file: EvidenceFile) -> Path:
-        """Where a file lies."""
-        return self.folder / file.name
+        """Where a file lies. Raises PathError for a row whose name leaves the folder of evidence."""
+        return inside(self.folder, file.name)
 
     def remove_files(self, incident: str) -> None:
         """Take an incident's folder away; the rows are the caller's."""
         with contextlib.suppress(FileNotFoundError):
-            shutil.rmtree(self.folder / incident)
+            shutil.rmtree(inside(self.folder, incident))
 
     def make_room(self) -> int:
         """Take away what is too old or too much, oldest first, with an audit row an incident; how many files.
@@ -128,7 +129,11 @@ class EvidenceFiles:
         self._redate(kept, now)
         gone = doomed(kept, now, self._limits, self._free())
         for entry, _ in gone:
-            path = self.folder / named[entry.seq][1]
+            try:
+                path = inside(self.folder, named[entry.seq][1])
+            except PathError as error:
+                _log.error("evidence is forgotten and not removed: %s", error)
+                continue
             path.unlink(missing_ok=True)
             with contextlib.suppress(OSError):
                 path.parent.rmdir()
@@ -164,7 +169,7 @@ class EvidenceFiles:
                     where=str(self.folder),
                     fix="make room, or lower evidence.free_mb",
                 )
-        folder = self.folder / incident
+        folder = inside(self.folder, incident)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return folder
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+from vad_edge.common.secret import redacted
 from vad_edge.errors import StoreError
 from vad_edge.evidence.clips import last_words, takes_options, tap_command, tap_script, wrap_packets
 from vad_edge.evidence.ring import Ring
-from vad_edge.video.source import redacted
 
 PACKET = 188
 _SYNC = 0x47

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import Any, Literal
 
+from vad_edge.common.secret import redacted
 from vad_edge.health.conditions import Condition
 
 _KEPT_EVENTS = 1000
@@ -82,6 +83,7 @@ class HealthBoard:
 
     def raise_condition(self, code: Condition, subject: str, message: str, **params: float | str) -> None:
         """Say that something is wrong; once is enough, as often as you like."""
+        message = redacted(message)
         with self._lock:
             known = self._conditions.get((code, subject))
             if known is not None:

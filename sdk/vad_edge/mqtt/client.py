@@ -92,7 +92,7 @@ class MqttClient:
         keepalive_s: int = KEEPALIVE_S,
         pace_s: float = 0.0,
     ) -> None:
-        self.address: BrokerAddress = parse_broker(broker.url)
+        self.address: BrokerAddress = parse_broker(broker.address)
         self.client_id = client_id
         self.on_message = on_message
         self.on_retained = on_retained

@@ -12,6 +12,7 @@ from threading import Event
 from typing import Any
 
 from vad_edge.clock import utc_now
+from vad_edge.common.escape import plain
 from vad_edge.config.site import BrokerConfig
 from vad_edge.mqtt.client import MqttClient
 from vad_edge.mqtt.identity import client_id
@@ -195,5 +196,5 @@ _DESCRIBED = {
 
 
 def _harmless(text: str) -> str:
-    shown = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+    shown = plain(text)
     return shown if len(shown) <= MAX_TEXT else f"{shown[: MAX_TEXT - 3]}..."

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from vad_edge.bundle.archive import Bundle
 from vad_edge.clock import LiveClock, MediaClock, utc_now
+from vad_edge.config.load import checked
 from vad_edge.config.schedule import ScheduleConfig
 from vad_edge.config.site import SENSORS_ONLY, BrokerConfig, CameraConfig, SiteConfig
 from vad_edge.errors import ConfigError, SourceError, StoreError
@@ -161,7 +162,7 @@ def _look_at_site(site: SiteConfig, health: HealthBoard) -> None:
 
 
 def _source_of(camera: CameraConfig, settings: RunSettings) -> SourceSpec:
-    spec = settings.sources.get(camera.name, camera.source)
+    spec = settings.sources.get(camera.name, camera.spec)
     if spec is None:
         raise ConfigError(
             "this camera has no source", where=f"camera {camera.name}", fix="give source = 0, a path or a URL"
@@ -316,12 +317,12 @@ def _connect(
 ) -> SensorSubscriber | None:
     """Publishers and the sensors' subscriber; none without a broker. They connect when they are started."""
     site = context.site
-    if site.broker.url == "none":
+    if site.broker.address == "none":
         return None
     broker: BrokerConfig = site.broker
-    if broker.url == "embedded":
+    if broker.address == "embedded":
         embedded = stack.enter_context(EmbeddedBroker())
-        broker = broker.model_copy(update={"url": embedded.url})
+        broker = checked(broker, url=embedded.url)
         _log.info(
             "embedded broker at %s, to try things on this machine: no passwords, nothing outlives it",
             embedded.url,

@@ -71,7 +71,7 @@ def _clips(
 ) -> StreamCopy | Cutter | bool:
     """Where a camera's clips come from; opened, if it is its stream."""
     ffmpeg = find_ffmpeg()
-    spec = str(camera.config.source)
+    spec = str(camera.config.spec)
     route = choose_route(
         ClipFacts(
             keeping=site.privacy.evidence,

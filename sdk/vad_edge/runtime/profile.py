@@ -18,6 +18,7 @@ from vad_edge.bundle.calibration import Calibration
 from vad_edge.bundle.levels import Gathering
 from vad_edge.bundle.manifest import Graph, Manifest
 from vad_edge.bundle.pack import CameraPack, KnownView, PackedStream, masks_fit, pack_fits, read_pack
+from vad_edge.common.paths import inside
 from vad_edge.common.verdict import Verdict
 from vad_edge.config.site import CameraConfig, PolicyConfig, SiteConfig
 from vad_edge.errors import BundleError, VadEdgeError
@@ -195,7 +196,7 @@ def budget_lost(made_for: str, graph: Graph) -> str:
 
 def learned_pack(folder: Path, camera: str) -> Path:
     """Where a camera keeps the pack it made itself."""
-    return folder / f"{camera}.vadc"
+    return inside(folder, f"{camera}.vadc")
 
 
 def _pack_of(

@@ -20,6 +20,7 @@ from typing import IO, Final
 from vad_edge.budget import AlarmBudget
 from vad_edge.bundle.archive import Bundle
 from vad_edge.bundle.manifest import Graph
+from vad_edge.common.paths import inside
 from vad_edge.config.site import LearningConfig
 from vad_edge.errors import BundleError
 from vad_edge.health.board import HealthBoard
@@ -91,7 +92,7 @@ class SelfCalibration(Component):
                 camera.config.ignored,
             )
             try:
-                log = ScoreLog(folder / f"{camera.name}.scores", head)
+                log = ScoreLog(inside(folder, f"{camera.name}.scores"), head)
             except OSError as error:
                 self._fail(camera, f"its scores cannot be kept: {error}")
                 continue

@@ -88,7 +88,7 @@ class RunSummary:
 def sensors_heard(site: SiteConfig) -> Verdict:
     """Sensors speak over MQTT, but for those whose values are pushed: the others need a broker."""
     heard = [sensor.name for sensor in site.sensor if not sensor.topic.startswith(PUSHED)]
-    if not heard or site.broker.url != "none":
+    if not heard or site.broker.address != "none":
         return Verdict(ok=True)
     names = ", ".join(heard)
     return Verdict(

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from vad_edge.clock import RunClock
+from vad_edge.common.secret import redacted
 from vad_edge.errors import SourceError
 from vad_edge.video.frame import Frame
 from vad_edge.video.source import SourceInfo
@@ -33,7 +34,7 @@ class GStreamerSource:
         width, height = frame_size(pipeline)
         arguments = command_line(pipeline)
         self._clock = clock
-        self._info = SourceInfo(f"gst:{pipeline}", True, fps, width, height)
+        self._info = SourceInfo(redacted(f"gst:{pipeline}"), True, fps, width, height)
         self._shape = (height, width, 3)
         self._index = 0
         self.truncated: str | None = None
@@ -81,7 +82,7 @@ class GStreamerSource:
         self._process.wait(_QUIT_S)
         self._stderr.seek(0)
         lines = self._stderr.read().decode(errors="replace").strip().splitlines()
-        return " / ".join(lines[-3:]) or f"exit status {self._process.returncode}"
+        return redacted(" / ".join(lines[-3:])) or f"exit status {self._process.returncode}"
 
 
 def command_line(pipeline: str) -> Sequence[str]:

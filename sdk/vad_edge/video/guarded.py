@@ -9,9 +9,10 @@ from typing import TypeVar
 
 import numpy as np
 
+from vad_edge.common.secret import redacted
 from vad_edge.errors import SourceError, VadEdgeError
 from vad_edge.video.frame import Frame
-from vad_edge.video.source import Source, SourceInfo, redacted
+from vad_edge.video.source import Source, SourceInfo
 
 _log = logging.getLogger(__name__)
 

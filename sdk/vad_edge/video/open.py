@@ -8,9 +8,10 @@ from typing import Final, TypeGuard
 
 from vad_edge.clock import RunClock
 from vad_edge.common.plugin_loader import OWN_NAMES, SOURCES, load
+from vad_edge.common.secret import redacted
 from vad_edge.errors import PluginError, SourceError
 from vad_edge.video.guarded import GuardedSource, asked
-from vad_edge.video.source import FrameSource, Source, SourceFactory, SourceRequest, redacted
+from vad_edge.video.source import FrameSource, Source, SourceFactory, SourceRequest
 
 SourceSpec = str | int | Path | Source | SourceFactory
 """What a source can be given as: a name, or one's own object."""

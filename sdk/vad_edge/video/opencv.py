@@ -10,9 +10,10 @@ import cv2
 import numpy as np
 
 from vad_edge.clock import RunClock
+from vad_edge.common.secret import HINT, needs_encoding, redacted
 from vad_edge.errors import SourceError
 from vad_edge.video.frame import Frame
-from vad_edge.video.source import SourceInfo, redacted
+from vad_edge.video.source import SourceInfo
 
 # OpenCV's and FFmpeg's own lines on stderr say less than our errors, and show a stream's password.
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
@@ -114,7 +115,7 @@ def open_stream(url: str, clock: RunClock, *, fps: float | None = None) -> Video
         raise SourceError(
             "the stream cannot be opened",
             where=redacted(url),
-            fix="check address, credentials and that the camera is on",
+            fix=HINT if needs_encoding(url) else "check address, credentials and that the camera is on",
         )
     return VideoCaptureSource(capture, redacted(url), clock, fps)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -10,9 +9,6 @@ from vad_edge.clock import RunClock
 from vad_edge.video.frame import Frame
 
 Policy = Literal["latest", "all"]
-
-# Cameras take passwords that urllib does not: a lone bracket makes it raise.
-_CREDENTIALS = re.compile(r"(?<=://)[^/?#]*@")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +85,3 @@ class SourceFactory(Protocol):
 def default_policy(info: SourceInfo) -> Policy:
     """``latest`` for what happens now, where an old frame is worth nothing; ``all`` for recordings."""
     return "latest" if info.live else "all"
-
-
-def redacted(url: str) -> str:
-    """A URL without user name and password."""
-    return _CREDENTIALS.sub("***@", url, count=1)

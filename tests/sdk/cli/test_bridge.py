@@ -128,7 +128,7 @@ def webhook_bridge(
     """Starts a bridge with these options; it and its endpoint, once it hears the camera."""
     server = serve()
     config = _site(tmp_path, f'[webhook]\nurl = "{server.url}"\n')
-    options = ("--config", config, "--broker", mosquitto.broker.url, "--state", str(tmp_path / "state"))
+    options = ("--config", config, "--broker", mosquitto.broker.address, "--state", str(tmp_path / "state"))
 
     def start(*more: str) -> tuple[Program, Any]:
         bridge = program("-m", "vad_edge", "bridge", "webhook", *options, *more)
@@ -207,7 +207,7 @@ def test_the_example_supervisor_sees_an_alarm_and_acknowledges_it(
         tmp_path,
         f'[bacnet]\naddress = "127.0.0.1/24:{ours}"\ninstance = 5\nrecipients = ["127.0.0.1:{theirs}"]\n',
     )
-    options = ("--config", config, "--broker", mosquitto.broker.url, "--state", str(tmp_path))
+    options = ("--config", config, "--broker", mosquitto.broker.address, "--state", str(tmp_path))
     bridge = program("-m", "vad_edge", "bridge", "bacnet", *options)
     wait_until(lambda: "connected to broker" in bridge.text, "the bridge", timeout_s=30)
     supervisor = program(
@@ -284,7 +284,14 @@ def test_the_sparkplug_bridge_is_born_and_dies(
     program: Callable[..., Program], mosquitto: Any, camera: Any, tmp_path: Path
 ) -> None:
     pytest.importorskip("google.protobuf")
-    options = ("--config", _site(tmp_path, ""), "--broker", mosquitto.broker.url, "--state", str(tmp_path))
+    options = (
+        "--config",
+        _site(tmp_path, ""),
+        "--broker",
+        mosquitto.broker.address,
+        "--state",
+        str(tmp_path),
+    )
     bridge = program("-m", "vad_edge", "bridge", "sparkplug", *options)
     wait_until(lambda: "spBv1.0/vad-edge/DBIRTH/shop/door" in camera.topics(), "the birth", timeout_s=30)
     assert bridge.end() == 0, bridge.text

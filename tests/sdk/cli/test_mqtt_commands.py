@@ -39,7 +39,7 @@ def test_an_embedded_broker_cannot_be_looked_at_from_outside() -> None:
 
 
 def test_the_alarm_test_asks_before_it_sounds_anything(mosquitto: Any, tmp_path: Path) -> None:
-    arguments = ["alarm", "test", "--broker", mosquitto.broker.url, "--camera", "front"]
+    arguments = ["alarm", "test", "--broker", mosquitto.broker.address, "--camera", "front"]
     result = CliRunner().invoke(main, [*arguments, "--output", str(tmp_path)], input="n\n")
     assert result.exit_code == 1
     assert "This sounds whatever listens to home/front. Go on?" in result.output
@@ -50,7 +50,7 @@ def test_listen_shows_what_a_site_says(mosquitto: Any, connect: Any) -> None:
     speaker = connect(mosquitto.broker, "speaker")
     speaker.set_retained("vad-edge/shop/front/availability", b"online")
     threading.Timer(1.0, lambda: speaker.publish("vad-edge/shop/front/risk", b"2.5", qos=1)).start()
-    arguments = ["mqtt", "listen", "--broker", mosquitto.broker.url, "--duration", "3s", "--json"]
+    arguments = ["mqtt", "listen", "--broker", mosquitto.broker.address, "--duration", "3s", "--json"]
     quiet = CliRunner().invoke(main, [*arguments, "--risk"])
     lines = [json.loads(line) for line in quiet.stdout.splitlines()]
     assert [(line["topic"], line["text"], line["retained"]) for line in lines] == [

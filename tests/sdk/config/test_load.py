@@ -62,9 +62,9 @@ def test_a_whole_site_file_is_read(load: Callable[[str], SiteConfig]) -> None:
     assert site.site == "school"
     assert site.camera[0].fps == 10.0
     assert site.camera[0].policy == PolicyConfig(watch=1.5, dwell_s=1.0)
-    assert site.camera[1].source == 0
+    assert site.camera[1].spec == 0
     assert site.sensor[0].on == ("open",)
-    assert site.broker.url == "mqtt://broker:1883"
+    assert site.broker.address == "mqtt://broker:1883"
     assert site.privacy.evidence == "blurred"
     assert site.camera[1].privacy_masks == (((0.0, 0.0), (0.5, 0.0), (0.0, 0.5)),)
 
@@ -75,7 +75,7 @@ def test_relative_paths_start_from_the_files_folder(
     site = load(WHOLE)
     assert site.bundle == tmp_path / "models/hall.vadb"
     assert site.camera[0].calibration == tmp_path / "hall.vadc"
-    assert site.camera[0].source == str(tmp_path / "clips/hall.mkv")
+    assert site.camera[0].spec == str(tmp_path / "clips/hall.mkv")
     assert site.broker.password_file == Path("/run/secrets/mqtt")
 
 
@@ -85,7 +85,7 @@ def test_relative_paths_start_from_the_files_folder(
 def test_sources_that_are_no_relative_path_stay_as_they_are(
     load: Callable[[str], SiteConfig], source: str
 ) -> None:
-    assert load(f'[[camera]]\nname = "a"\nsource = "{source}"').camera[0].source == source
+    assert load(f'[[camera]]\nname = "a"\nsource = "{source}"').camera[0].spec == source
 
 
 CAMERA = '[[camera]]\nname = "a"\n'

@@ -71,14 +71,14 @@ def test_a_topic_the_acl_forbids_is_found_even_where_the_broker_does_not_say(
     acl.write_text("topic read vad-edge/#\ntopic readwrite homeassistant/#\n")
     mosquitto = new_mosquitto(f"allow_anonymous true\nacl_file {acl}\n")
     mosquitto.start()
-    found = look(BrokerConfig(url=f"{mosquitto.broker.url}?version={version}"))
+    found = look(BrokerConfig(url=f"{mosquitto.broker.address}?version={version}"))
     assert found["publish front"].state == "fail"
     assert "ACL" in found["publish front"].fix
     assert found["discovery"].state == "ok"
 
 
 def test_mqtt_3_1_1_is_worth_a_warning(mosquitto: Any) -> None:
-    found = look(BrokerConfig(url=f"{mosquitto.broker.url}?version=3.1.1"))
+    found = look(BrokerConfig(url=f"{mosquitto.broker.address}?version=3.1.1"))
     assert found["connect"].state == "warn"
     assert "cannot say that an ACL forbids a topic" in found["connect"].text
 
@@ -97,7 +97,7 @@ def test_tls_is_looked_at_before_anything_else(new_mosquitto: Callable[..., Any]
     server = signed(tmp_path, ca, "server")
     mosquitto = new_mosquitto(f"allow_anonymous true\ncertfile {server.certificate}\nkeyfile {server.key}\n")
     mosquitto.start()
-    url = mosquitto.broker.url.replace("mqtt:", "mqtts:")
+    url = mosquitto.broker.address.replace("mqtt:", "mqtts:")
     assert states(look(BrokerConfig(url=url))) == {"tls": "fail"}
     found = look(BrokerConfig(url=url, ca_file=ca.certificate))
     assert found["tls"].state == "warn"

@@ -28,7 +28,7 @@ class Running:
     broker: BrokerConfig
 
     def proxied(self, proxy: Proxy) -> BrokerConfig:
-        query = self.broker.url.partition("?")[2]
+        query = self.broker.address.partition("?")[2]
         return BrokerConfig(url=f"{proxy.url}?{query}" if query else proxy.url)
 
 

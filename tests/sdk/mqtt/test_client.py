@@ -57,7 +57,7 @@ def test_a_wrong_password_is_said_once_and_never_shown(
     subprocess.run(["mosquitto_passwd", "-b", "-c", str(passwords), "cam", "right"], check=True)
     mosquitto = new_mosquitto(f"allow_anonymous false\npassword_file {passwords}\n")
     mosquitto.start()
-    broker = BrokerConfig(url=mosquitto.broker.url, username="cam")
+    broker = BrokerConfig(url=mosquitto.broker.address, username="cam")
     with caplog.at_level(logging.DEBUG):
         monkeypatch.setenv("VAD_EDGE_MQTT_PASSWORD", "wrong-one")
         refused = connect(broker, "refused", start=False)
@@ -106,7 +106,7 @@ def test_tls_works_with_the_right_ca_and_says_what_to_do_without(
     )
     mosquitto = new_mosquitto(f"allow_anonymous true\ncertfile {certificate}\nkeyfile {key}\n")
     mosquitto.start()
-    url = mosquitto.broker.url.replace("mqtt:", "mqtts:")
+    url = mosquitto.broker.address.replace("mqtt:", "mqtts:")
     assert connect(BrokerConfig(url=url, ca_file=certificate), "trusting").connected
     suspicious = connect(BrokerConfig(url=url), "suspicious", start=False)
     suspicious.start()

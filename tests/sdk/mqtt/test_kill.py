@@ -64,7 +64,7 @@ def test_every_event_that_was_kept_arrives_however_often_the_process_is_killed(
     kills = KILLS[request.node.callspec.params["any_broker"]]
     path, log = tmp_path / "events.db", tmp_path / "log.txt"
     listener = listen(any_broker.broker, "vad-edge/home/walkway/event/#").ready()
-    arguments = [sys.executable, "-c", _VICTIMS, any_broker.broker.url, str(path), str(log), str(kills)]
+    arguments = [sys.executable, "-c", _VICTIMS, any_broker.broker.address, str(path), str(log), str(kills)]
     subprocess.run(arguments, check=True, timeout=800)
 
     store = EventStore(path)

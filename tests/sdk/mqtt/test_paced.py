@@ -212,7 +212,7 @@ def test_a_burst_over_tls_arrives_whole(
     server = signed(tmp_path, ca, "server")
     mosquitto = new_mosquitto(f"allow_anonymous true\ncertfile {server.certificate}\nkeyfile {server.key}\n")
     mosquitto.start()
-    broker = BrokerConfig(url=mosquitto.broker.url.replace("mqtt:", "mqtts:"), ca_file=ca.certificate)
+    broker = BrokerConfig(url=mosquitto.broker.address.replace("mqtt:", "mqtts:"), ca_file=ca.certificate)
     heard: list[bytes] = []
     client = connect(broker, "paced", start=False, on_message=lambda _, said: heard.append(said), pace_s=0.01)
     client.subscribe("storm", qos=0)

@@ -256,7 +256,7 @@ def test_a_killed_process_is_offline(
     any_broker: Any, listen: Callable[..., Any], tmp_path: Path, eventually: Callable[..., None]
 ) -> None:
     listener = listen(any_broker.broker, TOPICS.availability).ready()
-    arguments = [sys.executable, "-c", _PROCESS, any_broker.broker.url, str(tmp_path / "other.db")]
+    arguments = [sys.executable, "-c", _PROCESS, any_broker.broker.address, str(tmp_path / "other.db")]
     with subprocess.Popen(arguments) as process:
         try:
             eventually(lambda: listener.on(TOPICS.availability) == [b"online"], "online")

@@ -53,7 +53,7 @@ def _tls(server: Pair, more: str = "") -> str:
 
 
 def _mqtts(mosquitto: Any, **settings: Any) -> BrokerConfig:
-    return BrokerConfig(url=mosquitto.broker.url.replace("mqtt:", "mqtts:"), **settings)
+    return BrokerConfig(url=mosquitto.broker.address.replace("mqtt:", "mqtts:"), **settings)
 
 
 def test_a_user_name_the_broker_wants_is_asked_for(
@@ -75,9 +75,9 @@ def test_a_missing_password_is_told_from_a_wrong_one(
     subprocess.run(["mosquitto_passwd", "-b", "-c", str(passwords), "cam", "right"], check=True)
     mosquitto = new_mosquitto(f"allow_anonymous false\npassword_file {passwords}\n")
     mosquitto.start()
-    none = problem(BrokerConfig(url=mosquitto.broker.url, username="cam"), "one")
+    none = problem(BrokerConfig(url=mosquitto.broker.address, username="cam"), "one")
     assert "user 'cam' came without a password" in str(none)
-    wrong = problem(BrokerConfig(url=mosquitto.broker.url.replace("//", "//cam:wrong@")), "two")
+    wrong = problem(BrokerConfig(url=mosquitto.broker.address.replace("//", "//cam:wrong@")), "two")
     assert "check the password of user 'cam'" in str(wrong)
     assert "wrong" not in str(wrong)
 
@@ -89,7 +89,7 @@ def test_a_password_in_the_url_of_a_site_file_is_used(
     subprocess.run(["mosquitto_passwd", "-b", "-c", str(passwords), "cam", "ri@ght"], check=True)
     mosquitto = new_mosquitto(f"allow_anonymous false\npassword_file {passwords}\n")
     mosquitto.start()
-    assert connect(BrokerConfig(url=mosquitto.broker.url.replace("//", "//cam:ri%40ght@"))).connected
+    assert connect(BrokerConfig(url=mosquitto.broker.address.replace("//", "//cam:ri%40ght@"))).connected
 
 
 def test_a_certificate_for_another_name_says_which_name_to_use(
@@ -205,7 +205,7 @@ def test_a_port_that_never_says_anything_is_told(
 def test_a_client_id_used_twice_is_named(
     mosquitto: Any, connect: Connect, eventually: Eventually, url: str
 ) -> None:
-    broker = BrokerConfig(url=url.format(mosquitto.broker.url), client_id="gate")
+    broker = BrokerConfig(url=url.format(mosquitto.broker.address), client_id="gate")
     first = connect(broker, "gate-front")
     connect(broker, "gate-front", start=False).start()
     eventually(
@@ -273,7 +273,7 @@ def test_a_password_file_that_is_gone_for_a_while_does_not_end_the_client(
     secret.write_text("right")
     mosquitto = new_mosquitto()
     mosquitto.start()
-    broker = BrokerConfig(url=mosquitto.broker.url, username="cam", password_file=secret)
+    broker = BrokerConfig(url=mosquitto.broker.address, username="cam", password_file=secret)
     client = connect(broker, "cam")
     secret.unlink()
     mosquitto.kill()

@@ -14,7 +14,7 @@ from vad_edge.mqtt.client import MqttClient, Will
 def test_a_kept_session_gets_what_was_published_while_it_was_away(
     mosquitto: Any, connect: Callable[..., MqttClient], eventually: Callable[..., None], version: str
 ) -> None:
-    broker = BrokerConfig(url=f"{mosquitto.broker.url}?version={version}")
+    broker = BrokerConfig(url=f"{mosquitto.broker.address}?version={version}")
     heard: list[bytes] = []
 
     def come() -> MqttClient:

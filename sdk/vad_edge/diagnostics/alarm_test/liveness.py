@@ -87,7 +87,7 @@ def webhook(
     """Read in `line`, the bridge's file, what became of the events; nothing without a table or events."""
     if config is None or not events:
         return
-    where = config.url.partition("?")[0]
+    where = config.place
     deadline_s = time.monotonic() + test.arrive_s
     try:
         while (states := [look_up(line, event.id) for event in events]).count("taken") < len(events):

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any, TextIO
 
+from vad_edge.common.paths import inside
 from vad_edge.errors import EngineError, VadEdgeError
 from vad_edge.inference.tensorrt.compiler import CompileOptions, compile_graph
 from vad_edge.inference.tensorrt.engine_file import cannot_write
@@ -38,7 +39,7 @@ def work(job: dict[str, Any], answers: TextIO) -> None:
         ) from error
     for name, data in (("timing.out", compiled.timing_cache), ("engine", compiled.engine)):
         try:
-            (folder / name).write_bytes(data)
+            inside(folder, name).write_bytes(data)
         except OSError as error:
             raise cannot_write(folder / name, error) from error
 
