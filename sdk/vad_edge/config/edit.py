@@ -2,55 +2,62 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Literal
+
+import tomlkit
+from tomlkit.container import Container
+from tomlkit.exceptions import TOMLKitError
+from tomlkit.items import AoT, Array, Comment, InlineTable, Item, Table, Whitespace
 
 from vad_edge.config.load import parse_site
-from vad_edge.config.site import Polygon, SiteConfig
+from vad_edge.config.site import Polygon
 from vad_edge.errors import ConfigError
 
 PlaceKind = Literal["ignore", "zone"]
 
-_HEADER: Final = re.compile(r"\s*\[\[?\s*([A-Za-z0-9_.-]+)\s*\]\]?\s*(#.*)?$")
-
 
 def with_place(text: str, path: Path, camera: str, kind: PlaceKind, name: str, polygon: Polygon) -> str:
-    """The site file's text with a ``[[camera.ignore]]`` or ``[[camera.zone]]`` table added to a camera.
+    """The site file's text with a place added to a camera, as a ``[[camera.ignore]]`` or ``[[camera.zone]]``.
 
-    path is the file's, for messages. Raises ConfigError where there is no such camera, where the place may
-    not be added, and where the file is written so that nothing can be added to it.
+    path is the file's, for messages. Raises ConfigError where there is no such camera, and where the place
+    may not be added.
     """
-    before = parse_site(text, path)
-    before.camera_named(camera, where=str(path))
-    names = [each.name for each in before.camera]
-    lines = text.splitlines()
-    headers = [(n, found[1]) for n, line in enumerate(lines) if (found := _HEADER.match(line))]
-    cameras = [number for number, header in headers if header == "camera"]
-    corners = ", ".join(f"[{x:.4f}, {y:.4f}]" for x, y in polygon)
-    table = ["", f"[[camera.{kind}]]", f'name = "{name}"', f"polygon = [{corners}]"]
-    if len(cameras) == len(names):
-        start = cameras[names.index(camera)]
-        following = (n for n, header in headers if n > start and not header.startswith("camera."))
-        end = next(following, len(lines))
-        while end > start + 1 and (not lines[end - 1].strip() or lines[end - 1].lstrip().startswith("#")):
-            end -= 1
-        changed = "\n".join([*lines[:end], *table, *lines[end:]]) + "\n"
-        if _only_added(before, parse_site(changed, path), camera, kind):
-            return changed
-    raise ConfigError(
-        "its cameras are not written as [[camera]] tables",
-        where=str(path),
-        fix="add by hand, under that camera: " + " / ".join(table[1:]),
-    )
+    parse_site(text, path).camera_named(camera, where=str(path))
+    try:
+        document: Any = tomlkit.parse(text)
+        table = next(each for each in document["camera"] if each["name"] == camera)
+        if isinstance(table, InlineTable):
+            table.setdefault(kind, tomlkit.array())
+        behind = [] if kind in table else _taken_from_the_end(table)
+        places = table.setdefault(kind, tomlkit.aot())
+        place = _place(name, polygon, inline=isinstance(places, Array))
+        for each in behind:
+            place.add(each)
+        places.append(place)
+        changed = tomlkit.dumps(document)
+    except TOMLKitError as error:
+        raise ConfigError(f"it cannot be changed: {error}", where=str(path)) from error
+    parse_site(changed, path)
+    return changed
 
 
-def _only_added(before: SiteConfig, after: SiteConfig, camera: str, kind: PlaceKind) -> bool:
-    def without(site: SiteConfig, last: int | None) -> SiteConfig:
-        cameras = [
-            each.model_copy(update={kind: getattr(each, kind)[:last]}) if each.name == camera else each
-            for each in site.camera
-        ]
-        return site.model_copy(update={"camera": tuple(cameras)})
+def _place(name: str, polygon: Polygon, *, inline: bool) -> Any:
+    place: Any = tomlkit.inline_table() if inline else tomlkit.table()
+    place.add("name", name)
+    corners = tomlkit.array()
+    for x, y in polygon:
+        corners.append([round(x, 4), round(y, 4)])
+    place.add("polygon", corners)
+    return place
 
-    return without(after, -1) == without(before, None)
+
+def _taken_from_the_end(table: Table) -> list[Item]:
+    """The comments and empty lines that end a table, taken out of it: they speak of what follows it."""
+    body: Container = table.value
+    while body.body and isinstance(last := body.body[-1][1], (Table, AoT)):
+        body = last.body[-1].value if isinstance(last, AoT) else last.value
+    taken: list[Item] = []
+    while body.body and body.body[-1][0] is None and isinstance(body.body[-1][1], (Comment, Whitespace)):
+        taken.insert(0, body.body.pop()[1])
+    return taken

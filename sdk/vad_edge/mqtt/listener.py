@@ -11,6 +11,8 @@ from datetime import datetime
 from threading import Event
 from typing import Any
 
+from paho.mqtt.client import topic_matches_sub
+
 from vad_edge.clock import utc_now
 from vad_edge.common.escape import plain
 from vad_edge.config.site import BrokerConfig
@@ -18,7 +20,6 @@ from vad_edge.mqtt.client import MqttClient
 from vad_edge.mqtt.identity import client_id
 from vad_edge.mqtt.messages import json_object
 from vad_edge.mqtt.topics import ROOT
-from vad_edge.sensors.matching import topic_matches
 
 
 class TopicListener:
@@ -47,8 +48,12 @@ class TopicListener:
 
     def heard_under(self, topic_filter: str) -> bytes | None:
         """What was heard last, or had been kept, on any topic under the filter."""
-        heard = (payload for name, payload, _ in reversed(self._heard) if topic_matches(topic_filter, name))
-        kept = (payload for name, payload in list(self._kept.items()) if topic_matches(topic_filter, name))
+        heard = (
+            payload for name, payload, _ in reversed(self._heard) if topic_matches_sub(topic_filter, name)
+        )
+        kept = (
+            payload for name, payload in list(self._kept.items()) if topic_matches_sub(topic_filter, name)
+        )
         return next(heard, next(kept, None))
 
     def when(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import logging
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -12,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from vad_edge.clock import utc_now
-from vad_edge.common.files import write_atomically
+from vad_edge.common.state_file import StateFile
 from vad_edge.config.schedule import ScheduleConfig
 from vad_edge.runtime.arming import Arming, Asked, Schedule
 from vad_edge.runtime.camera import Camera
@@ -20,44 +18,35 @@ from vad_edge.runtime.component import Component
 from vad_edge.runtime.context import RunContext
 from vad_edge.runtime.event_writer import EventWriter
 
-_log = logging.getLogger(__name__)
-
 
 class ArmingFile:
-    """A small JSON file beside the event store.
+    """What was asked of the cameras, in a file beside the event store.
 
     What cannot be read counts as armed: better an alarm too many. `problem` then says so.
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self.problem = ""
-        self._asked = self._read()
+        self._file = StateFile(path, _parsed, _content)
+        self._asked: Mapping[str, Asked] = self._file.read() or {}
+        self.problem = f"{self._file.problem}: every camera is armed" if self._file.problem else ""
 
     def asked(self, camera: str) -> Asked:
-        """What was asked of the camera; nothing of one that nobody has ever armed or disarmed."""
+        """What was asked of the camera; nothing of one that was never armed or disarmed."""
         return self._asked.get(camera, Asked())
 
     def remember(self, camera: str, asked: Asked) -> None:
         """Keep it on the disk. Raises OSError where that does not work."""
         self._asked = {**self._asked, camera: asked}
-        content = {name: _plain(each) for name, each in self._asked.items()}
-        write_atomically(self._path, json.dumps(content, sort_keys=True).encode())
+        self._file.write(self._asked)
         self.problem = ""
 
-    def _read(self) -> Mapping[str, Asked]:
-        try:
-            content = json.loads(self._path.read_text(encoding="utf-8"))
-            if isinstance(content, dict):
-                return {name: _asked(entry) for name, entry in content.items()}
-            reason = "it holds something else"
-        except FileNotFoundError:
-            return {}
-        except (OSError, ValueError, RecursionError) as error:
-            reason = str(error)
-        self.problem = f"{self._path} cannot be read ({reason}): every camera is armed"
-        _log.error("%s", self.problem)
-        return {}
+
+def _parsed(content: Any) -> Mapping[str, Asked]:
+    return {name: _asked(entry) for name, entry in content.items()}
+
+
+def _content(asked: Mapping[str, Asked]) -> dict[str, Any]:
+    return {name: _plain(each) for name, each in asked.items()}
 
 
 def _plain(asked: Asked) -> dict[str, Any]:

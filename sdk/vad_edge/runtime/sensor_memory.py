@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from vad_edge.common.files import write_atomically
+from vad_edge.common.state_file import StateFile
 
 _log = logging.getLogger(__name__)
 
@@ -17,26 +16,19 @@ EVERY_S: Final = 300.0
 
 
 class SensorMemory:
-    """A JSON file beside the event store, written now and then by a thread: the loop never waits for a disk.
+    """A file beside the event store, written now and then by a thread: the loop never waits for a disk.
 
-    What cannot be read is learned anew.
+    What cannot be read is learned again.
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self._file: StateFile[Mapping[str, Any]] = StateFile(path, _table)
         self._writer: threading.Thread | None = None
         self._written_s = 0.0
 
     def read(self) -> Mapping[str, Any]:
         """What was kept; nothing where there is no file, or none that can be read."""
-        try:
-            content = json.loads(self._path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return {}
-        except (OSError, ValueError, RecursionError) as error:
-            _log.warning("%s cannot be read (%s): the sensors learn anew", self._path, error)
-            return {}
-        return content if isinstance(content, dict) else {}
+        return self._file.read() or {}
 
     def turn(self, time_s: float, learned: Callable[[], Mapping[str, Any]]) -> None:
         """Keep what is learned if it is time to; returns at once."""
@@ -50,12 +42,18 @@ class SensorMemory:
     def write(self, learned: Mapping[str, Any]) -> None:
         """Keep it now. A disk that does not take it is only logged: nothing is lost but what was learned."""
         try:
-            write_atomically(self._path, json.dumps(learned, separators=(",", ":")).encode())
+            self._file.write(learned)
         except OSError as error:
-            _log.warning("%s cannot be written: %s", self._path, error)
+            _log.warning("%s cannot be written: %s", self._file.path, error)
 
     def close(self, learned: Mapping[str, Any]) -> None:
         """Keep it for the next run."""
         if self._writer is not None:
             self._writer.join()
         self.write(learned)
+
+
+def _table(content: Any) -> Mapping[str, Any]:
+    if not isinstance(content, dict):
+        raise ValueError("it is no table")
+    return content

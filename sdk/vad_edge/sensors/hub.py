@@ -10,12 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from paho.mqtt.client import topic_matches_sub
+
 from vad_edge.clock import RunClock
 from vad_edge.config.site import SensorConfig
 from vad_edge.errors import SensorError
 from vad_edge.health.conditions import Condition
 from vad_edge.sensors.faults import skew_fault
-from vad_edge.sensors.matching import is_wildcard, topic_matches
 from vad_edge.sensors.parse import LARGEST_PAYLOAD_BYTES, read_value, sender_time_s, too_large, unwrap
 from vad_edge.sensors.stream import SensorSurprise, Stream, StreamView, slot_of
 
@@ -51,7 +52,7 @@ class SensorHub:
         self._wildcards: list[Stream] = []
         for stream in self._streams.values():
             topic = stream.config.topic
-            (self._wildcards if is_wildcard(topic) else self._exact[topic]).append(stream)
+            (self._wildcards if _is_wildcard(topic) else self._exact[topic]).append(stream)
         self._slot_for: tuple[int, list[tuple[str, bool | None]]] | None = None
         self._slot_is = ""
         self._by_camera: dict[str, list[Stream]] = {}
@@ -88,7 +89,7 @@ class SensorHub:
             for stream in self._exact.get(topic, ()):
                 self._take(stream, payload, time_s)
             for stream in self._wildcards:
-                if topic_matches(stream.config.topic, topic):
+                if topic_matches_sub(stream.config.topic, topic):
                     self._take(stream, payload, time_s)
 
     def evidence(self, camera: str, time_s: float) -> list[SensorSurprise]:
@@ -173,10 +174,7 @@ class SensorHub:
     def _take(self, stream: Stream, payload: bytes, recorded_s: float | None) -> None:
         self._received += 1
         time_s = self._clock.now() if recorded_s is None else recorded_s
-        value = stream.bare.read(payload) if len(payload) <= LARGEST_PAYLOAD_BYTES else None
-        fault = skew = ""
-        if value is None:
-            time_s, value, fault, skew = self._parsed(stream.config, payload, time_s)
+        time_s, value, fault, skew = self._parsed(stream.config, payload, time_s)
         time_s -= stream.config.latency_s
         if self._clock.is_media:
             number = next(self._numbers)
@@ -187,7 +185,7 @@ class SensorHub:
     def _parsed(
         self, config: SensorConfig, payload: bytes, time_s: float
     ) -> tuple[float, float | None, str, str]:
-        """A payload that is not bare: its time, its value or what is wrong with it, and with its clock."""
+        """A payload's time, its value or what is wrong with it, and what is wrong with its clock."""
         skew = ""
         try:
             if len(payload) > LARGEST_PAYLOAD_BYTES:
@@ -230,3 +228,7 @@ class SensorHub:
             at_s = time_s if self._clock.knows_time_of_day else 0.0
             self._slot_is = slot_of(self._clock.wall(at_s).astimezone(), contexts)
         return self._slot_is
+
+
+def _is_wildcard(topic_filter: str) -> bool:
+    return "+" in topic_filter or "#" in topic_filter

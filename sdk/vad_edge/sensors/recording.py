@@ -8,8 +8,9 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from paho.mqtt.client import topic_matches_sub
+
 from vad_edge.errors import SensorError
-from vad_edge.sensors.matching import topic_matches
 from vad_edge.sensors.parse import LARGEST_PAYLOAD_BYTES, LATEST_S
 
 _KEYS = {"t", "topic", "payload"}
@@ -158,5 +159,5 @@ class SensorLog:
 
     def _remember(self, messages: Sequence[RecordedMessage]) -> None:
         for message in messages:
-            if any(topic_matches(state, message.topic) for state in self._states):
+            if any(topic_matches_sub(state, message.topic) for state in self._states):
                 self._newest[message.topic] = message

@@ -10,7 +10,6 @@ from typing import Any, Literal
 
 from vad_edge.config.site import SensorConfig
 from vad_edge.health.conditions import Condition
-from vad_edge.sensors.bare import BareReader
 from vad_edge.sensors.baseline import AnalogBaseline, BinaryBaseline, decayed, new_baseline
 from vad_edge.sensors.faults import FlapCheck, Status, StuckCheck, stale_after_s, stream_status
 
@@ -36,7 +35,6 @@ class Stream:
     def __init__(self, config: SensorConfig) -> None:
         self.config = config
         self.name = config.name
-        self.bare = BareReader(config)
         self.value: float | None = None
         self.fault = ""
         self.skew = ""

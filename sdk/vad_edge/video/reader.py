@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-import random
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
 
+from vad_edge.common.retry import Backoff
 from vad_edge.errors import SourceError
 from vad_edge.video.frame import Frame
 from vad_edge.video.source import FrameSource, Policy, SourceInfo
@@ -18,7 +18,6 @@ _log = logging.getLogger(__name__)
 QUEUE_FRAMES = 8
 FIRST_RETRY_S = 0.5
 LONGEST_RETRY_S = 30.0
-_CHANCE = random.Random()
 
 
 class Reader:
@@ -42,7 +41,7 @@ class Reader:
         self._source = source
         self._reopen = reopen
         self._arrived = arrived or threading.Event()
-        self._retry_s = FIRST_RETRY_S
+        self._backoff = Backoff(FIRST_RETRY_S, LONGEST_RETRY_S)
         self.info: SourceInfo | None = source.info if source is not None else None
         self.name = name
         self.dropped = 0
@@ -126,7 +125,7 @@ class Reader:
             self.truncated = self._source.truncated
             return False
         self.error = None
-        self._retry_s = FIRST_RETRY_S
+        self._backoff.reset()
         self.frames_read += 1
         self._hand_over(frame)
         return True
@@ -135,7 +134,8 @@ class Reader:
         if self._source is not None:
             self._source.close()
             self._source = None
-        self.error, self._retry_s = None, FIRST_RETRY_S
+        self.error = None
+        self._backoff.reset()
         with self._changed:
             self._frames.clear()
             self._changed.wait_for(lambda: not self._resting or self._stopping)
@@ -162,10 +162,8 @@ class Reader:
         return self._reopen is not None
 
     def _try_again(self) -> bool:
-        pause_s = self._retry_s * _CHANCE.uniform(0.5, 1.5)
-        self._retry_s = min(2 * self._retry_s, LONGEST_RETRY_S)
         with self._changed:
-            if self._changed.wait_for(lambda: self._stopping, pause_s):
+            if self._changed.wait_for(lambda: self._stopping, self._backoff.next_s()):
                 return False
         try:
             assert self._reopen is not None  # noqa: S101 - without it a lost source ends the reader

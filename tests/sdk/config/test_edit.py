@@ -72,10 +72,30 @@ def test_a_camera_that_is_not_there_is_named_with_those_that_are() -> None:
     )
 
 
-def test_a_file_that_is_written_otherwise_is_left_to_people() -> None:
-    with pytest.raises(ConfigError, match="not written as") as caught:
-        with_place('camera = [{name = "door", source = 0}]\n', PATH, "door", "zone", "mat", TREE)
-    assert 'name = "mat"' in caught.value.fix
+def test_cameras_in_one_line_are_changed_too() -> None:
+    text = with_place('camera = [{name = "door", source = 0}]  # one\n', PATH, "door", "zone", "mat", TREE)
+    assert parse_site(text, PATH).camera[0].zone[0].polygon == TREE
+    assert text.endswith("]  # one\n")
+
+
+def test_a_comment_stays_with_the_camera_that_follows_it() -> None:
+    lines = with_place(SITE, PATH, "door", "ignore", "tree", TREE).splitlines()
+    assert lines[lines.index("# The yard has a tree.") + 1 :][:2] == ["[[camera]]", 'name = "yard"']
+
+
+comments = st.text("abc [[camera]] = \"'", max_size=20).map(lambda text: f"# {text}")
+
+
+@given(st.lists(comments, min_size=9, max_size=9), st.sampled_from(["door", "yard"]))
+def test_every_comment_is_kept_wherever_it_stands(said: list[str], camera: str) -> None:
+    """One comment before each empty line and at the end."""
+    parts = SITE.split("\n\n")
+    site = "".join(f"{part}\n{comment}\n\n" for part, comment in zip(parts, said, strict=False))
+    text = with_place(site, PATH, camera, "zone", "mat", TREE)
+    found = {each.name: len(each.zone) for each in parse_site(text, PATH).camera}
+    assert found == {"door": 0, "yard": 0, camera: 1}
+    kept = iter(text.splitlines())
+    assert all(line in kept for line in site.splitlines())
 
 
 def test_corners_are_fractions_or_pixels() -> None:

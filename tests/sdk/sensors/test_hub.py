@@ -319,3 +319,26 @@ def test_a_recording_of_an_unknown_hour_is_judged_alike_at_whatever_hour_it_is_r
         hub.accept("home/hall/noise", b"40", float(second))
     hub.evidence("front", 20.0)
     assert ("10" in hub.learned()["noise"]["slots"]) is known
+
+
+@pytest.mark.parametrize(
+    ("topic_filter", "topic", "matches"),
+    [
+        ("home/door", "home/Door", False),
+        ("home/+/noise", "home/hall/noise", True),
+        ("home/+/noise", "home/noise", False),
+        ("home/+", "home/hall/noise", False),
+        ("home/+", "home/", True),
+        ("home/#", "home/hall/noise", True),
+        ("home/#", "home", True),
+        ("#", "a/b", True),
+        ("#", "$SYS/uptime", False),
+        ("+/uptime", "$SYS/uptime", False),
+        ("$SYS/#", "$SYS/uptime", True),
+        ("+/+", "/a", True),
+    ],
+)
+def test_a_stream_hears_the_topics_that_mqtt_says(topic_filter: str, topic: str, matches: bool) -> None:
+    hub = SensorHub([NOISE.model_copy(update={"topic": topic_filter})], LiveClock())
+    hub.accept(topic, b"40")
+    assert (hub.received == 1) is matches

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,7 +10,7 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Any, TypeVar
 
-from vad_edge.common.files import write_atomically
+from vad_edge.common.state_file import StateFile
 
 _T = TypeVar("_T")
 
@@ -94,24 +93,23 @@ _log = logging.getLogger(__name__)
 
 def recall(path: Path) -> dict[str, Alarm]:
     """The alarms by camera as `remember` left them; a file that is missing or damaged holds none."""
-    try:
-        entries = json.loads(path.read_bytes())
-        return {camera: _alarm(entry) for camera, entry in entries.items()}
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        _log.warning("%s cannot be read, alarms begin anew: %r", path, error)
-        return {}
+    return StateFile(path, _alarms).read() or {}
 
 
 def remember(path: Path, alarms: Mapping[str, Alarm]) -> None:
     """Keep the alarms; a disk that fails is logged, since the alarms themselves must go on."""
-    entries = {camera: _entry(alarm) for camera, alarm in alarms.items()}
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, json.dumps(entries).encode())
+        StateFile(path, _alarms, _entries).write(dict(alarms))
     except OSError as error:
         _log.error("%s cannot be written, a restart will announce alarms again: %s", path, error)
+
+
+def _alarms(content: Any) -> dict[str, Alarm]:
+    return {camera: _alarm(entry) for camera, entry in content.items()}
+
+
+def _entries(alarms: Mapping[str, Alarm]) -> dict[str, Any]:
+    return {camera: _entry(alarm) for camera, alarm in alarms.items()}
 
 
 def _entry(alarm: Alarm) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from vad_edge.bridges.sparkplug.payload import (
     encode,
     node_metrics,
 )
-from vad_edge.common.files import write_atomically
+from vad_edge.common.state_file import StateFile
 from vad_edge.config.load import checked
 from vad_edge.config.site import BrokerConfig
 from vad_edge.mqtt.client import MqttClient, Will
@@ -32,20 +32,17 @@ class BirthCounter:
     """Counts connects from 0 to 255 and round again, so that no death is taken for that of another birth."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        try:
-            self._last = int(path.read_text(encoding="ascii")) % 256
-        except (OSError, ValueError):
-            self._last = 255
+        self._file = StateFile(path, int)
+        last = self._file.read()
+        self._last = 255 if last is None else last % 256
 
     def next(self) -> int:
         """The next number; a disk that fails is logged, since the connection must be made."""
         self._last = (self._last + 1) % 256
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(self._path, str(self._last).encode())
+            self._file.write(self._last)
         except OSError as error:
-            _log.error("%s cannot be written, a restart will count births anew: %s", self._path, error)
+            _log.error("%s cannot be written, a restart will count births from 0: %s", self._file.path, error)
         return self._last
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import random
 import threading
 import time
 from collections import deque
@@ -12,7 +11,15 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from vad_edge.bridges.feed import CameraFeed
-from vad_edge.bridges.webhook.endpoint import REFUSALS, Endpoint, Response, delay_s, judge
+from vad_edge.bridges.webhook.endpoint import (
+    FIRST_S,
+    LONGEST_S,
+    REFUSALS,
+    Endpoint,
+    Response,
+    asked_s,
+    judge,
+)
 from vad_edge.bridges.webhook.queue import Waiting, WaitingLine
 from vad_edge.bridges.webhook.request import (
     SECRET_VARIABLE,
@@ -23,6 +30,7 @@ from vad_edge.bridges.webhook.request import (
     signing_key,
     to_keep,
 )
+from vad_edge.common.retry import Backoff
 from vad_edge.config.bridges import WebhookConfig
 from vad_edge.config.site import BrokerConfig, SiteConfig
 from vad_edge.errors import StoreError
@@ -62,8 +70,8 @@ class WebhookBridge:
         # What a failing disk did not take; in memory it is worth more than nowhere.
         self._unkept: deque[tuple[str, bytes]] = deque(maxlen=_UNKEPT)
         self._lock = threading.Lock()
-        self._chance = random.Random()
         self._failures = 0
+        self._backoff = Backoff(FIRST_S, LONGEST_S)
         self._refusals = 0
         self._due_s = 0.0
         self._wake = threading.Event()
@@ -133,6 +141,7 @@ class WebhookBridge:
             if self._failures:
                 _log.info("%s takes events again", self._config.place)
             self._failures = self._refusals = 0
+            self._backoff.reset()
             self.line.settle(event, "taken")
             _log.info("event %s was taken", event.id)
             return
@@ -141,6 +150,7 @@ class WebhookBridge:
             _log.error("event %s was set aside: the endpoint %s %d times", event.id, reason, REFUSALS)
             self.line.settle(event, "aside")
             self._failures = self._refusals = 0
+            self._backoff.reset()
             return
         self._wait(answer, reason)
 
@@ -149,5 +159,5 @@ class WebhookBridge:
             url = self._config.place
             _log.warning("%s: %s; %d events wait, trying until it works", url, reason, self.line.count())
         self._failures += 1
-        delay = delay_s(self._failures, answer, datetime.now(timezone.utc), self._chance)
+        delay = max(self._backoff.next_s(), asked_s(answer, datetime.now(timezone.utc)))
         self._due_s = time.monotonic() + delay * self._pace

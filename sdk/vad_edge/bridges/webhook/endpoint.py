@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import random
 import socket
 import ssl
 import threading
@@ -23,7 +22,7 @@ Verdict = Literal["taken", "again", "refused"]
 REFUSALS = 5
 """An event that is refused so often is set aside, so that those behind it get through."""
 
-_FIRST_S, _LONGEST_S = 1.0, 300.0
+FIRST_S, LONGEST_S = 1.0, 300.0
 _PATIENCE_S = 3600.0
 
 
@@ -62,10 +61,9 @@ def judge(answer: Response) -> tuple[Verdict, str]:
     return "again", told
 
 
-def delay_s(failures: int, answer: Response, now: datetime, chance: random.Random) -> float:
-    """Seconds to wait after `failures` in a row: more each time, scattered, no less than asked for."""
-    longest_s = min(_FIRST_S * 2.0 ** min(failures - 1, 30), _LONGEST_S)
-    return max(longest_s * chance.uniform(0.5, 1.0), min(_asked_s(answer.retry_after, now), _PATIENCE_S))
+def asked_s(answer: Response, now: datetime) -> float:
+    """Seconds that the endpoint asks to wait, an hour at most; 0 where it asks for nothing."""
+    return max(min(_asked_s(answer.retry_after, now), _PATIENCE_S), 0.0)
 
 
 def _asked_s(retry_after: str, now: datetime) -> float:

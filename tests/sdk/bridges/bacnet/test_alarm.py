@@ -87,12 +87,12 @@ def test_alarms_are_remembered_over_a_restart(tmp_path: Path) -> None:
         '{"door": {"state": "NORMAL", "acked": [1], "texts": [""], "stamps": [null], "incident": null}}',
     ],
 )
-def test_a_damaged_memory_begins_anew_and_says_so(
+def test_a_damaged_memory_is_set_aside_and_named(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, text: str
 ) -> None:
     (tmp_path / "memory.json").write_text(text)
     assert recall(tmp_path / "memory.json") == {}
-    assert "cannot be read, alarms begin anew" in caplog.text
+    assert "is damaged" in caplog.text
 
 
 def test_a_memory_that_cannot_be_written_is_logged_and_the_alarms_go_on(
