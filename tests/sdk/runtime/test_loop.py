@@ -266,7 +266,7 @@ def test_a_site_of_sensors_alone_runs_without_a_model_and_keeps_what_it_learns(
 
     assert (summary.frames, summary.events, summary.problems) == (0, 0, ())
     assert notes.closed == 1
-    assert json.loads((tmp_path / "out" / "sensors.json").read_text())["door"]["kind"] == "binary"
+    assert json.loads((tmp_path / "out" / "sensors.json").read_text())["content"]["door"]["kind"] == "binary"
 
 
 def test_an_incident_a_killed_run_left_open_is_closed_by_the_next_run(
