@@ -1,4 +1,8 @@
-"""A job done in a process of its own: its memory is its own, and its crash ends nothing else."""
+"""A job done in a process of its own: its memory is its own, and its crash ends nothing else.
+
+The job comes as JSON on standard input. Each line of standard output is a JSON object with one key:
+``progress``, ``error`` (what, where, fix) or, last, ``answer``.
+"""
 
 from __future__ import annotations
 
@@ -8,51 +12,124 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+import tempfile
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import IO, Any
 
-from vad_edge.errors import EngineError
+from vad_edge.errors import EngineError, VadEdgeError
+
+Progress = Callable[[dict[str, Any]], None]
+
+
+class ProcessEndedError(EngineError):
+    """A process ended without an answer; code is its exit status, negative for the signal that ended it."""
+
+    def __init__(self, code: int, last_words: str) -> None:
+        self.code, self.last_words = code, last_words
+        how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
+        super().__init__(f"the process {how}" + (f": {last_words}" if last_words else ""))
 
 
 def ask_process(
-    command: Sequence[str], job: Mapping[str, Any], *, timeout_s: float | None = None
+    command: Sequence[str],
+    job: Mapping[str, Any],
+    *,
+    timeout_s: float | None = None,
+    environment: Mapping[str, str] | None = None,
+    on_progress: Progress = lambda progress: None,
 ) -> dict[str, Any]:
     """Start a command whose end is `answer_job`, and give what it answers.
 
-    Raises EngineError, with the process's last words, where it ends without an answer or takes longer; it
-    and what it started are killed then, and where the caller is interrupted.
+    Raises the error it tells as EngineError, ProcessEndedError with its last words where it ends without an
+    answer, and EngineError where it takes longer; it and what it started are killed then, and where the
+    caller is interrupted.
     """
-    with subprocess.Popen(  # noqa: S603
-        list(command),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-        errors="replace",
-        start_new_session=True,
-    ) as process:
-        try:
-            told, complaints = process.communicate(json.dumps(job), timeout_s)
-        except subprocess.TimeoutExpired:
+    with (
+        tempfile.TemporaryFile() as complaints,
+        subprocess.Popen(  # noqa: S603
+            list(command),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=complaints,
+            env=None if environment is None else dict(environment),
+            encoding="utf-8",
+            errors="replace",
+            start_new_session=True,
+        ) as process,
+    ):
+        late = threading.Event()
+
+        def end_late() -> None:
+            late.set()
             _kill(process)
-            raise EngineError(f"it did not end within {timeout_s:.0f} s") from None
+
+        timer = None if timeout_s is None else threading.Timer(timeout_s, end_late)
+        try:
+            if timer is not None:
+                timer.start()
+            _give(process, job)
+            answer = _follow(process.stdout or (), on_progress)
+            code = process.wait()
         except BaseException:
             _kill(process)
             raise
-    answer = _last_json(told)
-    if answer is None:
-        raise EngineError(_last_words(process.returncode, complaints))
-    return answer
+        finally:
+            if timer is not None:
+                timer.cancel()
+        if late.is_set():
+            raise EngineError(f"it did not end within {timeout_s:.0f} s")
+        if answer is None:
+            raise ProcessEndedError(code, _last_line(complaints))
+        return answer
 
 
-def answer_job(work: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+def answer_job(work: Callable[[dict[str, Any], Progress], dict[str, Any]]) -> None:
     """Be such a process: do the job on standard input, answer on standard output.
 
-    What libraries print goes to standard error.
+    work gets the job and a function that tells progress. What libraries print goes to standard error.
     """
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as answers:
         os.dup2(2, 1)
-        answers.write(json.dumps(work(json.load(sys.stdin))) + "\n")
+
+        def tell(kind: str, content: Mapping[str, Any]) -> None:
+            answers.write(json.dumps({kind: content}) + "\n")
+            answers.flush()
+
+        try:
+            answer = work(json.load(sys.stdin), lambda progress: tell("progress", progress))
+        except VadEdgeError as error:
+            tell("error", {"what": error.what, "where": error.where, "fix": error.fix})
+            sys.exit(1)
+        tell("answer", answer)
+
+
+def _give(process: subprocess.Popen[str], job: Mapping[str, Any]) -> None:
+    assert process.stdin is not None  # noqa: S101 - opened with a pipe
+    with contextlib.suppress(BrokenPipeError), process.stdin:
+        process.stdin.write(json.dumps(job))
+
+
+def _follow(lines: Iterable[str], on_progress: Progress) -> dict[str, Any] | None:
+    """Pass progress on until the process ends; its answer. Raises the error it tells."""
+    answer: dict[str, Any] | None = None
+    for line in lines:
+        told = _told(line)
+        if "error" in told:
+            raise EngineError(**told["error"])
+        if "progress" in told:
+            on_progress(told["progress"])
+        answer = told.get("answer", answer)
+    return answer
+
+
+def _told(line: str) -> dict[str, Any]:
+    """A line that is whole and ours; nothing else is heard: it may have been killed in the middle of one."""
+    try:
+        told = json.loads(line) if line.endswith("\n") else None
+    except ValueError:
+        return {}
+    return told if isinstance(told, dict) else {}
 
 
 def _kill(process: subprocess.Popen[str]) -> None:
@@ -61,15 +138,7 @@ def _kill(process: subprocess.Popen[str]) -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def _last_json(text: str) -> dict[str, Any] | None:
-    try:
-        answer = json.loads(text.strip().rpartition("\n")[2])
-    except ValueError:
-        return None
-    return answer if isinstance(answer, dict) else None
-
-
-def _last_words(code: int, complaints: str) -> str:
-    ended = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
-    last = complaints.strip().rpartition("\n")[2].strip()
-    return f"the process {ended}" + (f": {last}" if last else "")
+def _last_line(complaints: IO[bytes]) -> str:
+    complaints.seek(0)
+    lines = complaints.read().decode(errors="replace").split("\n")
+    return next((line.strip() for line in reversed(lines) if line.strip()), "")

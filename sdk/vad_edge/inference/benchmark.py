@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from vad_edge.bundle.archive import read_bundle
 from vad_edge.bundle.manifest import Precision
-from vad_edge.common.process import answer_job, ask_process
+from vad_edge.common.process import Progress, answer_job, ask_process
 from vad_edge.errors import EngineError
 from vad_edge.health.power import Energy, EnergyMeter, EnergySource, find_source
 from vad_edge.inference.engine import Engine
@@ -95,8 +95,6 @@ def _in_a_process(bundle: Path, case: Case, steps: int) -> BenchmarkRow:
         answer = ask_process(_WORKER, job)
     except EngineError as error:
         raise EngineError(f"it cannot be measured: {error.what}", where=_name(case)) from error
-    if "error" in answer:
-        raise EngineError(answer["error"], where=_name(case))
     return BenchmarkRow(**answer)
 
 
@@ -190,11 +188,8 @@ def _peak_rss_bytes() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-def _work(job: dict[str, Any]) -> dict[str, Any]:
-    try:
-        return measure(Path(job["bundle"]), Case(**job["case"]), job["steps"]).to_dict()
-    except EngineError as error:
-        return {"error": str(error)}
+def _work(job: dict[str, Any], progress: Progress) -> dict[str, Any]:
+    return measure(Path(job["bundle"]), Case(**job["case"]), job["steps"]).to_dict()
 
 
 if __name__ == "__main__":

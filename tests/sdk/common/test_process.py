@@ -12,7 +12,7 @@ from vad_edge.errors import EngineError
 
 DOUBLE = """
 from vad_edge.common.process import answer_job
-def work(job):
+def work(job, progress):
     print("a library says hello")
     return {"twice": 2 * job["number"]}
 answer_job(work)
@@ -61,3 +61,34 @@ def _runs(pid: int) -> bool:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+TELLING = """
+from vad_edge.common.process import answer_job
+from vad_edge.errors import BundleError
+def work(job, progress):
+    progress({"share": 0.5})
+    if job["fails"]:
+        raise BundleError("it is damaged", where="x.vadb", fix="copy it again")
+    return {}
+answer_job(work)
+"""
+
+
+def test_progress_is_told_while_it_works() -> None:
+    told: list[dict[str, float]] = []
+    assert ask_process(command(TELLING), {"fails": False}, on_progress=told.append) == {}
+    assert told == [{"share": 0.5}]
+
+
+def test_an_error_comes_back_in_its_parts() -> None:
+    with pytest.raises(EngineError) as caught:
+        ask_process(command(TELLING), {"fails": True})
+    error = caught.value
+    assert (error.what, error.where, error.fix) == ("it is damaged", "x.vadb", "copy it again")
+
+
+def test_a_process_gets_the_environment_it_is_given() -> None:
+    code = "import os; from vad_edge.common.process import answer_job as a; a(lambda j, p: dict(os.environ))"
+    given = {"PATH": "/bin", "PYTHONPATH": ":".join(sys.path)}
+    assert ask_process(command(code), {}, environment=given).items() >= given.items()

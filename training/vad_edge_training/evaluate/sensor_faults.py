@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
+from paho.mqtt.client import topic_matches_sub
 
 from vad_edge.config.site import SensorConfig
 from vad_edge.errors import ConfigError, SensorError
-from vad_edge.sensors.matching import topic_matches
 from vad_edge.sensors.parse import read_value, unwrap
 from vad_edge.sensors.recording import RecordedMessage
 
@@ -59,9 +59,9 @@ class SensorFault:
         config = self.stream
         assert config is not None  # noqa: S101 - by its kind
         if self.kind == "without":
-            return [message for message in messages if not topic_matches(config.topic, message.topic)]
-        mine = [message for message in messages if topic_matches(config.topic, message.topic)]
-        others = [message for message in messages if not topic_matches(config.topic, message.topic)]
+            return [message for message in messages if not topic_matches_sub(config.topic, message.topic)]
+        mine = [message for message in messages if topic_matches_sub(config.topic, message.topic)]
+        others = [message for message in messages if not topic_matches_sub(config.topic, message.topic)]
         spoilt = _stuck(mine) if self.kind == "stuck" else _lies(mine, config, random)
         return sorted([*others, *spoilt], key=lambda message: message.time_s)
 

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from vad_edge.common.process import answer_job, ask_process
+from vad_edge.common.process import Progress, answer_job, ask_process
 from vad_edge.diagnostics.engines.job import Job
 from vad_edge.diagnostics.engines.plan import CheckStep, Result
 from vad_edge.errors import EngineError
@@ -30,7 +30,7 @@ def do_step_apart(job: Job, step: CheckStep) -> Result:
     return Result(step, **{name: answer[name] for name in ("state", "text", "fix", "seconds", "figures")})
 
 
-def _work(question: dict[str, Any]) -> dict[str, Any]:
+def _work(question: dict[str, Any], progress: Progress) -> dict[str, Any]:
     from vad_edge.diagnostics.engines.checks import do_step
 
     job = Job(Path(question["bundle"]), Path(question["engines"]))

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Final
+from typing import Any, Final
 
 import psutil
 
+from vad_edge.common.process import ProcessEndedError, ask_process
 from vad_edge.common.verdict import Verdict
 from vad_edge.errors import EngineError
 from vad_edge.inference.tensorrt.compiler import Compiled, CompileOptions
@@ -65,10 +64,9 @@ def build_engine(flavour: str, graph: bytes, options: CompileOptions, report: Re
         try:
             (folder / "graph.onnx").write_bytes(graph)
             (folder / "timing.in").write_bytes(options.timing_cache)
-            (folder / "job.json").write_text(json.dumps(job), "utf-8")
         except OSError as error:
             raise cannot_write(folder, error) from error
-        _run(folder, report)
+        _run(job, report)
         return Compiled((folder / "engine").read_bytes(), (folder / "timing.out").read_bytes())
 
 
@@ -83,57 +81,15 @@ def worker_environment(variables: Mapping[str, str]) -> dict[str, str]:
     return {**kept, "PYTHONSAFEPATH": "1", "PYTHONUTF8": "1"}
 
 
-def _run(folder: Path, report: Report) -> None:
-    with (
-        (folder / "job.json").open("rb") as job,
-        (folder / "complaints.txt").open("w+b") as complaints,
-        subprocess.Popen(  # noqa: S603
+def _run(job: Mapping[str, Any], report: Report) -> None:
+    try:
+        ask_process(
             WORKER,
-            stdin=job,
-            stdout=subprocess.PIPE,
-            stderr=complaints,
-            env=worker_environment(os.environ),
-            encoding="utf-8",
-        ) as process,
-    ):
-        try:
-            done = _follow(process.stdout or (), report)
-            code = process.wait()
-        finally:
-            process.kill()
-        if code != 0 or not done:
-            raise _ended(code, _last_line(complaints))
-
-
-def _follow(answers: Iterable[str], report: Report) -> bool:
-    """Pass progress on until the worker ends; true if it said it was done.
-
-    Raises the error it told as EngineError.
-    """
-    done = False
-    for line in answers:
-        if not line.endswith("\n"):  # it was killed in the middle of a word
-            break
-        answer = json.loads(line)
-        if "error" in answer:
-            told = answer["error"]
-            raise EngineError(told["what"], where=told["where"], fix=told["fix"])
-        if "phase" in answer:
-            report(answer["phase"], answer["share"])
-        done = done or "done" in answer
-    return done
-
-
-def _ended(code: int, last: str) -> EngineError:
-    if code == -signal.SIGKILL:
-        return EngineError("the build was killed, most likely out of memory", fix=_MORE_MEMORY)
-    how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
-    return EngineError(
-        f"the build {how}" + (f": {last}" if last else ""), fix="run it with --engine onnxruntime"
-    )
-
-
-def _last_line(complaints: IO[bytes]) -> str:
-    complaints.seek(0)
-    lines = complaints.read().decode(errors="replace").split("\n")
-    return next((line.strip() for line in reversed(lines) if line.strip()), "")
+            job,
+            environment=worker_environment(os.environ),
+            on_progress=lambda progress: report(progress["phase"], progress["share"]),
+        )
+    except ProcessEndedError as error:
+        if error.code == -signal.SIGKILL:
+            raise EngineError("the build was killed, most likely out of memory", fix=_MORE_MEMORY) from error
+        raise EngineError(error.what, fix="run it with --engine onnxruntime") from error

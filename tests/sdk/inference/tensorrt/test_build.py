@@ -12,6 +12,7 @@ from typing import Any
 import psutil
 import pytest
 
+from vad_edge.common import process
 from vad_edge.errors import EngineError
 from vad_edge.inference.tensorrt import build
 from vad_edge.inference.tensorrt.build import build_engine, memory_verdict, worker_environment
@@ -63,7 +64,7 @@ def test_a_worker_that_is_killed_was_most_likely_out_of_memory(
             super().__init__(*arguments, **options)
             os.kill(self.pid, signal.SIGKILL)
 
-    monkeypatch.setattr(build.subprocess, "Popen", Killed)
+    monkeypatch.setattr(process.subprocess, "Popen", Killed)
     with pytest.raises(EngineError, match="killed, most likely out of memory") as caught:
         build_engine("tensorrt-rtx", step_graph, OPTIONS, silent)
     assert caught.value.fix == "close other programs, add swap, or give a smaller --batch or --workspace"
@@ -73,7 +74,7 @@ def test_a_worker_that_is_killed_was_most_likely_out_of_memory(
 @pytest.mark.parametrize(
     ("code", "what"),
     [
-        ("import os; print('{\"phase\": ', end='', flush=True); os.kill(os.getpid(), 9)", "out of memory"),
+        ("import os; print('{\"progress\": ', end='', flush=True); os.kill(os.getpid(), 9)", "out of memory"),
         ("import os; os.kill(os.getpid(), 11)", "was ended by SIGSEGV"),
         ("import sys; sys.exit('no such library\\n')", "ended with code 1: no such library"),
         ("pass", "ended with code 0"),
@@ -86,7 +87,7 @@ def test_however_a_worker_ends_it_is_said(code: str, what: str, monkeypatch: pyt
 
 
 def test_an_interrupted_build_leaves_no_process(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    told = '{"phase": "x", "share": 0.5}'
+    told = '{"progress": {"phase": "x", "share": 0.5}}'
     worker_is(monkeypatch, f"import time; print('{told}', flush=True); time.sleep(60)")
 
     def report(phase: str, share: float) -> None:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import io
 import json
 import subprocess
 from pathlib import Path
@@ -36,8 +35,8 @@ def run(job: dict[str, Any]) -> tuple[int, list[dict[str, Any]]]:
 def test_a_job_ends_with_an_engine_and_says_so(rtx: Flavour, job: dict[str, Any], tmp_path: Path) -> None:
     code, answers = run(job)
     assert code == 0
-    assert answers[-1] == {"done": True}
-    assert all(set(answer) == {"phase", "share"} for answer in answers[:-1])
+    assert answers[-1] == {"answer": {}}
+    assert all(set(answer["progress"]) == {"phase", "share"} for answer in answers[:-1])
     assert (tmp_path / "engine").stat().st_size > 10_000
     assert (tmp_path / "timing.out").read_bytes() == b""
 
@@ -57,10 +56,10 @@ def test_a_lack_of_memory_has_a_fix(
 
     monkeypatch.setattr(worker, "compile_graph", compile_graph)
     with pytest.raises(EngineError, match="ran out of memory; close other programs"):
-        worker.work(job, io.StringIO())
+        worker.work(job, lambda progress: None)
 
 
 def test_an_engine_that_cannot_be_written_is_said(rtx: Flavour, job: dict[str, Any], tmp_path: Path) -> None:
     (tmp_path / "engine").mkdir()
     with pytest.raises(EngineError, match="engine: cannot be written: Is a directory"):
-        worker.work(job, io.StringIO())
+        worker.work(job, lambda progress: None)
