@@ -9,7 +9,7 @@ from pathlib import Path
 
 from vad_edge.bundle.archive import Bundle, read_bundle
 from vad_edge.bundle.calibration import SUM_OF_ALL
-from vad_edge.calibration.recorded_scores import RecordedScores, write_life
+from vad_edge.calibration.recorded_scores import RecordedScores, write_recorded_scores
 from vad_edge.calibration.scores import Stretch, score_footage
 from vad_edge.scoring.tail import counted_cues
 
@@ -37,7 +37,7 @@ def life_of(bundle: Bundle, stretches: Sequence[Stretch], about: str) -> Recorde
 def main(output: str, bundle: str, about: str, *clips: str) -> None:
     opened = read_bundle(Path(bundle))
     footage = score_footage(opened, clips, precision="fp32")
-    write_life(Path(output), life_of(opened, footage.stretches, about), small=True)
+    write_recorded_scores(Path(output), life_of(opened, footage.stretches, about), small=True)
 
 
 if __name__ == "__main__":

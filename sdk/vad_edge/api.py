@@ -334,7 +334,7 @@ def calibrate(
     duration_s: float | None = None,
     stop: threading.Event | None = None,
     all_normal: bool = False,
-    exemplars: Sequence[float] = (),
+    false_alarm_risks: Sequence[float] = (),
     on_progress: Progress = lambda what, done, total: None,
 ) -> CalibrationReport:
     """Learn one camera's normal life and the levels that keep an alarm budget. Provisional.
@@ -346,8 +346,9 @@ def calibrate(
     sources show the camera's normal life only: videos, folders of clips, a camera for duration_s or until
     `stop` is set; or else scores is what a run with ``[learning]`` has kept. site brings the camera's masks,
     the sensors recorded beside the footage, and how many cameras share the budget. model_fps runs the model
-    at a lower rate than its own. exemplars are risks that were false alarms. Needs the extra ``calibrate``.
-    Raises DataError for footage that will not do, ConfigError, SourceError, SensorError, EngineError.
+    at a lower rate than its own. false_alarm_risks are the risks of false alarms, which count as normal.
+    Needs the extra ``calibrate``. Raises DataError for footage that will not do, ConfigError, SourceError,
+    SensorError, EngineError.
     """
     return calibrate_camera(
         load_bundle(bundle),
@@ -364,7 +365,7 @@ def calibrate(
         duration_s=duration_s,
         stop=stop,
         all_normal=all_normal,
-        exemplars=exemplars,
+        false_alarm_risks=false_alarm_risks,
         on_progress=on_progress,
     )
 

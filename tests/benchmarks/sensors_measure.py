@@ -26,7 +26,7 @@ from tests.support.building import CUES, FPS, SENSORS, Happening, Life
 from vad_edge.bundle.calibration import Calibration
 from vad_edge.calibration.fit import default_policy
 from vad_edge.calibration.levels import fit_levels
-from vad_edge.calibration.policy_replay import Course, incidents_at
+from vad_edge.calibration.policy_replay import PolicyReplay, incidents_at
 from vad_edge.calibration.tails import correlation_time, fit_tails
 from vad_edge.clock import MediaClock
 from vad_edge.config.site import PolicyConfig
@@ -217,8 +217,8 @@ def levelled(
     return fuse(video, added) + shifts
 
 
-def course(risk: FloatArray) -> Course:
-    return Course(np.arange(len(risk)) / FPS, risk, len(risk) / FPS)
+def course(risk: FloatArray) -> PolicyReplay:
+    return PolicyReplay(np.arange(len(risk)) / FPS, risk, len(risk) / FPS)
 
 
 def alarms(risk: FloatArray, policy: PolicyConfig) -> FloatArray:

@@ -36,10 +36,10 @@ def look(path: Path) -> None:
             say("sound", f"quarantined as {store.quarantined.name}")
         for event in store.events():
             say("has", event.id)
-        vault = EvidenceFiles(store.database)
+        evidence_files = EvidenceFiles(store.database)
         for incident in Incidents(store.database).find(limit=1_000_000):
-            for file in vault.of(incident.id):
-                place = vault.path(file)
+            for file in evidence_files.of(incident.id):
+                place = evidence_files.path(file)
                 whole = place.exists() and hashlib.sha256(place.read_bytes()).hexdigest() == file.sha256
                 say("file" if whole else "torn", file.name)
         say("ready")
@@ -50,14 +50,14 @@ def commit(path: Path, incidents: int, *, careless: bool) -> None:
     with closing(EventStore(path)) as store:
         if careless:
             store.database.read(lambda connection: connection.execute("PRAGMA synchronous = OFF"))
-        vault = EvidenceFiles(store.database)
+        evidence_files = EvidenceFiles(store.database)
         for _ in range(incidents):
             for event in made_up_incident("home", "walkway", utc_now()):
                 say("tried", event.id)
                 if store.add(event).durable:
                     say("kept", event.id)
             name = f"picture-{event.id}.jpg"
-            vault.keep(event.incident, event.camera, "picture", name, os.urandom(5_000))
+            evidence_files.keep(event.incident, event.camera, "picture", name, os.urandom(5_000))
             say("filed", f"{event.incident}/{name}")
 
 

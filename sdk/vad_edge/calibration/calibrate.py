@@ -32,7 +32,7 @@ class CalibrationReport:
 
     pack: CameraPack
     learned: Learned
-    life: RecordedScores
+    recorded: RecordedScores
     notes: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
@@ -54,8 +54,8 @@ class CalibrationReport:
             "alarm": levels.alarm,
             "fit_chance": levels.fit_chance,
             "sensors": list(self.pack.sensors),
-            "suspects": [suspect.to_dict() for suspect in self.learned.suspects],
-            "exemplars": list(self.learned.exemplars),
+            "suspects": [outlier.to_dict() for outlier in self.learned.outliers],
+            "exemplars": list(self.learned.false_alarm_risks),
             "notes": list(self.notes),
         }
 
@@ -74,7 +74,7 @@ def calibrate(
     duration_s: float | None = None,
     stop: threading.Event | None = None,
     all_normal: bool = False,
-    exemplars: Sequence[float] = (),
+    false_alarm_risks: Sequence[float] = (),
     sensors: Sequence[SensorConfig] = (),
     latency_s: float = 0.0,
     on_progress: Progress = lambda what, done, total: None,
@@ -83,10 +83,10 @@ def calibrate(
 
     budget is the site's, of which this camera may spend one part in `cameras`. duration_s is how long a live
     source is watched, unless `stop` ends that before. What lies in masks counts for nothing. Moments that
-    look abnormal are named and left out unless all_normal says that there are none. exemplars are the risks
-    of `false_alarms`. sensors are the site's streams; those whose recordings lie beside the footage join the
-    risk that levels are set for. latency_s is the camera's. Raises DataError for footage that will not do,
-    SourceError, SensorError, EngineError. Needs scipy.
+    look abnormal are named and left out unless all_normal says that there are none. false_alarm_risks are
+    those of `false_alarms`. sensors are the site's streams; those whose recordings lie beside the footage
+    join the risk that levels are set for. latency_s is the camera's. Raises DataError for footage that will
+    not do, SourceError, SensorError, EngineError. Needs scipy.
     """
     weight = _weight(masks, bundle.manifest)
     listener = Listener(sensors, camera, latency_s=latency_s)
@@ -111,7 +111,7 @@ def calibrate(
         masks=masks,
         listener=listener,
         all_normal=all_normal,
-        exemplars=exemplars,
+        false_alarm_risks=false_alarm_risks,
         on_progress=on_progress,
     )
 
@@ -126,7 +126,7 @@ def calibrate_on(
     masks: Sequence[Polygon] = (),
     listener: Listener | None = None,
     all_normal: bool = False,
-    exemplars: Sequence[float] = (),
+    false_alarm_risks: Sequence[float] = (),
     on_progress: Progress = lambda what, done, total: None,
 ) -> CalibrationReport:
     """The same for footage that is scored already, and `listener` heard; of video alone without one.
@@ -146,7 +146,7 @@ def calibrate_on(
         footage=footage.fingerprints,
         joining=graph.calibration.joining if graph.calibration else SUM_OF_ALL,
         all_normal=all_normal,
-        exemplars=exemplars,
+        false_alarm_risks=false_alarm_risks,
         on_progress=on_progress,
     )
     pack = CameraPack(
@@ -168,11 +168,11 @@ def calibrate_on(
         [f"camera {camera} ({manifest.name}), calibrated {pack.created[:10]}", *learned.streams]
     )
     joining = learned.calibration.joining
-    life = RecordedScores(
+    recorded = RecordedScores(
         manifest.cues, manifest.clock.fps, learned.stretches, about, listener.streams, joining
     )
     notes = (*footage.notes, *listener.notes(learned.streams), *notes_of(learned))
-    return CalibrationReport(pack, learned, life, notes)
+    return CalibrationReport(pack, learned, recorded, notes)
 
 
 def _weight(masks: Sequence[Polygon], manifest: Manifest) -> NDArray[np.float32] | None:

@@ -32,7 +32,7 @@ def calibrate_camera(
     duration_s: float | None = None,
     stop: threading.Event | None = None,
     all_normal: bool = False,
-    exemplars: Sequence[float] = (),
+    false_alarm_risks: Sequence[float] = (),
     on_progress: Progress = lambda what, done, total: None,
 ) -> CalibrationReport:
     """Learn a camera's normal life and its levels; arguments and errors as for `vad_edge.calibrate`."""
@@ -57,7 +57,7 @@ def calibrate_camera(
             cameras=sharing,
             masks=masks,
             all_normal=all_normal,
-            exemplars=exemplars,
+            false_alarm_risks=false_alarm_risks,
             on_progress=on_progress,
         )
     return calibrate(
@@ -73,7 +73,7 @@ def calibrate_camera(
         duration_s=duration_s,
         stop=stop,
         all_normal=all_normal,
-        exemplars=exemplars,
+        false_alarm_risks=false_alarm_risks,
         sensors=() if site is None else site.sensor,
         latency_s=own.latency_s,
         on_progress=on_progress,

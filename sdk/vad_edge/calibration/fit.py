@@ -12,10 +12,10 @@ from vad_edge.budget import AlarmBudget
 from vad_edge.bundle.calibration import SUM_OF_ALL, Calibration, Joining
 from vad_edge.bundle.levels import AlarmLevels, Gathering
 from vad_edge.bundle.pack import VIDEO_ALONE
-from vad_edge.calibration.false_alarms import with_exemplars
+from vad_edge.calibration.false_alarms import with_false_alarms
 from vad_edge.calibration.levels import LevelFit, fit_levels, keep_budget
-from vad_edge.calibration.outliers import Outlier, find_suspects
-from vad_edge.calibration.policy_replay import Course, course_of, joined, unseen_risks, without
+from vad_edge.calibration.outliers import Outlier, find_outliers
+from vad_edge.calibration.policy_replay import PolicyReplay, joined, replay_of, unseen_risks, without
 from vad_edge.calibration.scores import Progress, Stretch
 from vad_edge.calibration.sensors import believed
 from vad_edge.calibration.tails import block_maxima, correlation_time, fit_tails
@@ -31,19 +31,19 @@ class Learned:
 
     stretches are what of the footage was learned from. streams are those that count, the ones that could be
     believed. partial holds the levels for when one of them cannot be, by its name, and under `VIDEO_ALONE`
-    those for when more than one cannot. gathering is None without sensors. exemplars are the risks of false
-    alarms that count as normal life beside the footage.
+    those for when more than one cannot. gathering is None without sensors. false_alarm_risks count as
+    normal life beside the footage.
     """
 
     calibration: Calibration
     levels: AlarmLevels
     fit: LevelFit
-    suspects: tuple[Outlier, ...]
+    outliers: tuple[Outlier, ...]
     stretches: tuple[Stretch, ...]
     streams: tuple[str, ...] = ()
     partial: Mapping[str, AlarmLevels] = field(default_factory=dict)
     gathering: Gathering | None = None
-    exemplars: tuple[float, ...] = ()
+    false_alarm_risks: tuple[float, ...] = ()
 
 
 def learn(
@@ -57,7 +57,7 @@ def learn(
     footage: Sequence[str] = (),
     joining: Joining = SUM_OF_ALL,
     all_normal: bool = False,
-    exemplars: Sequence[float] = (),
+    false_alarm_risks: Sequence[float] = (),
     on_progress: Progress = lambda what, done, total: None,
 ) -> Learned:
     """The statistics of `calibrate` on scores that are there already; streams names what was heard with them.
@@ -66,25 +66,25 @@ def learn(
     """
     policy = default_policy(sum(len(stretch.time_s) for stretch in stretches) / fps)
     counting = believed(stretches, streams)
-    suspects: list[tuple[int, slice, Outlier]] = []
+    outliers: list[tuple[int, slice, Outlier]] = []
     if not all_normal:
         on_progress("looking for what is abnormal", 0, 1)
         risks = unseen_risks(stretches, cues, fps, policy, joining)
-        suspects = find_suspects(stretches, risks, joined(stretches, risks, fps), policy, fps)
-        stretches = without(stretches, [(number, frames) for number, frames, _ in suspects])
+        outliers = find_outliers(stretches, risks, joined(stretches, risks, fps), policy, fps)
+        stretches = without(stretches, [(number, frames) for number, frames, _ in outliers])
         on_progress("looking for what is abnormal", 1, 1)
     rows = [stretch.scores for stretch in stretches]
     block_s = max(correlation_time([part[:, column] for part in rows], fps) for column in range(len(cues)))
     calibration = fit_tails(rows, cues, fps=fps, block_s=block_s, footage=footage, joining=joining)
     columns = {name: [place] for place, name in enumerate(streams) if name in counting}
-    course = course_of(stretches, calibration, cues, policy, fps)
+    replay = replay_of(stretches, calibration, cues, policy, fps)
     gathering = None
     if columns:
         columns[VIDEO_ALONE] = [place for places in columns.values() for place in places]
-        gathering = gathering_of(course, fps)
-        course = course_of(stretches, calibration, cues, policy, fps, gathering)
+        gathering = gathering_of(replay, fps)
+        replay = replay_of(stretches, calibration, cues, policy, fps, gathering)
     gathered = gathering is not None
-    fit = fit_levels(with_exemplars(course, exemplars, policy, fps), policy, gathered=gathered)
+    fit = fit_levels(with_false_alarms(replay, false_alarm_risks, policy, fps), policy, gathered=gathered)
     levels = keep_budget(fit, policy, budget, cameras)
     partial: dict[str, AlarmLevels] = {}
     for done, (name, deaf) in enumerate(columns.items()):
@@ -93,20 +93,20 @@ def learn(
             partial[name] = partial[streams[deaf[0]]]
             continue
         others = [_deafened(part, deaf) for part in stretches]
-        course = course_of(others, calibration, cues, policy, fps, gathering)
-        course = with_exemplars(course, exemplars, policy, fps)
-        fewer = fit_levels(course, policy, gathered=gathered)
+        replay = replay_of(others, calibration, cues, policy, fps, gathering)
+        replay = with_false_alarms(replay, false_alarm_risks, policy, fps)
+        fewer = fit_levels(replay, policy, gathered=gathered)
         partial[name] = keep_budget(fewer, policy, budget, cameras)
     return Learned(
         calibration,
         levels,
         fit,
-        suspects=tuple(suspect for _, _, suspect in suspects),
+        outliers=tuple(outlier for _, _, outlier in outliers),
         stretches=tuple(stretches),
         streams=counting,
         partial=partial,
         gathering=gathering,
-        exemplars=tuple(exemplars),
+        false_alarm_risks=tuple(false_alarm_risks),
     )
 
 
@@ -126,10 +126,10 @@ def default_policy(armed_s: float) -> PolicyConfig:
     )
 
 
-def gathering_of(course: Course, fps: float) -> Gathering:
+def gathering_of(replay: PolicyReplay, fps: float) -> Gathering:
     """Blocks of the fused risk's own correlation time; usual is one deviation above their mean maximum."""
-    block_s = correlation_time([course.risk], fps)
-    maxima = block_maxima(course.risk, fps, block_s)
+    block_s = correlation_time([replay.risk], fps)
+    maxima = block_maxima(replay.risk, fps, block_s)
     return Gathering(block_s=block_s, usual=float(maxima.mean() + maxima.std()))
 
 
@@ -161,13 +161,13 @@ def notes_of(learned: Learned) -> list[str]:
             f"the tail does not fit the footage's incidents (chance {fit.fit_chance:.3f}): levels are"
             " counted, nothing is extrapolated"
         )
-    if learned.exemplars:
-        count, highest = len(learned.exemplars), max(learned.exemplars)
+    if learned.false_alarm_risks:
+        count, highest = len(learned.false_alarm_risks), max(learned.false_alarm_risks)
         told = f"{count} incidents that were called false count as normal life, up to a risk of {highest:.2f}"
         notes.append(
             told if count > 1 else f"an incident of risk {highest:.2f}, called false, counts as normal"
         )
-    notes += [f"looks abnormal and was left out: {suspect}" for suspect in learned.suspects]
+    notes += [f"looks abnormal and was left out: {outlier}" for outlier in learned.outliers]
     return notes
 
 

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from vad_edge.budget import AlarmBudget
 from vad_edge.bundle.levels import AlarmLevels
 from vad_edge.calibration.pareto import MIN_PEAKS, Pareto, fit_pareto, fit_surprises, goodness_of_fit
-from vad_edge.calibration.policy_replay import Course, incidents_at, peaks_above
+from vad_edge.calibration.policy_replay import PolicyReplay, incidents_at, peaks_above
 from vad_edge.calibration.tails import FloatArray
 from vad_edge.config.site import PolicyConfig
 from vad_edge.errors import DataError
@@ -61,7 +61,9 @@ class LevelFit:
         return float(np.interp(np.log(per_hour), rates, self.upper[::-1]))
 
 
-def fit_levels(course: Course, policy: PolicyConfig, *, gathered: bool = False, seed: int = 0) -> LevelFit:
+def fit_levels(
+    replay: PolicyReplay, policy: PolicyConfig, *, gathered: bool = False, seed: int = 0
+) -> LevelFit:
     """Learn from the risk of normal life how often each level would have been announced. Needs scipy.
 
     The tail is exponential and not far from what a surprise should have: a risk is made of logarithms of
@@ -71,15 +73,15 @@ def fit_levels(course: Course, policy: PolicyConfig, *, gathered: bool = False, 
     """
     random = np.random.default_rng(seed)
     fit = fit_pareto if gathered else fit_surprises
-    held = course.persistent(policy)
-    counted = _count(course, held, policy)
-    hours = course.armed_s / 3600.0
+    held = replay.persistent(policy)
+    counted = _count(replay, held, policy)
+    hours = replay.armed_s / 3600.0
     totals = counted.by_chunk.sum(axis=0)
-    threshold, tail, chance = _tail(course, held, policy, counted, random, fit)
+    threshold, tail, chance = _tail(replay, held, policy, counted, random, fit)
     trusted = REACH * hours if tail is not None and (chance or 0.0) >= _BELIEVED else hours / COUNTED
     lowest = 1.0 / (10.0 * REACH * hours)
     rates = np.geomspace(totals.max() / hours, lowest, _GRID)
-    peaks = peaks_above(course, held, threshold, policy)
+    peaks = peaks_above(replay, held, threshold, policy)
     chunk = counted.chunk_of[peaks.begins]
     likely = _levels_for(rates, counted, np.ones(counted.chunks), peaks.peaks, threshold, tail, hours)
     drawn = np.empty((_REPLICATES, len(rates)))
@@ -99,7 +101,7 @@ def fit_levels(course: Course, policy: PolicyConfig, *, gathered: bool = False, 
         tail=tail,
         fit_chance=chance,
         peaks=peaks.peaks,
-        armed_s=course.armed_s,
+        armed_s=replay.armed_s,
         backed_per_hour=1.0 / trusted,
     )
 
@@ -117,7 +119,7 @@ class _Counted:
         return len(self.by_chunk)
 
 
-def _count(course: Course, held: FloatArray, policy: PolicyConfig) -> _Counted:
+def _count(replay: PolicyReplay, held: FloatArray, policy: PolicyConfig) -> _Counted:
     finite = held[np.isfinite(held)]
     if len(finite) < 2 or float(np.ptp(finite)) <= 0.0:
         raise DataError(
@@ -126,13 +128,13 @@ def _count(course: Course, held: FloatArray, policy: PolicyConfig) -> _Counted:
         )
     share = np.concatenate([np.linspace(0.5, 0.05, 16), np.geomspace(0.05, 1.0 / len(finite), 48)])
     levels = np.unique(np.quantile(finite, 1.0 - share))
-    chunk_s = min(course.armed_s / _CHUNKS, _LONGEST_CHUNK_S)
-    seen_s = np.arange(len(held)) * (course.armed_s / len(held))
-    chunk_of = np.minimum(seen_s // chunk_s, course.armed_s // chunk_s - 1).astype(np.intp)
+    chunk_s = min(replay.armed_s / _CHUNKS, _LONGEST_CHUNK_S)
+    seen_s = np.arange(len(held)) * (replay.armed_s / len(held))
+    chunk_of = np.minimum(seen_s // chunk_s, replay.armed_s // chunk_s - 1).astype(np.intp)
     chunks = int(chunk_of[-1]) + 1
     by_chunk = np.stack(
         [
-            np.bincount(chunk_of[incidents_at(course, held, level, policy).begins], minlength=chunks)
+            np.bincount(chunk_of[incidents_at(replay, held, level, policy).begins], minlength=chunks)
             for level in levels
         ],
         axis=1,
@@ -143,7 +145,7 @@ def _count(course: Course, held: FloatArray, policy: PolicyConfig) -> _Counted:
 
 
 def _tail(
-    course: Course,
+    replay: PolicyReplay,
     held: FloatArray,
     policy: PolicyConfig,
     counted: _Counted,
@@ -158,7 +160,7 @@ def _tail(
         if not len(fitting):
             continue
         threshold = float(counted.levels[fitting[-1]])
-        excesses = _excesses(peaks_above(course, held, threshold, policy).peaks, threshold)
+        excesses = _excesses(peaks_above(replay, held, threshold, policy).peaks, threshold)
         fitted = fit(excesses)
         chance = goodness_of_fit(excesses, fitted, random, fit=fit)
         if best[2] is None or chance > best[2]:

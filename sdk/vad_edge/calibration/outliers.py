@@ -9,13 +9,13 @@ from typing import Any, Final
 import numpy as np
 
 from vad_edge.calibration.pareto import MIN_PEAKS, fit_pareto
-from vad_edge.calibration.policy_replay import Course, peaks_above
+from vad_edge.calibration.policy_replay import PolicyReplay, peaks_above
 from vad_edge.calibration.scores import Stretch
 from vad_edge.calibration.tails import FloatArray
 from vad_edge.config.site import PolicyConfig
 
 ABNORMAL: Final = 0.01
-"""A peak is suspect where the others' tail gives less than this chance to so high a one among so many."""
+"""A peak is an outlier where the others' tail gives less than this chance to so high a one among so many."""
 MOST_SHARE: Final = 0.1
 """More than this share of the incidents is not an exception but life."""
 
@@ -47,36 +47,36 @@ class Outlier:
         return asdict(self)
 
 
-def find_suspects(
+def find_outliers(
     stretches: Sequence[Stretch],
     risks: Sequence[FloatArray],
-    course: Course,
+    replay: PolicyReplay,
     policy: PolicyConfig,
     fps: float,
 ) -> list[tuple[int, slice, Outlier]]:
     """The incidents that the tail of all the others does not explain: stretch, its frames, and what to say.
 
-    risks are `unseen_risks`, course the same joined. The largest peaks are tried together, so that two alike
+    risks are `unseen_risks`, replay the same joined. The largest peaks are tried together, so that two alike
     cannot hide each other. Needs scipy.
     """
-    held = course.persistent(policy)
-    level = _base_level(course, held, policy)
-    found = peaks_above(course, held, level, policy)
+    held = replay.persistent(policy)
+    level = _base_level(replay, held, policy)
+    found = peaks_above(replay, held, level, policy)
     order = np.argsort(found.peaks)[::-1]
     peaks = found.peaks[order]
-    suspects = 0
+    outliers = 0
     for count in range(1, min(int(MOST_SHARE * len(peaks)), len(peaks) - MIN_PEAKS) + 1):
         rest = peaks[count:]
         excess = float(peaks[count - 1] - level)
         chance = float(fit_pareto(np.maximum(rest - level, 1e-9)).chance(excess))
         if -np.expm1(len(peaks) * np.log1p(-min(chance, 1.0 - 1e-12))) < ABNORMAL:
-            suspects = count
-    if not suspects:
+            outliers = count
+    if not outliers:
         return []
-    ordinary = level + 0.75 * (float(peaks[suspects]) - level)
+    ordinary = level + 0.75 * (float(peaks[outliers]) - level)
     begins = np.cumsum([0, *(len(risk) for risk in risks)])
     named: list[tuple[int, slice, Outlier]] = []
-    for top in found.tops[order[:suspects]]:
+    for top in found.tops[order[:outliers]]:
         number = int(np.searchsorted(begins, top, side="right")) - 1
         place = int(top - begins[number])
         found_here = _name(number, place, stretches[number], risks[number], ordinary, EPISODE_S, fps)
@@ -85,11 +85,11 @@ def find_suspects(
     return sorted(named, key=lambda entry: (entry[0], entry[1].start))
 
 
-def _base_level(course: Course, held: FloatArray, policy: PolicyConfig) -> float:
+def _base_level(replay: PolicyReplay, held: FloatArray, policy: PolicyConfig) -> float:
     """The highest of some levels that gives enough incidents, the one with the most where none does."""
     finite = held[np.isfinite(held)]
     levels = np.unique(np.quantile(finite, 1.0 - np.geomspace(0.5, 1e-4, 40)))
-    counts = [len(peaks_above(course, held, level, policy).begins) for level in levels]
+    counts = [len(peaks_above(replay, held, level, policy).begins) for level in levels]
     enough = [level for level, count in zip(levels, counts, strict=True) if count >= _WANTED_PEAKS]
     return float(enough[-1] if enough else levels[int(np.argmax(counts))])
 
@@ -104,7 +104,7 @@ def _name(
     mine = next(episode for episode in episodes if episode[0] <= top <= episode[-1])
     first, last = int(mine[0]), int(mine[-1])
     begin_s, end_s = float(stretch.time_s[first]), float(stretch.time_s[last])
-    suspect = Outlier(
+    outlier = Outlier(
         clip=stretch.clip,
         begin_s=begin_s,
         end_s=end_s,
@@ -112,7 +112,7 @@ def _name(
         last_frame=round(end_s * fps),
         risk=float(risk[first : last + 1].max()),
     )
-    return number, slice(first, last + 1), suspect
+    return number, slice(first, last + 1), outlier
 
 
 def _clock(seconds: float) -> str:

@@ -26,8 +26,8 @@ _EPSILON_S: Final = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
-    """The risk of armed life, frame by frame.
+class PolicyReplay:
+    """The risk of armed footage, frame by frame, as the policy sees it.
 
     time_s (T,) rises; where footage was cut together it jumps by more than `CUT_S`. armed_s is how long was
     watched, without those jumps.
@@ -64,19 +64,21 @@ class ReplayedIncidents:
     peaks: FloatArray
 
 
-def incidents_at(course: Course, held: FloatArray, level: float, policy: PolicyConfig) -> ReplayedIncidents:
+def incidents_at(
+    replay: PolicyReplay, held: FloatArray, level: float, policy: PolicyConfig
+) -> ReplayedIncidents:
     """Every time `level` is announced, as `WarningMachine` announces it.
 
-    held is `course.persistent(policy)`. A level is left when the risk has stayed below its end for the dwell
+    held is `replay.persistent(policy)`. A level is left when the risk has stayed below its end for the dwell
     time; what reaches it in the cool-down after that is announced when the cool-down is over, if it lasts.
     """
     reached = np.flatnonzero(held >= level)
-    inside = np.flatnonzero((course.risk >= level - policy.hysteresis) | (held >= level))
+    inside = np.flatnonzero((replay.risk >= level - policy.hysteresis) | (held >= level))
     if not len(reached):
         return ReplayedIncidents(np.empty(0, np.intp), np.empty(0, np.intp), np.empty(0))
-    left = _left(course, inside, policy)
+    left = _left(replay, inside, policy)
     starts, ends = inside[np.insert(left, 0, True)], inside[np.append(left, True)]
-    reached_s = course.time_s[reached]
+    reached_s = replay.time_s[reached]
     begins: list[int] = []
     tops: list[int] = []
     ready_s = -np.inf
@@ -90,12 +92,14 @@ def incidents_at(course: Course, held: FloatArray, level: float, policy: PolicyC
             continue
         begins.append(int(reached[place]))
         tops.append(begins[-1] + int(held[begins[-1] : end + 1].argmax()))
-        ready_s = _left_at(course, end, policy) + policy.cooldown_s
+        ready_s = _left_at(replay, end, policy) + policy.cooldown_s
     places = np.array(tops, np.intp)
     return ReplayedIncidents(np.array(begins, np.intp), places, held[places])
 
 
-def peaks_above(course: Course, held: FloatArray, level: float, policy: PolicyConfig) -> ReplayedIncidents:
+def peaks_above(
+    replay: PolicyReplay, held: FloatArray, level: float, policy: PolicyConfig
+) -> ReplayedIncidents:
     """Every separate episode above `level` with its highest risk, whether or not a cool-down silences it.
 
     What is closer together than the cool-down is one episode, so that the peaks are independent. A higher
@@ -105,29 +109,29 @@ def peaks_above(course: Course, held: FloatArray, level: float, policy: PolicyCo
     if not len(reached):
         return ReplayedIncidents(np.empty(0, np.intp), np.empty(0, np.intp), np.empty(0))
     apart_s = policy.dwell_s + policy.cooldown_s
-    starts = np.flatnonzero(np.diff(course.time_s[reached], prepend=-np.inf) > apart_s)
+    starts = np.flatnonzero(np.diff(replay.time_s[reached], prepend=-np.inf) > apart_s)
     episodes = np.split(reached, starts[1:])
     tops = np.array([episode[held[episode].argmax()] for episode in episodes], np.intp)
     return ReplayedIncidents(reached[starts], tops, held[tops])
 
 
-def _left(course: Course, inside: NDArray[np.intp], policy: PolicyConfig) -> NDArray[np.bool_]:
+def _left(replay: PolicyReplay, inside: NDArray[np.intp], policy: PolicyConfig) -> NDArray[np.bool_]:
     """Whether a level is left between each frame inside and the next one inside."""
     before, after = inside[:-1], inside[1:]
-    below_s = course.time_s[after - 1] - course.time_s[before + 1]
-    jump = course.time_s[after] - course.time_s[before] > CUT_S
+    below_s = replay.time_s[after - 1] - replay.time_s[before + 1]
+    jump = replay.time_s[after] - replay.time_s[before] > CUT_S
     return jump | ((after > before + 1) & (below_s >= policy.dwell_s - _EPSILON_S))
 
 
-def _left_at(course: Course, end: int, policy: PolicyConfig) -> float:
+def _left_at(replay: PolicyReplay, end: int, policy: PolicyConfig) -> float:
     """When a level whose last frame inside is `end` counts as left."""
-    if end + 1 >= len(course.time_s):
+    if end + 1 >= len(replay.time_s):
         return np.inf
-    below_s = course.time_s[end + 1]
-    if below_s - course.time_s[end] > CUT_S:
+    below_s = replay.time_s[end + 1]
+    if below_s - replay.time_s[end] > CUT_S:
         return -np.inf
-    place = np.searchsorted(course.time_s, below_s + policy.dwell_s - _EPSILON_S)
-    return float(course.time_s[place]) if place < len(course.time_s) else np.inf
+    place = np.searchsorted(replay.time_s, below_s + policy.dwell_s - _EPSILON_S)
+    return float(replay.time_s[place]) if place < len(replay.time_s) else np.inf
 
 
 _MOST_PARTS: Final = 24
@@ -167,7 +171,7 @@ def _evidence(stretch: Stretch, place: int) -> list[tuple[SensorSurprise, float]
     ]
 
 
-def joined(stretches: Sequence[Stretch], risks: Sequence[FloatArray], fps: float) -> Course:
+def joined(stretches: Sequence[Stretch], risks: Sequence[FloatArray], fps: float) -> PolicyReplay:
     """The risks of stretches one after another, a cut between each and the next."""
     times: list[FloatArray] = []
     start_s = 0.0
@@ -175,17 +179,17 @@ def joined(stretches: Sequence[Stretch], risks: Sequence[FloatArray], fps: float
         times.append(start_s + stretch.time_s - stretch.time_s[0])
         start_s = float(times[-1][-1]) + 2.0 * CUT_S
     frames = sum(len(risk) for risk in risks)
-    return Course(np.concatenate(times), np.concatenate(risks), frames / fps)
+    return PolicyReplay(np.concatenate(times), np.concatenate(risks), frames / fps)
 
 
-def course_of(
+def replay_of(
     stretches: Sequence[Stretch],
     calibration: Calibration,
     cues: Sequence[str],
     policy: PolicyConfig,
     fps: float,
     gathering: Gathering | None = None,
-) -> Course:
+) -> PolicyReplay:
     """The risk of all stretches, one after another."""
     risks = [risk_of(stretch, calibration, cues, policy, gathering) for stretch in stretches]
     return joined(stretches, risks, fps)

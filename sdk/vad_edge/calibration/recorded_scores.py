@@ -39,26 +39,26 @@ class RecordedScores:
     joining: Joining = SUM_OF_ALL
 
 
-def write_life(path: Path, life: RecordedScores, *, small: bool = False) -> None:
-    """Store a life. Raises DataError where it cannot be written.
+def write_recorded_scores(path: Path, recorded: RecordedScores, *, small: bool = False) -> None:
+    """Store recorded scores. Raises DataError where it cannot be written.
 
     With small each score, which must not be negative then, is one byte: logarithmic, a few per cent apart.
     """
-    rows = np.concatenate([stretch.scores for stretch in life.stretches])
+    rows = np.concatenate([stretch.scores for stretch in recorded.stretches])
     scores, scale = _coded(rows) if small else (rows.astype(np.float32), np.zeros((2, rows.shape[1])))
     stored = io.BytesIO()
     np.savez_compressed(
         stored,
         scores=scores,
-        heard=_heard(life),
-        streams=np.array(life.streams, np.str_),
-        lengths=np.array([len(stretch.time_s) for stretch in life.stretches]),
-        clips=np.array([stretch.clip for stretch in life.stretches]),
+        heard=_heard(recorded),
+        streams=np.array(recorded.streams, np.str_),
+        lengths=np.array([len(stretch.time_s) for stretch in recorded.stretches]),
+        clips=np.array([stretch.clip for stretch in recorded.stretches]),
         range=scale,
-        cues=np.array(life.cues),
-        fps=np.array(life.fps),
-        about=np.array(life.about),
-        joining=np.array(life.joining.model_dump_json()),
+        cues=np.array(recorded.cues),
+        fps=np.array(recorded.fps),
+        about=np.array(recorded.about),
+        joining=np.array(recorded.joining.model_dump_json()),
     )
     try:
         write_atomically(path, stored.getvalue())
@@ -69,8 +69,8 @@ def write_life(path: Path, life: RecordedScores, *, small: bool = False) -> None
         ) from error
 
 
-def read_life(source: Path | IO[bytes]) -> RecordedScores:
-    """Read what `write_life` stored. Raises DataError for anything else."""
+def read_recorded_scores(source: Path | IO[bytes]) -> RecordedScores:
+    """Read what `write_recorded_scores` stored. Raises DataError for anything else."""
     try:
         with np.load(source, allow_pickle=False) as stored:
             codes, lengths, clips = stored["scores"], stored["lengths"], stored["clips"].tolist()
@@ -112,16 +112,16 @@ def _decoded(codes: NDArray[np.uint8], scale: FloatArray) -> FloatArray:
     return np.asarray(rows)
 
 
-def _heard(life: RecordedScores) -> NDArray[np.float32]:
+def _heard(recorded: RecordedScores) -> NDArray[np.float32]:
     """What each stream added at each frame, (T, S)."""
     heard = (
-        np.full((len(part.time_s), len(life.streams)), np.nan) if part.heard is None else part.heard
-        for part in life.stretches
+        np.full((len(part.time_s), len(recorded.streams)), np.nan) if part.heard is None else part.heard
+        for part in recorded.stretches
     )
     return np.concatenate([*heard]).astype(np.float32)
 
 
-def shipped_life() -> RecordedScores:
-    """The life that comes with the package: a room of a home by day and by night."""
+def shipped_scores() -> RecordedScores:
+    """The scores that come with the package: a room of a home by day and by night."""
     with (files("vad_edge.calibration") / "room.npz").open("rb") as stream:
-        return read_life(stream)
+        return read_recorded_scores(stream)

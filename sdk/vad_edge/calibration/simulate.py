@@ -12,7 +12,7 @@ import numpy as np
 from vad_edge.budget import AlarmBudget
 from vad_edge.calibration.fit import default_policy, gathering_of
 from vad_edge.calibration.levels import REACH, fit_levels, keep_budget
-from vad_edge.calibration.policy_replay import Course, course_of, incidents_at, risk_of
+from vad_edge.calibration.policy_replay import PolicyReplay, incidents_at, replay_of, risk_of
 from vad_edge.calibration.recorded_scores import RecordedScores
 from vad_edge.calibration.scores import Stretch
 from vad_edge.calibration.sensors import believed
@@ -78,7 +78,7 @@ class Simulation:
 
 
 def simulate(
-    life: RecordedScores,
+    recorded: RecordedScores,
     hours: float,
     budget: AlarmBudget,
     seed: int,
@@ -97,7 +97,7 @@ def simulate(
     """
     random = np.random.default_rng(seed)
     policy = default_policy(hours * 3600.0)
-    pieces = _pieces(life)
+    pieces = _pieces(recorded)
     if len(pieces) < 2 * 12:
         raise DataError(
             f"{len(pieces)} pieces of {CHUNK_S:.0f} s are too few to resample, 24 are needed",
@@ -106,28 +106,33 @@ def simulate(
     learning = pieces[::2]
     taught = [piece.scores for piece in learning]
     block_s = max(
-        correlation_time([part[:, column] for part in taught], life.fps) for column in range(len(life.cues))
+        correlation_time([part[:, column] for part in taught], recorded.fps)
+        for column in range(len(recorded.cues))
     )
-    calibration = fit_tails(taught, life.cues, fps=life.fps, block_s=block_s, joining=life.joining)
+    calibration = fit_tails(
+        taught, recorded.cues, fps=recorded.fps, block_s=block_s, joining=recorded.joining
+    )
     gathering = None
-    if believed(learning, life.streams):
-        gathering = gathering_of(course_of(learning, calibration, life.cues, policy, life.fps), life.fps)
-    risks = [risk_of(piece, calibration, life.cues, policy, gathering) for piece in pieces]
+    if believed(learning, recorded.streams):
+        gathering = gathering_of(
+            replay_of(learning, calibration, recorded.cues, policy, recorded.fps), recorded.fps
+        )
+    risks = [risk_of(piece, calibration, recorded.cues, policy, gathering) for piece in pieces]
     usual = 0.0 if gathering is None else gathering.usual
     width = _kernel_width(risks, usual)
 
     taught_hours = max(LEAST_HOURS, 2.0 * budget.interval_s / 3600.0 / REACH)
-    drawn = _resampled(risks[::2], taught_hours, life.fps, width, usual, random)
+    drawn = _resampled(risks[::2], taught_hours, recorded.fps, width, usual, random)
     fit = fit_levels(drawn, policy, gathered=gathering is not None, seed=seed)
     levels = policy_of(keep_budget(fit, policy, budget, cameras=1))
     counts = np.zeros(3, np.int64)
     left = hours
     while left > 1e-9:
         batch = min(left, _BATCH_HOURS)
-        course = _resampled(risks[1::2], batch, life.fps, width, usual, random)
-        held = course.persistent(levels)
+        replay = _resampled(risks[1::2], batch, recorded.fps, width, usual, random)
+        held = replay.persistent(levels)
         counts += [
-            len(incidents_at(course, held, level, levels).begins)
+            len(incidents_at(replay, held, level, levels).begins)
             for level in (levels.alarm, levels.warning, levels.watch)
         ]
         left -= batch
@@ -142,17 +147,17 @@ def simulate(
         alarm=levels.alarm,
         calibrated_hours=taught_hours,
         real_hours=len(pieces) * CHUNK_S / 3600.0,
-        streams=life.streams,
-        about=life.about,
+        streams=recorded.streams,
+        about=recorded.about,
     )
 
 
-def _pieces(life: RecordedScores) -> list[Stretch]:
+def _pieces(recorded: RecordedScores) -> list[Stretch]:
     """Pieces of `CHUNK_S`, in order; what is left over at the end of a stretch is left out."""
-    length = round(CHUNK_S * life.fps)
+    length = round(CHUNK_S * recorded.fps)
     return [
         stretch.part(slice(begin, begin + length))
-        for stretch in life.stretches
+        for stretch in recorded.stretches
         for begin in range(0, len(stretch.time_s) - length + 1, length)
     ]
 
@@ -174,7 +179,7 @@ def _resampled(
     width: float,
     usual: float,
     random: np.random.Generator,
-) -> Course:
+) -> PolicyReplay:
     count = math.ceil(hours * 3600.0 / CHUNK_S)
     chosen = random.integers(0, len(risks), count)
     factors = np.exp(width * random.standard_normal(count))
@@ -182,7 +187,7 @@ def _resampled(
         [_scaled(risks[place], factor, usual) for place, factor in zip(chosen, factors, strict=True)]
     )
     joined = joined[: round(hours * 3600.0 * fps)]
-    return Course(np.arange(len(joined)) / fps, joined, len(joined) / fps)
+    return PolicyReplay(np.arange(len(joined)) / fps, joined, len(joined) / fps)
 
 
 def _scaled(risk: FloatArray, factor: float, usual: float) -> FloatArray:

@@ -132,14 +132,14 @@ def command(
     site = None if config is None else load_site(config)
     own = camera_to_calibrate(site, camera)
     model = load_bundle(bundle)
-    exemplars: list[float] = []
+    false_alarm_risks: list[float] = []
     if store is not None or false_alarms:
         from vad_edge.calibration.false_alarms import false_alarms as find_false_alarms
         from vad_edge.cli.events import opened
 
         with opened(store, "home" if site is None else site.site) as events:
             cues = model.manifest.cues
-            exemplars = [each.risk for each in find_false_alarms(events, own.name, cues, since)]
+            false_alarm_risks = [each.risk for each in find_false_alarms(events, own.name, cues, since)]
     # What a camera has shown is not lost to Ctrl-C; recordings can be scored again.
     watched = scores is None and duration is not None
     with progress_bars() as report, stop_on_signals() if watched else nullcontext() as stop:
@@ -158,7 +158,7 @@ def command(
             duration_s=duration,
             stop=stop,
             all_normal=all_normal,
-            exemplars=exemplars,
+            false_alarm_risks=false_alarm_risks,
             on_progress=report,
         )
     _keep(output, found.pack)
@@ -167,9 +167,9 @@ def command(
 
         plot_levels(found.learned.fit, found.learned.levels, plot)
     if life is not None:
-        from vad_edge.calibration.recorded_scores import write_life
+        from vad_edge.calibration.recorded_scores import write_recorded_scores
 
-        write_life(life, found.life)
+        write_recorded_scores(life, found.recorded)
     values = {"pack": str(output), **found.to_json()}
     if as_json:
         click.echo(json.dumps(values))

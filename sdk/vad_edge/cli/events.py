@@ -127,14 +127,14 @@ def show(incident: str, store: Path | None, site: str, as_json: bool) -> None:
 
     with opened(store, site) as source:
         found = Incidents(source.database).get(incident)
-        vault = EvidenceFiles(source.database)
-        events, files = source.events(found.id), vault.of(found.id)
+        evidence_files = EvidenceFiles(source.database)
+        events, files = source.events(found.id), evidence_files.of(found.id)
         audit = audit_rows(source.database, found.id)
     if as_json:
         told = {
             "incident": found.to_dict(),
             "events": [to_cloudevent(event) for event in events],
-            "evidence": [{**file.to_dict(), "path": str(vault.path(file))} for file in files],
+            "evidence": [{**file.to_dict(), "path": str(evidence_files.path(file))} for file in files],
             "audit": [row.to_dict() for row in audit],
         }
         click.echo(json.dumps(told))
@@ -146,8 +146,8 @@ def show(incident: str, store: Path | None, site: str, as_json: bool) -> None:
         lost = "" if event.durable else ", not durable"
         lines.append((_local(event.time, "%H:%M:%S"), f"{event.kind}: {event.level}, {why or 'quiet'}{lost}"))
     for file in files:
-        gone = "" if vault.path(file).is_file() else " (not there)"
-        lines.append((file.kind, f"{vault.path(file)}, {file.bytes / 1000:.0f} kB{gone}"))
+        gone = "" if evidence_files.path(file).is_file() else " (not there)"
+        lines.append((file.kind, f"{evidence_files.path(file)}, {file.bytes / 1000:.0f} kB{gone}"))
     lines += [(row.action, f"{row.at[:19]}Z by {row.who}, {row.files} files {row.reason}") for row in audit]
     for title, text in lines:
         click.echo(f"{title:<11} {plain(text)}".rstrip())

@@ -58,14 +58,14 @@ def command(
         raise click.UsageError("--zone belongs to --polygon: the page asks for the kind of each place")
     if picture is not None and not cv2.haveImageWriter(str(picture)):
         raise ConfigError("this is no picture's name", where=str(picture), fix="let it end in .png")
-    desk = MaskEditor(config, camera, source)
+    editor = MaskEditor(config, camera, source)
     if polygon is not None and name is not None:
         kind: PlaceKind = "zone" if zone else "ignore"
-        desk.add(kind, name, parse_polygon(polygon, *desk.size))
-        click.echo(f"{config}: {kind} {name} on camera {desk.camera.name}")
+        editor.add(kind, name, parse_polygon(polygon, *editor.size))
+        click.echo(f"{config}: {kind} {name} on camera {editor.camera.name}")
     elif picture is None:
         try:
-            server = MaskServer(desk, port)
+            server = MaskServer(editor, port)
         except OSError as error:
             reason = error.strerror or str(error)
             raise ConfigError(
@@ -81,7 +81,7 @@ def command(
         finally:
             server.server_close()
     if picture is not None:
-        _, data = cv2.imencode(picture.suffix, desk.picture())
+        _, data = cv2.imencode(picture.suffix, editor.picture())
         try:
             picture.write_bytes(data.tobytes())
         except OSError as error:

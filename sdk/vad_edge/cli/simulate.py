@@ -45,13 +45,13 @@ def command(hours: float, alarm_budget: AlarmBudget, life: Path | None, seed: in
     vad-edge simulate --hours 10000 --alarm-budget 1/week --seed 1
     vad-edge simulate --hours 10000 --alarm-budget 1/week --life door-life.npz
     """
-    from vad_edge.calibration.recorded_scores import read_life, shipped_life
+    from vad_edge.calibration.recorded_scores import read_recorded_scores, shipped_scores
     from vad_edge.calibration.simulate import simulate
     from vad_edge.cli.output import progress_bars
 
     with progress_bars() as report:
         found = simulate(
-            shipped_life() if life is None else read_life(life),
+            shipped_scores() if life is None else read_recorded_scores(life),
             hours,
             alarm_budget,
             seed,

@@ -45,7 +45,7 @@ def check_broker(site: SiteConfig) -> Iterator[Finding]:
     """
     try:
         address = parse_broker(site.broker.address)
-        ear = TopicListener(site.broker, site=site.site, role="check", topics=_topics(site))
+        listener = TopicListener(site.broker, site=site.site, role="check", topics=_topics(site))
     except VadEdgeError as error:
         yield failure("settings", error)
         return
@@ -54,9 +54,9 @@ def check_broker(site: SiteConfig) -> Iterator[Finding]:
         if finding.state == "fail":
             return
     try:
-        yield from _talk(site, ear)
+        yield from _talk(site, listener)
     finally:
-        ear.client.stop()
+        listener.client.stop()
 
 
 def _encryption(broker: BrokerConfig, address: BrokerAddress) -> Iterator[Finding]:
@@ -97,8 +97,8 @@ def _topics(site: SiteConfig) -> Iterator[str]:
         yield f"{site.broker.discovery_prefix}/device/+/config"
 
 
-def _talk(site: SiteConfig, ear: TopicListener) -> Iterator[Finding]:
-    client, prefix, cameras = ear.client, site.broker.discovery_prefix, camera_topics(site)
+def _talk(site: SiteConfig, listener: TopicListener) -> Iterator[Finding]:
+    client, prefix, cameras = listener.client, site.broker.discovery_prefix, camera_topics(site)
     client.start()
     if not client.wait_connected(CONNECT_S):
         problem = client.problem
@@ -111,14 +111,14 @@ def _talk(site: SiteConfig, ear: TopicListener) -> Iterator[Finding]:
     for problem in list(client.refused.values()):
         yield Finding("subscribe", "fail", problem.text, problem.fix)
     for topics in cameras:
-        yield _said_and_heard(ear, topics.check, f"publish {topics.camera}")
-    yield _keeps(site, ear, cameras[0].check)
+        yield _said_and_heard(listener, topics.check, f"publish {topics.camera}")
+    yield _keeps(site, listener, cameras[0].check)
     if site.broker.discovery:
         nobody = f"{prefix}/device/vad-edge_check_{secrets.token_hex(4)}/config"
-        yield _said_and_heard(ear, nobody, "discovery", payload=b"")
-        yield from (_discovered(ear, prefix, topics) for topics in cameras)
+        yield _said_and_heard(listener, nobody, "discovery", payload=b"")
+        yield from (_discovered(listener, prefix, topics) for topics in cameras)
     for topics in cameras:
-        if ear.kept(topics.availability) == OFFLINE:
+        if listener.kept(topics.availability) == OFFLINE:
             text = "the broker says that it is offline: it ended without a word"
             yield Finding(f"camera {topics.camera}", "warn", text, "look at the device")
 
@@ -132,31 +132,33 @@ def _connected(broker: BrokerConfig, client: MqttClient) -> Finding:
     return Finding("connect", "warn", f"{text}, MQTT 3.1.1: it cannot say that an ACL forbids a topic", fix)
 
 
-def _said_and_heard(ear: TopicListener, topic: str, subject: str, payload: bytes | None = None) -> Finding:
+def _said_and_heard(
+    listener: TopicListener, topic: str, subject: str, payload: bytes | None = None
+) -> Finding:
     content = secrets.token_hex(8).encode() if payload is None else payload
     said_s = time.monotonic()
-    handle = ear.client.publish(topic, content, qos=1)
+    handle = listener.client.publish(topic, content, qos=1)
     fix = "allow the device's user to write and read it in the broker's ACL"
     if not handle.wait(ANSWER_S):
         reason = handle.refusal.lower() or "no acknowledgement came"
         return Finding(subject, "fail", f"the broker does not take {topic}: {reason}", fix)
-    heard_s = ear.when(topic, lambda payload: payload == content, ANSWER_S)
+    heard_s = listener.when(topic, lambda payload: payload == content, ANSWER_S)
     if heard_s is None:
         text = f"the broker acknowledged {topic}, and it did not come back: writing or reading is forbidden"
         return Finding(subject, "fail", text, fix)
     return Finding(subject, "ok", f"{topic} came back after {1000 * (heard_s - said_s):.0f} ms")
 
 
-def _keeps(site: SiteConfig, ear: TopicListener, topic: str) -> Finding:
+def _keeps(site: SiteConfig, listener: TopicListener, topic: str) -> Finding:
     content = secrets.token_hex(8).encode()
-    ear.client.publish(topic, content, qos=1, retain=True).wait(ANSWER_S)
+    listener.client.publish(topic, content, qos=1, retain=True).wait(ANSWER_S)
     late = TopicListener(site.broker, site=site.site, role="check-late", topics=(topic,))
     late.client.start()
     late.client.wait_subscribed(ANSWER_S)
     time.sleep(RETAINED_S)
     kept = late.kept(topic) == content
     late.client.stop()
-    ear.client.publish(topic, b"", qos=1, retain=True).wait(ANSWER_S)
+    listener.client.publish(topic, b"", qos=1, retain=True).wait(ANSWER_S)
     if kept:
         return Finding("retain", "ok", "what is retained is kept for those who come later")
     text = "the broker does not keep retained messages: who comes later sees no state"
@@ -165,8 +167,8 @@ def _keeps(site: SiteConfig, ear: TopicListener, topic: str) -> Finding:
     )
 
 
-def _discovered(ear: TopicListener, prefix: str, topics: CameraTopics) -> Finding:
+def _discovered(listener: TopicListener, prefix: str, topics: CameraTopics) -> Finding:
     subject = f"discovery {topics.camera}"
-    if ear.kept(discovery_topic(prefix, topics)):
+    if listener.kept(discovery_topic(prefix, topics)):
         return Finding(subject, "ok", "Home Assistant finds it: its discovery is on the broker")
     return Finding(subject, "warn", "its discovery is not on the broker", "start `vad-edge run` once")

@@ -23,7 +23,7 @@ from vad_edge.diagnostics.finding import Finding, State, failure
 from vad_edge.errors import BundleError, VadEdgeError
 from vad_edge.evidence.clips import find_ffmpeg
 from vad_edge.health.clock_sync import clock_synced
-from vad_edge.health.overload import Overload, heat_of, strain_of
+from vad_edge.health.overload import Overload, heat_of, overload_of
 from vad_edge.health.power import read_power_mode
 from vad_edge.health.thermal import read_thermal
 from vad_edge.health.vitals import nearest_existing
@@ -99,7 +99,7 @@ def _heat(hot_c: float | None) -> Iterator[Finding]:
     if thermal.hottest is None:
         yield Finding("heat", "ok", "this machine tells no temperature")
     else:
-        hot = strain_of(thermal, 0.0, hot_c, before=Overload()).hot
+        hot = overload_of(thermal, 0.0, hot_c, before=Overload()).hot
         text = ", ".join(f"{zone.name} {zone.celsius:.0f} °C" for zone in thermal.zones)
         if hot:
             yield Finding(

@@ -53,16 +53,15 @@ def check_parity(bundle: Bundle, cameras: int, state: Path) -> Finding:
             right = _trace(reference, frames)
     except VadEdgeError as error:
         return failure("parity", error)
-    likeness = compare(found, right, skip=bundle.manifest.clock.warmup_frames)
-    verdict = near_enough(likeness, graph.precision)
+    comparison = compare(found, right, skip=bundle.manifest.clock.warmup_frames)
+    verdict = near_enough(comparison, graph.precision)
     if not verdict.ok:
         text = f"{name} does not compute its graph on {len(frames)} {where} frames: {verdict.reason}"
         return Finding(
             "parity", "fail", text, "send what `vad-edge doctor --engine` writes; run with another engine"
         )
-    text = (
-        f"{name} agrees with ONNX Runtime on {len(frames)} {where} frames, off by {likeness.score_error:.2%}"
-    )
+    off = f"off by {comparison.score_error:.2%}"
+    text = f"{name} agrees with ONNX Runtime on {len(frames)} {where} frames, {off}"
     return Finding("parity", "ok", text)
 
 

@@ -120,21 +120,21 @@ def check_sensors(site: SiteConfig) -> Iterator[Finding]:
         return
     try:
         topics = [sensor.topic for sensor in site.sensor]
-        ear = TopicListener(site.broker, site=site.site, role="doctor", topics=topics)
+        listener = TopicListener(site.broker, site=site.site, role="doctor", topics=topics)
     except VadEdgeError as error:
         yield failure("sensors", error)
         return
-    ear.client.start()
+    listener.client.start()
     try:
-        if not ear.client.wait_connected(CONNECT_S):
+        if not listener.client.wait_connected(CONNECT_S):
             yield Finding("sensors", "fail", "the broker does not answer", "see `vad-edge mqtt check`")
             return
         deadline_s = time.monotonic() + LISTEN_S
-        while time.monotonic() < deadline_s and not all(ear.heard_under(topic) for topic in topics):
+        while time.monotonic() < deadline_s and not all(listener.heard_under(topic) for topic in topics):
             time.sleep(0.05)
-        yield from (_sensor(sensor, ear.heard_under(sensor.topic)) for sensor in site.sensor)
+        yield from (_sensor(sensor, listener.heard_under(sensor.topic)) for sensor in site.sensor)
     finally:
-        ear.client.stop()
+        listener.client.stop()
 
 
 def _sensor(sensor: SensorConfig, payload: bytes | None) -> Finding:

@@ -48,7 +48,7 @@ def wrap_packets(program: str, packets: bytes, target: Path) -> None:
     _run([program, *_QUIET[1:], "-f", "mpegts", "-i", "pipe:0", *_VIDEO_ALONE, *_mp4(target)], packets)
 
 
-def tap_command(program: str) -> list[str]:
+def copy_command(program: str) -> list[str]:
     """The command that reads a stream's address from its standard input and writes transport stream packets.
 
     The address is never an argument: it may hold a password, and arguments are there for all to see.
@@ -59,10 +59,10 @@ def tap_command(program: str) -> list[str]:
     return [program, *_QUIET[1:], *stream, *probing, "-i", "pipe:0", *_VIDEO_ALONE, *output]
 
 
-def tap_script(url: str, *, options: bool) -> bytes:
+def copy_script(url: str, *, options: bool) -> bytes:
     """What goes into that standard input; options says whether this ffmpeg `takes_options` there.
 
-    >>> tap_script("rtsp://camera/it's", options=True).decode()
+    >>> copy_script("rtsp://camera/it's", options=True).decode()
     "ffconcat version 1.0\\nfile 'rtsp://camera/it'\\\\''s'\\noption rtsp_transport tcp\\n"
     """
     quoted = url.replace("'", "'\\''")

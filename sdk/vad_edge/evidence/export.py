@@ -37,9 +37,9 @@ def export_incident(
     cannot be written.
     """
     found = Incidents(store.database).get(incident)
-    vault = EvidenceFiles(store.database)
-    files = vault.of(found.id)
-    there = [file for file in files if _is_there(vault, file)]
+    evidence_files = EvidenceFiles(store.database)
+    files = evidence_files.of(found.id)
+    there = [file for file in files if _is_there(evidence_files, file)]
     missing = tuple(file.name for file in files if file not in there)
     events = store.events(found.id)
     story = {
@@ -52,7 +52,7 @@ def export_incident(
         raise ConfigError("there is such a file already", where=str(target), fix="give another --output")
     draft = target.with_name(f".{target.name}")
     try:
-        _write_zip(draft, json.dumps(story, indent=2, ensure_ascii=False), vault, there)
+        _write_zip(draft, json.dumps(story, indent=2, ensure_ascii=False), evidence_files, there)
         draft.replace(target)
     except OSError as error:
         raise StoreError(f"the archive cannot be written: {error}", where=str(target)) from error
@@ -63,9 +63,9 @@ def export_incident(
     return done
 
 
-def _is_there(vault: EvidenceFiles, file: EvidenceFile) -> bool:
+def _is_there(evidence_files: EvidenceFiles, file: EvidenceFile) -> bool:
     try:
-        return vault.path(file).is_file()
+        return evidence_files.path(file).is_file()
     except PathError:
         return False
 
@@ -77,10 +77,10 @@ def delete_incident(store: EventStore, incident: str, *, who: str, reason: str =
     its files cannot be removed; its rows are then still there.
     """
     found = Incidents(store.database).get(incident)
-    vault = EvidenceFiles(store.database)
-    files = vault.of(found.id)
+    evidence_files = EvidenceFiles(store.database)
+    files = evidence_files.of(found.id)
     try:
-        vault.remove_files(found.id)
+        evidence_files.remove_files(found.id)
     except (OSError, PathError) as error:
         raise StoreError(
             f"its evidence cannot be removed: {error}", where=found.id, fix="check the folder's rights"
@@ -114,9 +114,9 @@ def _note(connection: sqlite3.Connection, action: Action, done: Disposal, *, who
     )
 
 
-def _write_zip(path: Path, story: str, vault: EvidenceFiles, files: list[EvidenceFile]) -> None:
+def _write_zip(path: Path, story: str, evidence_files: EvidenceFiles, files: list[EvidenceFile]) -> None:
     path.touch(mode=0o600)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         archive.writestr("events.json", story)
         for file in files:
-            archive.write(vault.path(file), Path(file.name).name)
+            archive.write(evidence_files.path(file), Path(file.name).name)

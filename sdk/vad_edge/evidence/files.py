@@ -32,7 +32,7 @@ _DRAFT = "."
 
 @dataclass(frozen=True, slots=True)
 class EvidenceFile:
-    """One file of evidence: what it is (``picture``, ``clip``, ...), and where it lies in the vault."""
+    """One file of evidence: what it is (``picture``, ``clip``, ...), and where it lies in their folder."""
 
     incident: str
     camera: str

@@ -55,13 +55,13 @@ class EvidenceRecorder:
 
     def __init__(
         self,
-        vault: EvidenceFiles,
+        evidence_files: EvidenceFiles,
         cameras: Sequence[CameraEvidence],
         health: HealthBoard,
         now: Callable[[], float],
         chores: Sequence[Callable[[], object]] = (),
     ) -> None:
-        self._vault = vault
+        self._files = evidence_files
         self._cameras = {camera.name: camera for camera in cameras}
         self._health = health
         self._now = now
@@ -169,14 +169,14 @@ class EvidenceRecorder:
 
     def _submit_pictures(self, incident: str, camera: str, pictures: Sequence[Picture]) -> None:
         for picture in pictures:
-            keep = partial(self._vault.keep, incident, camera, picture.kind, picture.name, picture.data)
+            keep = partial(self._files.keep, incident, camera, picture.kind, picture.name, picture.data)
             self._submit(camera, keep)
 
     def _keep_clip(self, plan: Plan, tape: Tape) -> None:
-        draft = self._vault.draft(plan.incident, tape.suffix)
+        draft = self._files.draft(plan.incident, tape.suffix)
         try:
             tape.write(draft, plan.end_s, self._deadline_s or time.monotonic() + CLIP_S)
-            self._vault.adopt(plan.incident, plan.camera, "clip", f"clip{tape.suffix}", draft)
+            self._files.adopt(plan.incident, plan.camera, "clip", f"clip{tape.suffix}", draft)
         finally:
             draft.unlink(missing_ok=True)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from vad_edge.common.secret import redacted
 from vad_edge.errors import StoreError
-from vad_edge.evidence.clips import last_words, takes_options, tap_command, tap_script, wrap_packets
+from vad_edge.evidence.clips import copy_command, copy_script, last_words, takes_options, wrap_packets
 from vad_edge.evidence.ring import Ring
 
 PACKET = 188
@@ -191,7 +191,7 @@ class StreamCopy:
         with tempfile.TemporaryFile() as complaints:
             try:
                 process = subprocess.Popen(  # noqa: S603 - a list
-                    tap_command(self._program),
+                    copy_command(self._program),
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=complaints,
@@ -211,7 +211,7 @@ class StreamCopy:
         assert process.stdin is not None  # noqa: S101 - opened with pipes
         assert process.stdout is not None  # noqa: S101
         try:
-            process.stdin.write(tap_script(self._url, options=self._options))
+            process.stdin.write(copy_script(self._url, options=self._options))
             process.stdin.close()
         except BrokenPipeError:
             return ""

@@ -107,16 +107,16 @@ _POLYGON: Final[TypeAdapter[Polygon]] = TypeAdapter(Polygon)
 
 
 class MaskServer(ThreadingHTTPServer):
-    """Serves one desk on loopback until somebody says that he is done.
+    """Serves one editor on loopback until somebody says that he is done.
 
     The address has a secret in it, so that no other page and no other user of this machine finds it.
     """
 
     daemon_threads = True
 
-    def __init__(self, desk: MaskEditor, port: int = 0) -> None:
+    def __init__(self, editor: MaskEditor, port: int = 0) -> None:
         super().__init__(("127.0.0.1", port), _Page)
-        self.desk = desk
+        self.editor = editor
         self.secret = secrets.token_urlsafe(16)
 
     @property
@@ -134,7 +134,7 @@ class _Page(BaseHTTPRequestHandler):
             page = (files("vad_edge.mask_editor") / "mask_page.html").read_bytes()
             self._answer(200, page, "text/html; charset=utf-8")
         elif leaf == "frame.png":
-            _, data = cv2.imencode(".png", self.server.desk.image)
+            _, data = cv2.imencode(".png", self.server.editor.image)
             self._answer(200, data.tobytes(), "image/png")
         elif leaf == "places":
             self._json(200, self._places())
@@ -166,7 +166,7 @@ class _Page(BaseHTTPRequestHandler):
             content = json.loads(self.rfile.read(length))
             kind, name = _KIND.validate_python(content["kind"]), _NAME.validate_python(content["name"])
             polygon = _POLYGON.validate_python(content["polygon"])
-            self.server.desk.add(kind, name, polygon)
+            self.server.editor.add(kind, name, polygon)
         except ValidationError as error:
             self._json(400, {"error": error.errors(include_url=False)[0]["msg"]})
         except (ValueError, KeyError, TypeError, RecursionError) as error:
@@ -177,7 +177,7 @@ class _Page(BaseHTTPRequestHandler):
             self._json(200, self._places())
 
     def _places(self) -> dict[str, Any]:
-        camera = self.server.desk.camera
+        camera = self.server.editor.camera
         places = [("ignore", place) for place in camera.ignore] + [("zone", place) for place in camera.zone]
         shown = [{"kind": kind, "name": each.name, "polygon": each.polygon} for kind, each in places]
         return {"camera": camera.name, "places": shown}

@@ -58,10 +58,10 @@ def evidence_recorder(
             stack.callback(clips.close)
             chores.append(partial(_look_at, clips, camera.name, health))
         cameras.append(CameraEvidence(camera.name, site.privacy.evidence, site.evidence, clips))
-    vault = EvidenceFiles(store.database, limits_of(site.privacy, site.evidence))
+    evidence_files = EvidenceFiles(store.database, limits_of(site.privacy, site.evidence))
     trim = partial(trim_events, store.database, site.evidence.events_mb << 20)
-    chores += [vault.sweep_strays, vault.make_room, trim]
-    recorder = EvidenceRecorder(vault, cameras, health, context.now, chores)
+    chores += [evidence_files.sweep_strays, evidence_files.make_room, trim]
+    recorder = EvidenceRecorder(evidence_files, cameras, health, context.now, chores)
     stack.callback(recorder.close)
     return recorder
 
@@ -92,8 +92,10 @@ def _clips(
     return route.way == "pictures"
 
 
-def _look_at(tap: StreamCopy, camera: str, health: HealthBoard) -> None:
-    if tap.error is None:
+def _look_at(stream_copy: StreamCopy, camera: str, health: HealthBoard) -> None:
+    if stream_copy.error is None:
         health.clear_condition(Condition.EVIDENCE_STREAM, camera)
     else:
-        health.raise_condition(Condition.EVIDENCE_STREAM, camera, f"no clips of this camera: {tap.error}")
+        health.raise_condition(
+            Condition.EVIDENCE_STREAM, camera, f"no clips of this camera: {stream_copy.error}"
+        )

@@ -10,7 +10,7 @@ from typing import Final
 from vad_edge.config.site import BoardConfig
 from vad_edge.health.board import HealthBoard
 from vad_edge.health.conditions import Condition
-from vad_edge.health.overload import FrameBudget, Overload, Relief, Watched, heat_of, strain_of
+from vad_edge.health.overload import FrameBudget, Overload, Relief, Watched, heat_of, overload_of
 from vad_edge.health.vitals import Vitals
 from vad_edge.pipeline import VideoPipeline
 from vad_edge.runtime.camera import Camera
@@ -67,7 +67,7 @@ class OverloadControl(Component):
     def _judge(self, now: float, busy: float) -> None:
         vitals = self._vitals()
         thermal = None if vitals is None else vitals.thermal
-        self._overload = strain_of(thermal, busy, self._hot_c, before=self._overload)
+        self._overload = overload_of(thermal, busy, self._hot_c, before=self._overload)
         end = "; nothing more can be given up" if self._budget.reliefs and self._budget.exhausted else ""
         hot = "" if thermal is None else heat_of(thermal, self._hot_c)
         self._say(Condition.BOARD_HOT, self._overload.hot, f"{hot}{end}")

@@ -15,9 +15,9 @@ from tests.support.life import CUES, life
 
 from vad_edge.budget import AlarmBudget
 from vad_edge.bundle.archive import Bundle
-from vad_edge.calibration.false_alarms import false_alarms, with_exemplars
+from vad_edge.calibration.false_alarms import false_alarms, with_false_alarms
 from vad_edge.calibration.fit import default_policy, learn
-from vad_edge.calibration.policy_replay import Course, incidents_at
+from vad_edge.calibration.policy_replay import PolicyReplay, incidents_at
 from vad_edge.cli import main
 from vad_edge.events.commissioning import made_up_incident
 from vad_edge.events.event import Event
@@ -74,18 +74,18 @@ def test_older_ones_are_left_out_where_that_is_asked(store: EventStore) -> None:
 
 def test_each_exemplar_is_an_incident_of_its_risk() -> None:
     policy = default_policy(3600.0)
-    quiet = Course(np.arange(18000) / FPS, np.full(18000, 0.1), 3600.0)
-    course = with_exemplars(quiet, [3.0, 5.0], policy, FPS)
-    held = course.persistent(policy)
-    counts = [len(incidents_at(course, held, level, policy).begins) for level in (2.0, 4.0, 6.0)]
-    assert (counts, course.armed_s) == ([2, 1, 0], 3600.0)
+    quiet = PolicyReplay(np.arange(18000) / FPS, np.full(18000, 0.1), 3600.0)
+    replay = with_false_alarms(quiet, [3.0, 5.0], policy, FPS)
+    held = replay.persistent(policy)
+    counts = [len(incidents_at(replay, held, level, policy).begins) for level in (2.0, 4.0, 6.0)]
+    assert (counts, replay.armed_s) == ([2, 1, 0], 3600.0)
 
 
 def test_false_alarms_lift_the_level_of_the_next_calibration() -> None:
     footage, budget = life(1800, clips=6, seed=100), AlarmBudget.parse("1/hour")
     before = learn(footage, CUES, FPS, budget).levels.alarm
     annoying = [before + 0.5] * 9
-    after = learn(footage, CUES, FPS, budget, exemplars=annoying).levels.alarm
+    after = learn(footage, CUES, FPS, budget, false_alarm_risks=annoying).levels.alarm
     assert after > before + 0.5
 
 

@@ -8,7 +8,7 @@ from tests.support.life import CUES, life
 from vad_edge.budget import AlarmBudget
 from vad_edge.calibration.fit import Learned, default_policy, learn
 from vad_edge.calibration.plot import plot_levels
-from vad_edge.calibration.policy_replay import course_of, incidents_at
+from vad_edge.calibration.policy_replay import incidents_at, replay_of
 
 FPS = 5.0
 HOURLY = AlarmBudget.parse("1/hour")
@@ -21,13 +21,13 @@ def learned() -> Learned:
 
 def test_alarms_on_life_it_has_not_seen_keep_the_budget(learned: Learned) -> None:
     policy = default_policy(3600.0)
-    course = course_of(life(1800, clips=16, seed=500), learned.calibration, CUES, policy, FPS)
-    alarms = len(incidents_at(course, course.persistent(policy), learned.levels.alarm, policy).begins)
+    replay = replay_of(life(1800, clips=16, seed=500), learned.calibration, CUES, policy, FPS)
+    alarms = len(incidents_at(replay, replay.persistent(policy), learned.levels.alarm, policy).begins)
     assert 1 <= alarms <= 16  # 8 hours
 
 
 def test_normal_footage_is_used_whole(learned: Learned) -> None:
-    assert learned.suspects == ()
+    assert learned.outliers == ()
     assert learned.calibration.frames == 6 * 1800 * 5
     assert learned.levels.armed_s == 6 * 1800
 
@@ -36,15 +36,15 @@ def test_an_anomaly_in_the_footage_is_named_and_does_not_lift_the_alarm(learned:
     stretches = life(1800, clips=6, seed=100)
     stretches[2].scores[4000:4100] *= 40
     spoiled = learn(stretches, CUES, FPS, HOURLY)
-    (suspect,) = spoiled.suspects
-    assert suspect.clip == "clip-2.mkv"
+    (outlier,) = spoiled.outliers
+    assert outlier.clip == "clip-2.mkv"
     assert spoiled.levels.alarm == pytest.approx(learned.levels.alarm, rel=0.15)
 
 
 def test_footage_known_to_be_normal_keeps_what_looks_abnormal() -> None:
     stretches = life(600, clips=6, seed=100)
     stretches[2].scores[1000:1100] *= 40
-    assert learn(stretches, CUES, FPS, HOURLY, all_normal=True).suspects == ()
+    assert learn(stretches, CUES, FPS, HOURLY, all_normal=True).outliers == ()
 
 
 def test_the_picture_of_a_fit_is_drawn(learned: Learned, tmp_path: Path) -> None:

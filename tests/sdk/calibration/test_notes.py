@@ -30,6 +30,6 @@ def test_a_budget_that_sensors_are_needed_for_is_told(learned: Learned) -> None:
 
 
 def test_false_alarms_that_count_as_normal_are_told(learned: Learned) -> None:
-    one, two = (notes_of(replace(learned, exemplars=risks)) for risks in ((2.5,), (2.5, 3.0)))
+    one, two = (notes_of(replace(learned, false_alarm_risks=risks)) for risks in ((2.5,), (2.5, 3.0)))
     assert "an incident of risk 2.50, called false, counts as normal" in one
     assert "2 incidents that were called false count as normal life, up to a risk of 3.00" in two

@@ -10,7 +10,7 @@ from tests.support.building import CUES, FPS, SENSORS, live, lying
 
 from vad_edge.budget import AlarmBudget
 from vad_edge.calibration.fit import Learned, default_policy, learn
-from vad_edge.calibration.policy_replay import course_of, incidents_at, without
+from vad_edge.calibration.policy_replay import incidents_at, replay_of, without
 from vad_edge.calibration.scores import Stretch
 from vad_edge.calibration.sensors import HeardClip, Listener, began_at, believed, recording_beside
 from vad_edge.config.site import SensorConfig
@@ -125,8 +125,8 @@ def test_alarms_of_the_fused_risk_keep_the_budget_and_a_lying_sensor_adds_none(
     other, policy = live(HOURS, seed=2), default_policy(HOURS * 3600.0)
     for messages in (other.messages, lying(other.messages, 3)):
         heard = Listener(SENSORS, "camera", learned=learned).hear(other.clip(messages))
-        course = course_of(heard, found.calibration, CUES, policy, FPS, found.gathering)
-        alarms = incidents_at(course, course.persistent(policy), found.levels.alarm, policy).begins
+        replay = replay_of(heard, found.calibration, CUES, policy, FPS, found.gathering)
+        alarms = incidents_at(replay, replay.persistent(policy), found.levels.alarm, policy).begins
         assert len(alarms) <= 11  # 6 are allowed; one time in fifty there are more by chance
 
 

@@ -13,7 +13,12 @@ from tests.support.life import CUES, life
 
 from vad_edge.budget import AlarmBudget
 from vad_edge.bundle.calibration import SUM_OF_ALL, Joining
-from vad_edge.calibration.recorded_scores import RecordedScores, read_life, shipped_life, write_life
+from vad_edge.calibration.recorded_scores import (
+    RecordedScores,
+    read_recorded_scores,
+    shipped_scores,
+    write_recorded_scores,
+)
 from vad_edge.calibration.sensors import Listener
 from vad_edge.calibration.simulate import simulate
 from vad_edge.errors import DataError
@@ -27,8 +32,8 @@ def recorded() -> RecordedScores:
 
 def test_scores_survive_being_stored_within_a_few_per_cent(recorded: RecordedScores, tmp_path: Path) -> None:
     recorded.stretches[0].scores[:9] = np.nan
-    write_life(tmp_path / "life.npz", recorded, small=True)
-    back = read_life(tmp_path / "life.npz")
+    write_recorded_scores(tmp_path / "life.npz", recorded, small=True)
+    back = read_recorded_scores(tmp_path / "life.npz")
     assert replace(back, stretches=()) == replace(recorded, stretches=())
     for stretch, original in zip(back.stretches, recorded.stretches, strict=True):
         assert stretch.clip == original.clip
@@ -40,8 +45,10 @@ def test_what_sensors_said_is_stored_with_the_scores(recorded: RecordedScores, t
     parts = [random.random((len(part.time_s), 2)) for part in recorded.stretches]
     parts[0][:9, 1] = np.nan
     stretches = [replace(part, heard=heard) for part, heard in zip(recorded.stretches, parts, strict=True)]
-    write_life(tmp_path / "life.npz", RecordedScores(CUES, 5.0, tuple(stretches), "a", ("door", "sound")))
-    back = read_life(tmp_path / "life.npz")
+    write_recorded_scores(
+        tmp_path / "life.npz", RecordedScores(CUES, 5.0, tuple(stretches), "a", ("door", "sound"))
+    )
+    back = read_recorded_scores(tmp_path / "life.npz")
     assert back.streams == ("door", "sound")
     for stretch, original, heard in zip(back.stretches, recorded.stretches, parts, strict=True):
         np.testing.assert_allclose(stretch.scores, original.scores, rtol=1e-6)
@@ -49,24 +56,24 @@ def test_what_sensors_said_is_stored_with_the_scores(recorded: RecordedScores, t
 
 
 def test_what_was_stored_without_a_joining_sums_up_all_cues(recorded: RecordedScores, tmp_path: Path) -> None:
-    write_life(tmp_path / "life.npz", recorded)
+    write_recorded_scores(tmp_path / "life.npz", recorded)
     with np.load(tmp_path / "life.npz") as stored:
         before = {name: stored[name] for name in stored.files if name != "joining"}
     np.savez_compressed(tmp_path / "before.npz", **before)
-    assert read_life(tmp_path / "before.npz").joining == SUM_OF_ALL
+    assert read_recorded_scores(tmp_path / "before.npz").joining == SUM_OF_ALL
 
 
 def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.npz").write_bytes(b"no scores")
     with pytest.raises(DataError, match=r"it holds no recorded scores; give a file that `calib"):
-        read_life(tmp_path / "x.npz")
+        read_recorded_scores(tmp_path / "x.npz")
 
 
 def test_the_shipped_life_is_small_and_says_what_it_is() -> None:
-    life = shipped_life()
-    assert sum(len(stretch.time_s) for stretch in life.stretches) / life.fps > 10 * 3600
-    assert "UPCAM" in life.about
-    assert life.joining.norm == "root"
+    recorded = shipped_scores()
+    assert sum(len(stretch.time_s) for stretch in recorded.stretches) / recorded.fps > 10 * 3600
+    assert "UPCAM" in recorded.about
+    assert recorded.joining.norm == "root"
 
 
 def test_simulated_alarms_keep_the_budget(recorded: RecordedScores) -> None:

@@ -11,7 +11,7 @@ from tests.support.small_disk import fill
 
 from vad_edge.bundle.archive import Bundle
 from vad_edge.bundle.pack import pack_fits, read_pack
-from vad_edge.calibration.recorded_scores import read_life
+from vad_edge.calibration.recorded_scores import read_recorded_scores
 from vad_edge.cli import main
 
 
@@ -121,7 +121,7 @@ def test_sensors_recorded_beside_the_footage_join_the_calibration_and_the_evalua
     assert code == 0, err
     values = json.loads(out)
     assert values["sensors"] == ["sound"]
-    life = read_life(tmp_path / "life.npz")
+    life = read_recorded_scores(tmp_path / "life.npz")
     assert life.streams == ("sound", "gone")
     assert life.about.startswith("camera hall (")
     code, _, err = vad_edge("simulate", "--life", tmp_path / "life.npz")

@@ -13,11 +13,11 @@ from tests.support.mosquitto import wait_until
 
 from vad_edge.errors import StoreError
 from vad_edge.evidence.clips import (
+    copy_command,
+    copy_script,
     cut_recording,
     find_ffmpeg,
     last_words,
-    tap_command,
-    tap_script,
     wrap_packets,
 )
 from vad_edge.evidence.stream_copy import StreamCopy
@@ -70,10 +70,10 @@ def test_packets_become_a_clip_that_plays(ffmpeg: Ffmpeg, program: str, tmp_path
 
 
 def test_an_address_is_never_an_argument() -> None:
-    assert not any("://" in argument for argument in tap_command("ffmpeg"))
-    assert b"file 'rtsp://me:pw@c/1'\n" in tap_script("rtsp://me:pw@c/1", options=True)
-    assert b"option" not in tap_script("http://c/1.ts", options=True)
-    assert b"option" not in tap_script("rtsp://c/1", options=False)
+    assert not any("://" in argument for argument in copy_command("ffmpeg"))
+    assert b"file 'rtsp://me:pw@c/1'\n" in copy_script("rtsp://me:pw@c/1", options=True)
+    assert b"option" not in copy_script("http://c/1.ts", options=True)
+    assert b"option" not in copy_script("rtsp://c/1", options=False)
 
 
 def test_last_words_show_no_password() -> None:
@@ -85,14 +85,14 @@ def test_last_words_show_no_password() -> None:
 def test_a_camera_that_sends_over_tcp_alone_is_read_by_new_and_old_scripts(
     rtsp: RtspServer, program: str, options: bool
 ) -> None:
-    command = [*tap_command(program)[:-1], "-t", "1", "pipe:1"]
-    script = tap_script(rtsp.url, options=options)
+    command = [*copy_command(program)[:-1], "-t", "1", "pipe:1"]
+    script = copy_script(rtsp.url, options=options)
     done = subprocess.run(command, input=script, capture_output=True, timeout=60)
     assert done.stdout.startswith(b"G"), done.stderr.decode()
 
 
 @pytest.fixture
-def tap(rtsp: RtspServer, program: str) -> Iterator[StreamCopy]:
+def stream_copy(rtsp: RtspServer, program: str) -> Iterator[StreamCopy]:
     began_s = time.monotonic()
     opened = StreamCopy(program, rtsp.url, 3.0, lambda: time.monotonic() - began_s)
     yield opened
@@ -109,40 +109,40 @@ def arguments_of_children() -> str:
     return "\n".join(texts)
 
 
-def has_packets(tap: StreamCopy) -> bool:
-    return bool(tap._ring.since(float("-inf")))
+def has_packets(stream_copy: StreamCopy) -> bool:
+    return bool(stream_copy._ring.since(float("-inf")))
 
 
 def test_a_stream_is_tapped_and_its_clip_reaches_back_before_the_incident(
-    rtsp: RtspServer, tap: StreamCopy, ffmpeg: Ffmpeg, tmp_path: Path
+    rtsp: RtspServer, stream_copy: StreamCopy, ffmpeg: Ffmpeg, tmp_path: Path
 ) -> None:
-    wait_until(lambda: has_packets(tap), "packets of the camera", timeout_s=30)
+    wait_until(lambda: has_packets(stream_copy), "packets of the camera", timeout_s=30)
     assert "s3cret" not in arguments_of_children()
     time.sleep(3.0)
-    incident_s = tap._now()
-    tape = tap.begin(incident_s - 2.0)
+    incident_s = stream_copy._now()
+    tape = stream_copy.begin(incident_s - 2.0)
     time.sleep(1.0)
-    tap.end(tape)
+    stream_copy.end(tape)
     tape.write(tmp_path / "clip.mp4", incident_s + 1.0, 0.0)
     assert ffmpeg.codec(tmp_path / "clip.mp4") == "h264"
     assert 25 <= frame_count(tmp_path / "clip.mp4") <= 45
-    assert tap.error is None
+    assert stream_copy.error is None
 
 
-def test_a_camera_that_hangs_up_is_called_again(rtsp: RtspServer, tap: StreamCopy) -> None:
-    wait_until(lambda: has_packets(tap), "packets of the camera", timeout_s=30)
+def test_a_camera_that_hangs_up_is_called_again(rtsp: RtspServer, stream_copy: StreamCopy) -> None:
+    wait_until(lambda: has_packets(stream_copy), "packets of the camera", timeout_s=30)
     rtsp.hang_up()
-    wait_until(lambda: rtsp.played >= 2 and tap.error is None, "the second call", timeout_s=30)
+    wait_until(lambda: rtsp.played >= 2 and stream_copy.error is None, "the second call", timeout_s=30)
 
 
 def test_a_camera_that_is_not_there_is_a_reason_without_its_password(program: str) -> None:
-    tap = StreamCopy(program, "rtsp://me:s3cret@127.0.0.1:9/live", 1.0, time.monotonic)
+    stream_copy = StreamCopy(program, "rtsp://me:s3cret@127.0.0.1:9/live", 1.0, time.monotonic)
     try:
-        wait_until(lambda: tap.error is not None, "a reason", timeout_s=20)
-        assert "refused" in str(tap.error)
-        assert "s3cret" not in str(tap.error)
-        tape = tap.begin(0.0)
+        wait_until(lambda: stream_copy.error is not None, "a reason", timeout_s=20)
+        assert "refused" in str(stream_copy.error)
+        assert "s3cret" not in str(stream_copy.error)
+        tape = stream_copy.begin(0.0)
         with pytest.raises(StoreError, match="no key frame"):
             tape.write(Path("clip.mp4"), 1.0, 0.0)
     finally:
-        tap.close()
+        stream_copy.close()

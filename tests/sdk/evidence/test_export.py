@@ -25,10 +25,10 @@ def kept(store: EventStore, story: Story) -> list[Event]:
     first, second = story("front"), story("back")
     for event in (*first, *second):
         store.add(event)
-    vault = EvidenceFiles(store.database)
-    vault.keep(first[0].incident, "front", "picture", "picture.jpg", b"jpeg")
-    vault.keep(first[0].incident, "front", "clip", "clip.webm", b"film")
-    vault.keep(second[0].incident, "back", "picture", "picture.jpg", b"other")
+    evidence_files = EvidenceFiles(store.database)
+    evidence_files.keep(first[0].incident, "front", "picture", "picture.jpg", b"jpeg")
+    evidence_files.keep(first[0].incident, "front", "clip", "clip.webm", b"film")
+    evidence_files.keep(second[0].incident, "back", "picture", "picture.jpg", b"other")
     return first
 
 
@@ -53,8 +53,8 @@ def test_an_export_holds_the_whole_story_and_the_audit_notes_it(
 def test_an_export_says_which_file_is_not_there_any_more(
     store: EventStore, kept: list[Event], tmp_path: Path
 ) -> None:
-    vault = EvidenceFiles(store.database)
-    vault.path(vault.of(kept[0].incident)[1]).unlink()
+    evidence_files = EvidenceFiles(store.database)
+    evidence_files.path(evidence_files.of(kept[0].incident)[1]).unlink()
     done = export_incident(store, kept[0].incident, tmp_path / "report.zip", who="ann")
     assert done.missing == (f"{kept[0].incident}/clip.webm",)
 
@@ -101,7 +101,7 @@ def test_what_is_deleted_cannot_be_read_from_the_files_of_the_store(
 def test_a_folder_that_cannot_be_removed_keeps_its_rows(
     store: EventStore, kept: list[Event], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(vault: EvidenceFiles, incident: str) -> None:
+    def refuse(evidence_files: EvidenceFiles, incident: str) -> None:
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(EvidenceFiles, "remove_files", refuse)

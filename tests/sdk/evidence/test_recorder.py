@@ -39,34 +39,34 @@ class Run:
     def __init__(self, store: EventStore, keeping: Keeping, clips: Any = True, **settings: float) -> None:
         self.now_s = 0.0
         self.health = HealthBoard()
-        self.vault = EvidenceFiles(store.database)
+        self.evidence_files = EvidenceFiles(store.database)
         config = SETTINGS.model_copy(update=settings)
         camera = CameraEvidence("front", keeping, config, clips)
-        self.keeper = EvidenceRecorder(self.vault, [camera], self.health, lambda: self.now_s)
+        self.recorder = EvidenceRecorder(self.evidence_files, [camera], self.health, lambda: self.now_s)
 
     def watch(self, until_s: float) -> None:
         """Show frames whose grey level is ten times their second."""
         while self.now_s < until_s - 1e-6:
             self.now_s = round(self.now_s + 0.1, 1)
             image = np.full((48, 64, 3), 10 * int(self.now_s), np.uint8)
-            self.keeper.offer("front", Frame(round(self.now_s * 10), self.now_s, image), HEAT)
+            self.recorder.offer("front", Frame(round(self.now_s * 10), self.now_s, image), HEAT)
             self._settle()
 
     def tell(self, event: Event) -> Event:
         """What the desk does with an event."""
-        event, pictures = self.keeper.picture(event)
-        self.keeper.keep(event, pictures)
+        event, pictures = self.recorder.picture(event)
+        self.recorder.keep(event, pictures)
         return event
 
     def files(self, incident: str) -> dict[str, EvidenceFile]:
-        self.keeper.close()
-        return {file.kind: file for file in self.vault.of(incident)}
+        self.recorder.close()
+        return {file.kind: file for file in self.evidence_files.of(incident)}
 
     def codes(self) -> set[str]:
         return {condition.code for condition in self.health.snapshot().conditions}
 
     def _settle(self) -> None:
-        while not self.keeper._frames.empty():
+        while not self.recorder._frames.empty():
             time.sleep(0.001)
 
 
@@ -80,7 +80,7 @@ def run(store: EventStore) -> Iterator[Callable[..., Run]]:
 
     yield make
     for one in made:
-        one.keeper.close()
+        one.recorder.close()
 
 
 @pytest.fixture
@@ -118,16 +118,16 @@ def test_before_at_and_after_are_kept_and_the_event_names_them_by_hash(
     one = run()
     events = incident(one)
     files = one.files(events[0].incident)
-    assert grey(one.vault.path(files["before"])) == pytest.approx(30, abs=1)
-    assert grey(one.vault.path(files["picture"])) == pytest.approx(50, abs=1)
-    assert grey(one.vault.path(files["after"])) == pytest.approx(80, abs=1)
+    assert grey(one.evidence_files.path(files["before"])) == pytest.approx(30, abs=1)
+    assert grey(one.evidence_files.path(files["picture"])) == pytest.approx(50, abs=1)
+    assert grey(one.evidence_files.path(files["after"])) == pytest.approx(80, abs=1)
     assert set(events[0].evidence) == {"before", "picture", "heatmap"}
     assert set(events[1].evidence) == {"picture", "heatmap"}
     assert (events[2].evidence, events[3].evidence) == ({}, {})
-    kept = {f"sha256:{file.sha256}" for file in one.vault.of(events[0].incident)}
+    kept = {f"sha256:{file.sha256}" for file in one.evidence_files.of(events[0].incident)}
     assert kept.issuperset([*events[0].evidence.values(), *events[1].evidence.values()])
-    for file in one.vault.of(events[0].incident):
-        assert hashlib.sha256(one.vault.path(file).read_bytes()).hexdigest() == file.sha256
+    for file in one.evidence_files.of(events[0].incident):
+        assert hashlib.sha256(one.evidence_files.path(file).read_bytes()).hexdigest() == file.sha256
     assert one.codes() == set()
 
 
@@ -136,7 +136,7 @@ def test_the_clip_begins_before_the_incident_and_ends_after_it(
 ) -> None:
     one = run()
     clip = one.files(incident(one)[0].incident)["clip"]
-    found = levels(one.vault.path(clip))
+    found = levels(one.evidence_files.path(clip))
     assert clip.name.endswith("/clip.webm")
     assert len(found) == pytest.approx(51, abs=2)
     assert (found[0], found[-1]) == (pytest.approx(30, abs=6), pytest.approx(80, abs=6))
@@ -146,9 +146,9 @@ def test_a_clip_is_never_longer_than_is_allowed(
     run: Callable[..., Run], incident: Callable[[Run], list[Event]]
 ) -> None:
     one = run(max_clip_s=2.0)
-    assert len(levels(one.vault.path(one.files(incident(one)[0].incident)["clip"]))) == pytest.approx(
-        21, abs=2
-    )
+    assert len(
+        levels(one.evidence_files.path(one.files(incident(one)[0].incident)["clip"]))
+    ) == pytest.approx(21, abs=2)
 
 
 def test_where_only_heat_maps_are_kept_there_is_no_picture(
@@ -168,12 +168,12 @@ def test_where_pictures_are_blurred_so_is_the_clip(
     stripes[:, ::2] = 250
     event = replace(story()[0], time_s=1.0)
     for number in range(12):
-        one.keeper.offer("front", Frame(number, number / 10, stripes), HEAT)
+        one.recorder.offer("front", Frame(number, number / 10, stripes), HEAT)
         one._settle()
     one.tell(event)
     files = one.files(event.incident)
     for kind in ("before", "picture", "after"):
-        picture = cv2.imread(str(one.vault.path(files[kind])))
+        picture = cv2.imread(str(one.evidence_files.path(files[kind])))
         assert picture.std() < 3
     assert files["clip"].bytes > 0
 
@@ -186,8 +186,8 @@ def test_a_recording_is_cut_instead_of_encoded_anew(
     assert program is not None
     one = run(clips=Cutter(program, source))
     clip = one.files(incident(one)[0].incident)["clip"]
-    assert ffmpeg.codec(one.vault.path(clip)) == "h264"
-    assert 50 <= len(levels(one.vault.path(clip))) <= 62
+    assert ffmpeg.codec(one.evidence_files.path(clip)) == "h264"
+    assert 50 <= len(levels(one.evidence_files.path(clip))) <= 62
 
 
 def test_what_cannot_be_cut_is_a_condition_and_the_pictures_stay(
@@ -200,7 +200,7 @@ def test_what_cannot_be_cut_is_a_condition_and_the_pictures_stay(
     (condition,) = one.health.snapshot().conditions
     assert (condition.code, condition.subject) == ("evidence_failed", "front")
     assert "No such file" in condition.message
-    assert not list(one.vault.folder.glob("*/.*"))
+    assert not list(one.evidence_files.folder.glob("*/.*"))
 
 
 def test_a_run_that_stops_in_an_incident_keeps_the_clip_so_far(run: Callable[..., Run], story: Story) -> None:
@@ -209,7 +209,7 @@ def test_a_run_that_stops_in_an_incident_keeps_the_clip_so_far(run: Callable[...
     event = one.tell(replace(story()[0], time_s=4.0))
     one.watch(5.0)
     clip = one.files(event.incident)["clip"]
-    assert len(levels(one.vault.path(clip))) == pytest.approx(21, abs=2)
+    assert len(levels(one.evidence_files.path(clip))) == pytest.approx(21, abs=2)
 
 
 def test_a_camera_that_dies_in_an_incident_still_gets_its_clip(run: Callable[..., Run], story: Story) -> None:
@@ -218,7 +218,7 @@ def test_a_camera_that_dies_in_an_incident_still_gets_its_clip(run: Callable[...
     event = one.tell(replace(story()[0], time_s=4.0))
     one.now_s = 60.0
     deadline_s = time.monotonic() + 10
-    while "clip" not in {file.kind for file in one.vault.of(event.incident)}:
+    while "clip" not in {file.kind for file in one.evidence_files.of(event.incident)}:
         assert time.monotonic() < deadline_s
         time.sleep(0.05)
 
@@ -262,14 +262,14 @@ def test_offering_never_waits_and_counts_what_it_drops(run: Callable[..., Run]) 
         stuck.set()
         free.wait(10)
 
-    one.keeper._cameras["front"].take = slow  # type: ignore[method-assign]
+    one.recorder._cameras["front"].take = slow  # type: ignore[method-assign]
     image = np.zeros((48, 64, 3), np.uint8)
-    one.keeper.offer("front", Frame(0, 0.0, image), None)
+    one.recorder.offer("front", Frame(0, 0.0, image), None)
     assert stuck.wait(5)
     longest_s = 0.0
     for number in range(1, 201):
         began_s = time.perf_counter()
-        one.keeper.offer("front", Frame(number, number / 10, image), None)
+        one.recorder.offer("front", Frame(number, number / 10, image), None)
         longest_s = max(longest_s, time.perf_counter() - began_s)
     free.set()
     assert longest_s < 0.1
@@ -280,7 +280,7 @@ def test_where_no_picture_is_kept_no_frame_is_held_on_to(run: Callable[..., Run]
     one = run("heatmap")
     frame = Frame(0, 0.0, np.zeros((48, 64, 3), np.uint8))
     image = weakref.ref(frame.image)
-    one.keeper.offer("front", frame, HEAT)
+    one.recorder.offer("front", frame, HEAT)
     del frame
     assert image() is None
 
@@ -295,14 +295,14 @@ def test_a_disk_that_refuses_evidence_is_a_condition_that_ends(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(one.vault, "keep", refuse)
+        patch.setattr(one.evidence_files, "keep", refuse)
         event = one.tell(replace(story()[0], time_s=1.0))
         assert event.evidence
         deadline_s = time.monotonic() + 5
         while one.codes() != {"evidence_failed"}:
             assert time.monotonic() < deadline_s
     one.tell(replace(story()[0], time_s=1.0))
-    one.keeper.close()
+    one.recorder.close()
     assert one.codes() == set()
 
 
@@ -318,7 +318,7 @@ def test_a_tape_that_fails_leaves_no_draft(run: Callable[..., Run], story: Story
     one = run()
     one.watch(1.0)
     event = one.tell(replace(story()[0], time_s=1.0))
-    one.keeper._cameras["front"]._plans[event.incident].tape = tape
-    one.keeper.close()
+    one.recorder._cameras["front"]._plans[event.incident].tape = tape
+    one.recorder.close()
     assert one.codes() == {"evidence_failed"}
-    assert not list(one.vault.folder.glob("*/.*"))
+    assert not list(one.evidence_files.folder.glob("*/.*"))

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from vad_edge.health.overload import Overload, heat_of, nearest_limit, strain_of
+from vad_edge.health.overload import Overload, heat_of, nearest_limit, overload_of
 from vad_edge.health.thermal import Thermal, Zone
 
 FINE = Overload()
@@ -50,7 +50,7 @@ def at(celsius: float, slows_at_c: float | None = 99.0, *slowed_by: str) -> Ther
 def test_strain(
     thermal: Thermal | None, busy: float, hot_c: float | None, before: Overload, strain: Overload
 ) -> None:
-    assert strain_of(thermal, busy, hot_c, before=before) == strain
+    assert overload_of(thermal, busy, hot_c, before=before) == strain
 
 
 def test_heat_is_told_in_words() -> None:

@@ -28,9 +28,9 @@ LEFT_HALF = ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0))
 def evidence_of(folder: Path) -> dict[str, Path]:
     """The evidence of a run's worst incident, by kind; H.264 adds noise of its own that may be others."""
     with contextlib.closing(EventStore(folder / "events.db")) as store:
-        vault = EvidenceFiles(store.database)
+        evidence_files = EvidenceFiles(store.database)
         incident = max(Incidents(store.database).find(), key=lambda found: found.peak_risk)
-        return {file.kind: vault.path(file) for file in vault.of(incident.id)}
+        return {file.kind: evidence_files.path(file) for file in evidence_files.of(incident.id)}
 
 
 def test_an_incident_leaves_its_heat_map_and_nothing_of_the_picture_unless_told(

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from vad_edge.calibration.recorded_scores import RecordedScores, shipped_life
+from vad_edge.calibration.recorded_scores import RecordedScores, shipped_scores
 from vad_edge.calibration.tails import fit_tails
 from vad_edge.scoring.drift import DriftWatch
 from vad_edge.scoring.scorer import Scorer
@@ -67,7 +67,7 @@ def test_no_clock_upsets_it(frames: list[tuple[float, float]]) -> None:
 
 @pytest.fixture(scope="module")
 def room() -> RecordedScores:
-    return shipped_life()
+    return shipped_scores()
 
 
 def day_of(room: RecordedScores, scorer: Scorer, factor: float) -> list[NDArray[np.float64]]:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from vad_edge_training.datasets.checks import FootageFacts, judge, shift_between, survey
+from vad_edge_training.datasets.checks import FootageFacts, judge, measure_footage, shift_between
 
 GOOD = FootageFacts(seconds=3600.0, fps=10.0, dark=0.0, repeated=0.0, infrared=0.0)
 
@@ -49,23 +49,23 @@ def test_what_is_wrong_is_said_with_what_would_help(changes: dict[str, object], 
 
 
 def test_a_living_picture_has_no_faults() -> None:
-    found = survey(["a", "b"], [a_room(120), a_room(120, seed=1)], 10.0)
+    found = measure_footage(["a", "b"], [a_room(120), a_room(120, seed=1)], 10.0)
     assert found == FootageFacts(seconds=24.0, fps=10.0, dark=0.0, repeated=0.0, infrared=0.0)
 
 
 def test_black_frozen_and_colourless_frames_are_counted() -> None:
     living = a_room(40)
     black = np.zeros_like(living)
-    assert survey(["a", "b"], [living, black], 10.0).dark == pytest.approx(0.5)
+    assert measure_footage(["a", "b"], [living, black], 10.0).dark == pytest.approx(0.5)
     frozen = np.repeat(living[:1], 40, axis=0)
-    assert survey(["a"], [frozen], 10.0).repeated > 0.9
+    assert measure_footage(["a"], [frozen], 10.0).repeated > 0.9
     night = a_room(40, colour=False)
-    assert survey(["a", "b"], [living, night], 10.0).infrared == pytest.approx(0.5)
+    assert measure_footage(["a", "b"], [living, night], 10.0).infrared == pytest.approx(0.5)
 
 
 def test_a_camera_that_was_turned_is_found_where_it_happened() -> None:
     before, after = a_room(240), np.roll(a_room(240, seed=1), 11, axis=2)
-    ((clip, second, share),) = survey(["a", "b"], [before, after], 2.0).moved
+    ((clip, second, share),) = measure_footage(["a", "b"], [before, after], 2.0).moved
     assert (clip, second) == ("b", 0.0)
     assert share == pytest.approx(11 / 144, abs=0.01)
 
@@ -73,11 +73,11 @@ def test_a_camera_that_was_turned_is_found_where_it_happened() -> None:
 def test_a_change_of_light_is_no_turn() -> None:
     room = a_room(240)
     dim = (room * 0.5 + 10).astype(np.uint8)
-    assert survey(["a", "b"], [room, dim], 2.0).moved == ()
+    assert measure_footage(["a", "b"], [room, dim], 2.0).moved == ()
 
 
 def test_of_a_few_seconds_nothing_is_said_about_turning() -> None:
-    assert survey(["a", "b"], [a_room(50), np.roll(a_room(50), 11, axis=2)], 10.0).moved == ()
+    assert measure_footage(["a", "b"], [a_room(50), np.roll(a_room(50), 11, axis=2)], 10.0).moved == ()
 
 
 @pytest.mark.parametrize(("right", "down"), [(0, 0), (5, 0), (0, -6), (8, 6)])

@@ -48,8 +48,8 @@ def net() -> DistilledStudent:
 
 def examples(net: DistilledStudent, teachers: list[Brightness], *match: str) -> list[Tensor]:
     heard = [listen(teacher, [PIECE], WARMUP, match) for teacher in teachers]
-    lessons = ExampleMaker(net, heard, WARMUP).of([PIECE], "lessons", silent)
-    parts = zip(*(lessons[place] for place in range(len(lessons))), strict=True)
+    examples = ExampleMaker(net, heard, WARMUP).of([PIECE], "examples", silent)
+    parts = zip(*(examples[place] for place in range(len(examples))), strict=True)
     return [torch.stack(part) for part in parts]
 
 

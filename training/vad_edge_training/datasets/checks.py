@@ -56,7 +56,7 @@ class FootageFinding:
     fix: str
 
 
-def survey(names: Sequence[str], clips: Sequence[Frames], fps: float) -> FootageFacts:
+def measure_footage(names: Sequence[str], clips: Sequence[Frames], fps: float) -> FootageFacts:
     """Look at frames spread over clips, each uint8 (T, H, W, 3) BGR at `fps` frames a second."""
     total = sum(len(clip) for clip in clips)
     every = max(total // SAMPLES, 1)

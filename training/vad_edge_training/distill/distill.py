@@ -82,7 +82,7 @@ def distill(
     facts = read_checkpoint(student)["hyper_parameters"]
     fit = fit or DistilledStudent.defaults
     lightning.seed_everything(fit.seed, workers=True, verbose=False)
-    net = _pupil(student, channels)
+    net = _new_student(student, channels)
     size = net.config
     folder = open_dataset(data)
     frames = load_frames(
@@ -98,9 +98,9 @@ def distill(
     heard = [listen(teacher, pieces[::2], warmup, match or MATCHES) for teacher in opened]
     for each in heard:
         _log.info("%s teaches %s", each.teacher.name, _taught(each))
-    lessons = ExampleMaker(net, heard, warmup)
-    training = lessons.of(pieces, "lessons", report)
-    unseen = lessons.of(cut_pieces(held_out, PIECES // 4, shortest), "held-out lessons", report)
+    examples = ExampleMaker(net, heard, warmup)
+    training = examples.of(pieces, "examples", report)
+    unseen = examples.of(cut_pieces(held_out, PIECES // 4, shortest), "held-out examples", report)
 
     told = {"teachers": [teacher.name for teacher in opened], "learned": [_taught(each) for each in heard]}
     about = {"model": net.card.name, "config": asdict(size), "data": {**facts["data"], **told}}
@@ -112,7 +112,7 @@ def distill(
 
 
 class _Schooling(ModelModule):
-    """Fits the network to its lessons, and adapters beside it that stay out of the checkpoint."""
+    """Fits the network to its examples, and adapters beside it that stay out of the checkpoint."""
 
     model: DistilledStudent
 
@@ -129,7 +129,7 @@ class _Schooling(ModelModule):
         checkpoint["state_dict"] = {name: state[name] for name in state if name.startswith("model.")}
 
     def losses(self, batch: Batch, turn: str) -> dict[str, Tensor]:
-        """The student's own loss and the adapters'; held-out lessons are judged by the maps alone."""
+        """The student's own loss and the adapters'; held-out examples are judged by the maps alone."""
         seen, *told = (part.permute(0, 3, 1, 2) for part in batch)
         hidden, predicted = self.model.predict(seen[:, :INPUTS])
         maps = map_loss(predicted, seen[:, INPUTS:])
@@ -141,7 +141,7 @@ class _Schooling(ModelModule):
         return {"loss": loss, "maps": maps, **beside}
 
 
-def _pupil(checkpoint: Path, channels: int | None) -> DistilledStudent:
+def _new_student(checkpoint: Path, channels: int | None) -> DistilledStudent:
     """A student that still has to learn, with all that the fitted one knows."""
     fitted = load_model(checkpoint)
     if type(fitted) is not Student:

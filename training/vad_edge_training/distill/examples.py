@@ -17,7 +17,7 @@ from vad_edge.bundle.calibration import Tail
 from vad_edge.errors import DataError
 from vad_edge.scoring.tail import fit_tail, tail_surprise
 from vad_edge_training.datasets.anomalies import KINDS, with_anomaly
-from vad_edge_training.distill.place_statistics import MOST, PlaceStatistics, habit_of
+from vad_edge_training.distill.place_statistics import MOST, PlaceStatistics, statistics_of
 from vad_edge_training.distill.teachers import Frames, Inner, Maps, Offer, Places, Teacher
 from vad_edge_training.fit.progress import Progress
 from vad_edge_training.fit.split import Clips, spread
@@ -38,19 +38,19 @@ class Inward:
     """What is learned of a teacher beside maps, `offer`, and what it makes of places in normal footage."""
 
     inner: Inner
-    habit: PlaceStatistics
+    statistics: PlaceStatistics
     offer: Offer
 
     @property
     def prior(self) -> Maps:
         """Logarithms of the usual shares of prototypes, (h, w, M) of its own size."""
-        return self.habit.prior[..., : self.offer.prototypes]
+        return self.statistics.prior[..., : self.offer.prototypes]
 
     def told(self, frames: Frames) -> Maps:
         """Standardised features and shares of prototypes, (T, h, w, C + M) of its own size."""
         places = self.inner.places(frames)
-        features = self.habit.standardised(places.features)[..., : self.offer.features]
-        shares = self.habit.told_apart(places.shares)[..., : self.offer.prototypes]
+        features = self.statistics.standardised(places.features)[..., : self.offer.features]
+        shares = self.statistics.told_apart(places.shares)[..., : self.offer.prototypes]
         return np.concatenate((features, shares), axis=-1)
 
 
@@ -84,8 +84,8 @@ def _inward(
     if inner is None or not any(offer := inner.offer.only(match)):
         return None
     told = (inner.places(piece) for piece in normal)
-    habit = habit_of([Places(places.features[warmup:], places.shares[warmup:]) for places in told])
-    return Inward(inner, habit, offer._replace(prototypes=min(offer.prototypes, MOST)))
+    statistics = statistics_of([Places(places.features[warmup:], places.shares[warmup:]) for places in told])
+    return Inward(inner, statistics, offer._replace(prototypes=min(offer.prototypes, MOST)))
 
 
 class ExampleMaker:

@@ -41,7 +41,7 @@ class PlaceStatistics:
         return _told_apart(shares, self.kept)
 
 
-def habit_of(normal: Sequence[Places]) -> PlaceStatistics:
+def statistics_of(normal: Sequence[Places]) -> PlaceStatistics:
     """What is usual in sequences of normal life."""
     features = np.concatenate([places.features for places in normal])
     shares = np.concatenate([places.shares for places in normal])

@@ -153,15 +153,13 @@ def evaluate_events(
         stretches = list(cut_into_stretches(clip_name(clip), recording, opened))
         heard, streams, taken_up = _heard(pack, sensors, latency_s, spoilt, clip, stretches, random)
         standing = Standing(pack.sensors, whole, partial)
-        courses = []
+        parts = []
         for part in heard:
             counted, policies = stood(part, streams, taken_up, standing)
             risk = risk_of(counted, pack.calibration, opened.manifest.cues, whole, pack.gathering)
-            courses.append(Decided(part.time_s, risk, tuple(policies)))
+            parts.append(Decided(part.time_s, risk, tuple(policies)))
             held.update(policies)
-        clips.append(
-            judge(clip_name(clip), courses, recording.time_s, truth, pack.calibration.block_s, random)
-        )
+        clips.append(judge(clip_name(clip), parts, recording.time_s, truth, pack.calibration.block_s, random))
     report("scoring", len(clips), len(clips))
     policy = held.most_common(1)[0][0] if held else whole
     return EventEvaluation(asked, kept_budget(levels, asked.per_hour), policy, tuple(clips))
@@ -214,7 +212,7 @@ def stood(
 
 def judge(
     name: str,
-    courses: Sequence[Decided],
+    parts: Sequence[Decided],
     time_s: NDArray[np.float64],
     truth: NDArray[np.bool_],
     block_s: float,
@@ -222,25 +220,25 @@ def judge(
 ) -> ClipEvents:
     """Compare what is announced on a clip's risks with its labels, one for each of `time_s`."""
     incidents = labelled_incidents(time_s, truth)
-    alarms = [alarm for course in courses for alarm in announced(course)]
+    alarms = [alarm for part in parts for alarm in announced(part)]
     shuffled = [
         alarm.early_s
-        for course in courses
+        for part in parts
         for _ in range(SHUFFLES)
-        for alarm in announced(replace(course, risk=_shuffled(course.time_s, course.risk, block_s, random)))
+        for alarm in announced(replace(part, risk=_shuffled(part.time_s, part.risk, block_s, random)))
     ]
     frame_s = float(np.median(np.diff(time_s))) if len(time_s) > 1 else 0.0
     normal_s = float((~truth).sum()) * frame_s
     return ClipEvents(name, tuple(incidents), match(incidents, alarms), normal_s, tuple(shuffled))
 
 
-def announced(course: Decided) -> list[Announced]:
+def announced(part: Decided) -> list[Announced]:
     """The alarms of one uninterrupted risk, as the machine of a run announces them."""
-    held = course.policies[0]
+    held = part.policies[0]
     machine = WarningMachine(held, new_incident=lambda: "incident")
     alarms: list[Announced] = []
     opened_s = standing_s = early_s = math.nan
-    frames = zip(course.time_s.tolist(), course.risk.tolist(), course.policies, strict=True)
+    frames = zip(part.time_s.tolist(), part.risk.tolist(), part.policies, strict=True)
     for now_s, value, policy in frames:
         if policy != held:
             held = policy

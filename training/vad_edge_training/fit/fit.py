@@ -21,7 +21,7 @@ from torch.utils.data import Dataset as Examples
 
 from vad_edge.errors import ConfigError, DataError
 from vad_edge.video.clips import fingerprint
-from vad_edge_training.datasets.checks import judge, survey
+from vad_edge_training.datasets.checks import judge, measure_footage
 from vad_edge_training.datasets.dataset import Dataset
 from vad_edge_training.datasets.folds import Fold
 from vad_edge_training.datasets.frames import load_frames
@@ -186,7 +186,7 @@ def run_fit(
 
 def _doubts(names: Sequence[str], frames: Sequence[NDArray[np.uint8]], fps: float, where: Path) -> list[str]:
     """What is doubtful about footage. Raises DataError where it is useless."""
-    findings = judge(survey(names, frames, fps))
+    findings = judge(measure_footage(names, frames, fps))
     for finding in findings:
         if finding.kind == "fault":
             raise DataError(finding.text, where=str(where), fix=finding.fix)

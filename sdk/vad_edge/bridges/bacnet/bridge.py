@@ -72,7 +72,7 @@ class BacnetBridge:
         self._heard_s = self._loop.time()
         self._unsent: list[tuple[str, bytes]] = []
         self._application = _application(config, [each for one in self._objects.values() for each in one.all])
-        self._application.desk = self
+        self._application.register = self
         self._application.priorities = config.priorities
         self._notifier = Notifier(self._application, config)
         self._feed = CameraFeed(broker, site, (*LEAVES, RESULT), self._deliver, role="bacnet")

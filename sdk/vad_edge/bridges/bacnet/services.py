@@ -44,7 +44,7 @@ _EXECUTED = (
 )
 
 
-class Desk(Protocol):
+class AlarmRegister(Protocol):
     """Whoever keeps the alarms of the objects."""
 
     @property
@@ -63,9 +63,9 @@ class Desk(Protocol):
 
 
 class AlarmApplication(Application):  # type: ignore[misc]
-    """A BACnet application that lists the alarms of a desk and passes acknowledgements on to it."""
+    """A BACnet application that lists the alarms of a register and passes acknowledgements on to it."""
 
-    desk: Desk
+    register: AlarmRegister
     priorities: tuple[int, int, int]
 
     def get_services_supported(self) -> ServicesSupported:
@@ -86,14 +86,14 @@ class AlarmApplication(Application):  # type: ignore[misc]
 
     async def do_AcknowledgeAlarmRequest(self, request: AcknowledgeAlarmRequest) -> None:  # noqa: N802
         """Take an acknowledgement of the last transition into a state; any other is refused."""
-        camera = self.desk.by_object.get(request.eventObjectIdentifier)
+        camera = self.register.by_object.get(request.eventObjectIdentifier)
         if camera is None:
             if self.get_object_id(request.eventObjectIdentifier) is None:
                 raise ExecutionError("object", "unknownObject")
             raise ExecutionError("services", "noAlarmConfigured")
         try:
             state = EventState(int(request.eventStateAcknowledged))
-            stamp = self.desk.alarms[camera].stamps[state.place]
+            stamp = self.register.alarms[camera].stamps[state.place]
         except ValueError:
             stamp = None
         if stamp is None:
@@ -101,7 +101,7 @@ class AlarmApplication(Application):  # type: ignore[misc]
         if not _same(request.timeStamp, bacnet_stamp(stamp)):
             raise ExecutionError("services", "invalidTimeStamp")
         await self.response(SimpleAckPDU(context=request))
-        self.desk.acknowledge(camera, state, f"{request.acknowledgmentSource} at {request.pduSource}")
+        self.register.acknowledge(camera, state, f"{request.acknowledgmentSource} at {request.pduSource}")
 
     async def do_GetEventInformationRequest(self, request: GetEventInformationRequest) -> None:  # noqa: N802
         """List what is not normal or not acknowledged, from behind the last object the asker has."""
@@ -127,7 +127,7 @@ class AlarmApplication(Application):  # type: ignore[misc]
         await self.response(GetAlarmSummaryACK(listOfAlarmSummaries=summaries, context=request))
 
     def _by_number(self) -> list[tuple[ObjectIdentifier, Alarm]]:
-        return [(number, self.desk.alarms[camera]) for number, camera in self.desk.by_object.items()]
+        return [(number, self.register.alarms[camera]) for number, camera in self.register.by_object.items()]
 
     def _noteworthy(self) -> list[ObjectIdentifier]:
         return sorted(number for number, alarm in self._by_number() if not alarm.settled)

@@ -128,13 +128,13 @@ class BacnetStation:
 
     def _passed_on(self, incident: str, asked_s: float) -> Iterator[Finding]:
         """The acknowledgement as a command to the camera, and the camera's answer if it is running."""
-        topics, ear = self._test.topics, self._test.ear
+        topics, listener = self._test.topics, self._test.listener
 
         def about_it(payload: bytes) -> bool:
             said = content(payload)
             return (said.get("command"), said.get("incident")) == ("acknowledge", incident)
 
-        heard_s = ear.when(topics.command, about_it, self._test.arrive_s)
+        heard_s = listener.when(topics.command, about_it, self._test.arrive_s)
         if heard_s is None:
             fix = "allow the bridge's user to write it in the broker's ACL"
             yield _failed(f"the acknowledgement is not on {topics.command}", fix)
@@ -142,7 +142,7 @@ class BacnetStation:
         yield _found(f"the bridge has passed it on after {ms(heard_s - asked_s)}")
         if not (self._test.running and self._test.site.broker.commands):
             return
-        answered_s = ear.when(
+        answered_s = listener.when(
             topics.command_result,
             lambda payload: about_it(payload) and content(payload).get("ok") is True,
             self._test.arrive_s,

@@ -1,4 +1,4 @@
-"""What every station of the test works with."""
+"""What every stage of the test works with."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Rehearsal:
     site: SiteConfig
     topics: CameraTopics
     store: EventStore
-    ear: TopicListener
+    listener: TopicListener
     running: bool
     arrive_s: float = ARRIVE_S
 

@@ -36,7 +36,7 @@ class Delivery:
             return
         committed_s = time.monotonic()
         yield Finding("store", "ok", f"{event.kind}: on the disk after {ms(committed_s - started_s)}")
-        heard_s = test.ear.when(
+        heard_s = test.listener.when(
             test.topics.event, lambda payload: content(payload).get("id") == event.id, test.arrive_s
         )
         if heard_s is None:

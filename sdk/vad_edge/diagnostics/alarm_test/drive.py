@@ -33,7 +33,7 @@ RETAINED_S: Final = 0.5
 def alarm_test(
     site: SiteConfig, camera: str, store_path: Path, bridges: Path, *, arrive_s: float = ARRIVE_S
 ) -> Iterator[Finding]:
-    """Drive a test incident as a real one would go, and say of each station on its way what it answered.
+    """Drive a test incident as a real one would go, and report what each stage on its way answered.
 
     Where `camera` is being watched by a run on this machine, its own publisher carries the events; else one
     made for the test does. Every event is marked as a test, the retained state says alarm for two seconds
@@ -46,32 +46,32 @@ def alarm_test(
     with ExitStack() as stack:
         store = EventStore(store_path, repair=not store_path.exists())
         stack.callback(store.close)
-        ear = TopicListener(
+        listener = TopicListener(
             site.broker, site=site.site, role="alarm-test", topics=(topics.everything, discovered)
         )
-        stack.callback(ear.client.stop)
-        ear.client.start()
-        if not ear.client.wait_connected(CONNECT_S) or not ear.client.wait_subscribed(CONNECT_S):
-            problem = ear.client.problem
+        stack.callback(listener.client.stop)
+        listener.client.start()
+        if not listener.client.wait_connected(CONNECT_S) or not listener.client.wait_subscribed(CONNECT_S):
+            problem = listener.client.problem
             text, fix = (problem.text, problem.fix) if problem else ("no answer", "check host and port")
             yield Finding("broker", "fail", text, fix)
             return
         time.sleep(RETAINED_S)
-        yield Finding("broker", "ok", f"{ear.client.address} accepts us")
-        running = ear.newest(topics.availability) == ONLINE
-        under_way = incident_under_way(ear.newest(topics.state))
+        yield Finding("broker", "ok", f"{listener.client.address} accepts us")
+        running = listener.newest(topics.availability) == ONLINE
+        under_way = incident_under_way(listener.newest(topics.state))
         if running and under_way is not None:
             text = f"incident {under_way} is under way; a test would hide it"
             yield Finding("device", "fail", text, "wait until it is over")
             return
-        test = Rehearsal(site, topics, store, ear, running, arrive_s)
+        test = Rehearsal(site, topics, store, listener, running, arrive_s)
         bacnet = BacnetStation(test, site.bacnet)
         stack.callback(bacnet.close)
         with ExitStack() as carried:
             yield _device(test, carried)
             yield from bacnet.meet()
             yield from _incident(test, bacnet, bridges)
-        yield _home_assistant(ear.newest(discovered))
+        yield _home_assistant(listener.newest(discovered))
         yield from heartbeat(test, bacnet)
 
 
@@ -101,9 +101,9 @@ def _incident(test: Rehearsal, bacnet: BacnetStation, bridges: Path) -> Iterator
     opened, raised, cleared = made_up_incident(
         test.topics.site, test.topics.camera, utc_now(), time_synced=clock_synced()
     )
-    courier = Delivery(test)
+    delivery = Delivery(test)
     for event in (opened, raised):
-        yield from courier.deliver(event)
+        yield from delivery.deliver(event)
     state = StateCheck(test, opened.incident)
     try:
         yield state.say()
@@ -112,10 +112,10 @@ def _incident(test: Rehearsal, bacnet: BacnetStation, bridges: Path) -> Iterator
         still_there = state.put_back()
     if still_there is not None:
         yield still_there
-    yield from courier.deliver(cleared)
+    yield from delivery.deliver(cleared)
     yield from bacnet.normal(state.back_s)
-    yield from webhook(test, test.site.webhook, bridges / "webhook.db", courier.arrived)
-    if not courier.arrived:
+    yield from webhook(test, test.site.webhook, bridges / "webhook.db", delivery.arrived)
+    if not delivery.arrived:
         return
     try:
         Incidents(test.store.database).acknowledge(opened.incident, "test", by=BY)

@@ -47,7 +47,7 @@ def heartbeat(test: Rehearsal, bacnet: BacnetStation) -> Iterator[Finding]:
 def _say(test: Rehearsal, word: bytes) -> float:
     """The availability of the camera, retained; the monotonic time of it."""
     said_s = time.monotonic()
-    test.ear.client.publish(test.topics.availability, word, qos=1, retain=True).wait(test.arrive_s)
+    test.listener.client.publish(test.topics.availability, word, qos=1, retain=True).wait(test.arrive_s)
     return said_s
 
 
@@ -66,7 +66,7 @@ def _missed(test: Rehearsal, will: Will) -> tuple[Finding, float]:
             return Finding("heartbeat", "fail", client.last_error or "no answer", CHECK), 0.0
         silent_s = time.monotonic()
         client.fall_silent()
-        missed_s = test.ear.when(
+        missed_s = test.listener.when(
             will.topic, lambda heard: heard == will.payload, test.arrive_s, since_s=silent_s
         )
     finally:

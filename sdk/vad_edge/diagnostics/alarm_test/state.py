@@ -30,7 +30,7 @@ class StateCheck:
 
     def __init__(self, test: Rehearsal, incident: str) -> None:
         self._test = test
-        self._before = test.ear.newest(test.topics.state)
+        self._before = test.listener.newest(test.topics.state)
         now = utc_stamp(utc_now())
         known = content(self._before) or {
             "armed": True, "model": "", "tamper": None, "armed_by": "schedule", "maintenance_until": None,
@@ -51,8 +51,8 @@ class StateCheck:
         """Publish the alarm; said_s is then the monotonic time of it."""
         topic = self._test.topics.state
         self.said_s = time.monotonic()
-        self._test.ear.client.publish(topic, self._payload, qos=1, retain=True)
-        heard_s = self._test.ear.when(topic, lambda heard: heard == self._payload, self._test.arrive_s)
+        self._test.listener.client.publish(topic, self._payload, qos=1, retain=True)
+        heard_s = self._test.listener.when(topic, lambda heard: heard == self._payload, self._test.arrive_s)
         if heard_s is None:
             return Finding("state", "fail", f"{topic} did not come back", CHECK)
         text = f"alarm, marked as a test; another client has it after {ms(heard_s - self.said_s)}"
@@ -64,16 +64,16 @@ class StateCheck:
         back_s is then the monotonic time of it. What somebody else has said in between stays.
         """
         time.sleep(max(self.said_s + HELD_S - time.monotonic(), 0.0))
-        ear, topic = self._test.ear, self._test.topics.state
+        listener, topic = self._test.listener, self._test.topics.state
         self.back_s = time.monotonic()
         # The alarm may stand there although we have not heard it: then the newest is still the one before.
-        if ear.newest(topic) not in (self._before, self._payload):
+        if listener.newest(topic) not in (self._before, self._payload):
             return None
         back = self._quiet()
-        if ear.client.publish(topic, back, qos=1, retain=True).wait(self._test.arrive_s):
+        if listener.client.publish(topic, back, qos=1, retain=True).wait(self._test.arrive_s):
             return None
-        ear.client.set_retained(topic, back)  # a new connection says it again
-        heard_s = ear.when(topic, lambda heard: heard == back, self._test.arrive_s, since_s=self.back_s)
+        listener.client.set_retained(topic, back)  # a new connection says it again
+        heard_s = listener.when(topic, lambda heard: heard == back, self._test.arrive_s, since_s=self.back_s)
         if heard_s is not None:
             return None
         text = f"what {topic} said before could not be put back: the test alarm may still stand there"

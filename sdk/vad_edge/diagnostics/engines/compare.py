@@ -28,7 +28,7 @@ class Trace:
 
 
 @dataclass(frozen=True, slots=True)
-class Likeness:
+class TraceComparison:
     """A run beside the reference.
 
     score_correlation is the least of all cameras and cues, None where every one is constant; score_error
@@ -47,12 +47,12 @@ class Likeness:
         return asdict(self)
 
 
-def compare(found: Trace, right: Trace, *, skip: int = 0) -> Likeness:
+def compare(found: Trace, right: Trace, *, skip: int = 0) -> TraceComparison:
     """Compare two runs over the same frames, without the scores of the first `skip` steps."""
     mine, wanted = found.scores[skip:], right.scores[skip:]
     columns = [(mine[:, b, k], wanted[:, b, k]) for b in range(mine.shape[1]) for k in range(mine.shape[2])]
     correlations = [value for pair in columns if (value := _correlation(*pair)) is not None]
-    return Likeness(
+    return TraceComparison(
         score_correlation=min(correlations, default=None),
         score_error=max((relative_error(*pair) for pair in columns), default=0.0),
         max_abs_diff=float(np.max(np.abs(mine - wanted), initial=0.0)),
@@ -62,15 +62,15 @@ def compare(found: Trace, right: Trace, *, skip: int = 0) -> Likeness:
     )
 
 
-def near_enough(likeness: Likeness, precision: Precision) -> Verdict:
+def near_enough(comparison: TraceComparison, precision: Precision) -> Verdict:
     """Whether an engine of this precision may differ that much from full precision."""
     least, most = LEAST_CORRELATION[precision], MOST_ERROR[precision]
-    states = {f"state {name!r}": error for name, error in likeness.state_error.items()}
-    errors = {"scores": likeness.score_error, "error map": likeness.error_map_error, **states}
+    states = {f"state {name!r}": error for name, error in comparison.state_error.items()}
+    errors = {"scores": comparison.score_error, "error map": comparison.error_map_error, **states}
     for name, error in errors.items():
         if not error <= most:  # what is no number is not within it either
             return Verdict(False, f"it is off by {error:.2%} in its {name}, more than {most:.1%}")
-    correlation = likeness.score_correlation
+    correlation = comparison.score_correlation
     if correlation is not None and not correlation >= least:
         return Verdict(False, f"its scores correlate by {correlation:.5f} with full precision, not {least}")
     return Verdict(True)

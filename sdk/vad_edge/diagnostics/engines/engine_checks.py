@@ -78,15 +78,15 @@ def beside_reference(job: Job, step: CheckStep) -> Found:
     with closing(_open(job, CheckStep("", LAST_RESORT, "fp32", step.cameras))) as reference:
         right = _run(reference, STEPS)
     warm = read_bundle(job.bundle).manifest.clock.warmup_frames
-    likeness = compare(found, right, skip=warm)
-    verdict = near_enough(likeness, precision)
+    comparison = compare(found, right, skip=warm)
+    verdict = near_enough(comparison, precision)
     if not verdict.ok:
-        raise EngineError(f"{verdict.reason} ({likeness.to_dict()})")
-    correlation = likeness.score_correlation
+        raise EngineError(f"{verdict.reason} ({comparison.to_dict()})")
+    correlation = comparison.score_correlation
     told = "constant scores" if correlation is None else f"correlation {correlation:.6f}"
-    worst = max(likeness.state_error.values(), default=0.0)
-    text = f"{told}, scores off by {likeness.score_error:.2%}, states by {worst:.2%}"
-    return Found(text, {"steps": STEPS, **likeness.to_dict()})
+    worst = max(comparison.state_error.values(), default=0.0)
+    text = f"{told}, scores off by {comparison.score_error:.2%}, states by {worst:.2%}"
+    return Found(text, {"steps": STEPS, **comparison.to_dict()})
 
 
 def snapshot_and_restore(job: Job, step: CheckStep) -> Found:

@@ -82,8 +82,8 @@ def puppet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Broker]
     monkeypatch.setattr(state, "HELD_S", 0.0)
 
     def new(broker: Broker) -> StateCheck:
-        ear, store = cast(TopicListener, broker), cast(EventStore, None)
-        test = Rehearsal(SiteConfig(site="shop"), TOPICS, store, ear, running=False, arrive_s=0.1)
+        listener, store = cast(TopicListener, broker), cast(EventStore, None)
+        test = Rehearsal(SiteConfig(site="shop"), TOPICS, store, listener, running=False, arrive_s=0.1)
         return StateCheck(test, "i-1")
 
     return new

@@ -17,11 +17,11 @@ def trace(scores: NDArray[np.float64] = SCORES, state: float = 0.0, maps: float 
 
 
 def test_a_run_is_like_itself() -> None:
-    likeness = compare(trace(), trace())
-    assert likeness.score_correlation == pytest.approx(1.0)
-    assert (likeness.score_error, likeness.max_abs_diff, likeness.error_map_error) == (0.0, 0.0, 0.0)
-    assert likeness.state_error == {"features": 0.0}
-    assert near_enough(likeness, "fp32").ok
+    comparison = compare(trace(), trace())
+    assert comparison.score_correlation == pytest.approx(1.0)
+    assert (comparison.score_error, comparison.max_abs_diff, comparison.error_map_error) == (0.0, 0.0, 0.0)
+    assert comparison.state_error == {"features": 0.0}
+    assert near_enough(comparison, "fp32").ok
 
 
 @pytest.mark.parametrize(
@@ -42,18 +42,18 @@ def test_each_precision_may_be_off_by_so_much(precision: Precision, off: float, 
 
 def test_scores_that_go_their_own_way_are_refused() -> None:
     small = 1.0 + 1e-4 * (SCORES - 1.0)
-    likeness = compare(trace(1.0 + 1e-4 * RANDOM.random(SCORES.shape)), trace(small))
-    assert likeness.score_error < 0.001
-    verdict = near_enough(likeness, "fp32")
+    comparison = compare(trace(1.0 + 1e-4 * RANDOM.random(SCORES.shape)), trace(small))
+    assert comparison.score_error < 0.001
+    verdict = near_enough(comparison, "fp32")
     assert "correlate by" in verdict.reason
 
 
 def test_one_wrong_camera_or_cue_is_enough() -> None:
     wrong = SCORES.copy()
     wrong[:, 1, 2] *= 1.5
-    likeness = compare(trace(wrong), trace())
-    assert likeness.score_error == pytest.approx(0.5)
-    assert near_enough(likeness, "int8").reason == "it is off by 50.00% in its scores, more than 10.0%"
+    comparison = compare(trace(wrong), trace())
+    assert comparison.score_error == pytest.approx(0.5)
+    assert near_enough(comparison, "int8").reason == "it is off by 50.00% in its scores, more than 10.0%"
 
 
 def test_values_that_are_no_numbers_are_refused() -> None:
