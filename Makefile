@@ -5,11 +5,13 @@ BIN := $(VENV)/bin
 # constraints.txt pins the CPU build of torch: without it pip would fetch several GB of CUDA packages.
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo test lint types unit bench power-cut mosquitto ffmpeg sshd clean
+.PHONY: help demo test test-fast upcam-bundle lint types unit bench power-cut mosquitto ffmpeg sshd clean
 
 help:
 	@echo "make demo             the main job on a shipped synthetic clip, everything embedded; leaves out/demo"
 	@echo "make test             lint, types, import contracts and all tests"
+	@echo "make test-fast        lint, types and the tests that start no processes and no stand-ins: for every change"
+	@echo "make upcam-bundle     the bundle of the indoor camera that docs/results.md measures; FOOTAGE=..., some hours"
 	@echo "make bench            speed and memory of a run; BUNDLE=... CLIP=... for your own"
 	@echo "make bench-models     what every model costs, beside each other"
 	@echo "make bench-gpu        what a step costs on a CUDA GPU, for 1 to 8 cameras in one call"
@@ -40,6 +42,9 @@ demo: $(VENV)/.runtime
 
 test: lint types unit
 
+test-fast: lint types $(VENV)/.dev
+	$(BIN)/python -m pytest -m "not slow" --numprocesses auto --dist loadfile
+
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -50,6 +55,9 @@ types: $(VENV)/.dev
 
 unit: $(VENV)/.dev mosquitto ffmpeg sshd
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+
+upcam-bundle: $(VENV)/.dev
+	$(BIN)/python -m tests.benchmarks.upcam_bundle
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m tests.benchmarks

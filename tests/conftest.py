@@ -1,3 +1,6 @@
+from pathlib import Path
+
+import pytest
 from hypothesis import HealthCheck, settings
 
 # A shared machine may take a second where an idle one takes a millisecond.
@@ -18,3 +21,30 @@ pytest_plugins = [
     "tests.support.tiny_bundle",
     "tests.support.wheels",
 ]
+
+ROOT = Path(__file__).parent
+
+STAND_INS = frozenset(
+    {"any_broker", "connect", "listen", "machine", "mosquitto", "network", "new_mosquitto", "proxied", "rtsp",
+     "ffmpeg", "serve", "service", "small_disk", "wheelhouse", "wheels", "meet", "calibrated_bundle"}
+)  # fmt: skip
+"""Fixtures that start a process or a server, or train or calibrate something."""
+
+SLOW_FOLDERS = (
+    "integration",
+    "export",
+    "devices/provision",
+    "training/models",
+    "training/distill",
+    "training/fit",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as slow what starts processes, stand-ins or trainings: `make test-fast` leaves it out."""
+    slow = [ROOT / folder for folder in SLOW_FOLDERS]
+    for item in items:
+        starts = STAND_INS.intersection(getattr(item, "fixturenames", ()))
+        processes = hasattr(getattr(item, "module", None), "subprocess")
+        if starts or processes or any(folder in item.path.parents for folder in slow):
+            item.add_marker(pytest.mark.slow)

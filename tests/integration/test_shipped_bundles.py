@@ -16,7 +16,6 @@ from vad_edge.inference.tensorrt.loader import prepare_engine
 BUNDLES = {
     "demo": Path(vad_edge.demo.__file__).parent / "scene.vadb",
     "ped2": Path(__file__).parents[2] / "examples" / "bundles" / "ped2.vadb",
-    "upcam": Path(__file__).parents[2] / "examples" / "bundles" / "upcam.vadb",
 }
 
 
@@ -46,3 +45,9 @@ def test_its_graphs_compile_ahead_of_time_for_an_rtx_card(
     key = read_engine(output).key
     assert (key.precision, key.batch, key.device) == (precision, cameras, "rtx-sm86")
     assert prepared.bytes > 100_000
+
+
+def test_no_bundle_of_a_private_room_is_shipped() -> None:
+    root = Path(__file__).parents[2]
+    shipped = {path.name for folder in ("examples", "sdk") for path in (root / folder).rglob("*.vadb")}
+    assert shipped == {"ped2.vadb", "scene.vadb"}

@@ -7,16 +7,16 @@ from pathlib import Path
 
 from tests.sdk.report.test_outputs import event
 
-from vad_edge.demo.findings import Incident, find_incidents
+from vad_edge.demo.findings import LabelledIncident, find_incidents
 from vad_edge.demo.play import FILES, run_demo
 from vad_edge.fusion.machine import Level
 
 
 def test_an_incident_is_announced_before_after_or_never() -> None:
     truth = [
-        Incident("running", 10.0, 14.0),
-        Incident("thrown_object", 30.0, 34.0),
-        Incident("fall", 50.0, 55.0),
+        LabelledIncident("running", 10.0, 14.0),
+        LabelledIncident("thrown_object", 30.0, 34.0),
+        LabelledIncident("fall", 50.0, 55.0),
     ]
     opened = event()
     events = [
