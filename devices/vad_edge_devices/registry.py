@@ -186,7 +186,7 @@ def read_registry(boards: Mapping[str, str], jetpacks: str) -> Registry:
         try:
             board = Board.model_validate(table)
         except ValidationError as error:
-            raise DeviceError(first_problem(error), where=name, fix="mend the file") from error
+            raise DeviceError(first_problem(error), where=name, fix="correct the file") from error
         if name != f"{board.board}.toml":
             what = f"it describes {board.board!r}"
             raise DeviceError(what, where=name, fix="name the file after the board")
@@ -195,14 +195,14 @@ def read_registry(boards: Mapping[str, str], jetpacks: str) -> Registry:
     try:
         return Registry.model_validate({"boards": tables, "jetpacks": lines})
     except ValidationError as error:
-        raise DeviceError(first_problem(error), where="jetpacks.toml", fix="mend the files") from error
+        raise DeviceError(first_problem(error), where="jetpacks.toml", fix="correct the files") from error
 
 
 def _parsed(name: str, text: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except ValueError as error:
-        raise DeviceError(f"not valid TOML: {error}", where=name, fix="mend the file") from error
+        raise DeviceError(f"not valid TOML: {error}", where=name, fix="correct the file") from error
 
 
 def first_problem(error: ValidationError) -> str:

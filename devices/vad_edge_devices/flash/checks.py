@@ -115,14 +115,14 @@ def eeprom_check(request: FlashRequest, eeprom: Eeprom | None) -> Check:
 def user_check(request: FlashRequest, bsp: BspFacts, *, has_key: bool) -> Check:
     """Whether somebody can log in; without anybody the first boot waits for a keyboard and a screen."""
     if request.user and request.user not in bsp.users:
-        reason = f"{request.user} will be made, with a password nobody knows"
+        reason = f"{request.user} will be made, with a random password"
         return _check("user", has_key, reason, "give --ssh-key FILE, the only way in")
     if bsp.users:
         return Check("user", True, f"{', '.join(bsp.users)} is in the root file system")
     return _check(
         "user",
         False,
-        "nobody can log in: the first boot would wait for a screen and a keyboard",
+        "no user can log in: the first boot would wait for a screen and a keyboard",
         "give --user NAME --ssh-key FILE",
     )
 

@@ -31,7 +31,7 @@ _FAILURES: Final[tuple[tuple[str, str, str], ...]] = (
         "run tools/l4t_flash_prerequisites.sh",
     ),
     ("command not found", "a program is missing", "run tools/l4t_flash_prerequisites.sh"),
-    ("No such file or directory", "a file is missing", "run apply_binaries.sh, or unpack the BSP anew"),
+    ("No such file or directory", "a file is missing", "run apply_binaries.sh, or unpack the BSP again"),
 )
 
 

@@ -100,7 +100,7 @@ def apply_staged(files: tuple[StagedFile, ...], rootfs: Path) -> None:
             raise DeviceError(
                 f"cannot {file.action} {file.path}: {error.strerror or error}",
                 where=str(rootfs),
-                fix="nothing was flashed; mend it and run the same command again",
+                fix="nothing was flashed; correct it and run the same command again",
             ) from error
 
 
@@ -115,7 +115,7 @@ def _apply(file: StagedFile, rootfs: Path) -> None:
         raise DeviceError(
             f"{file.path} leads out of it, to {real}",
             where=str(rootfs),
-            fix="unpack the root file system anew",
+            fix="unpack the root file system again",
         )
     owner = _owner(file.owner, rootfs)
     _make_folders(path.parent, rootfs, owner)

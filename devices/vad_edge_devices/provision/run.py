@@ -127,7 +127,7 @@ def _send(
         raise DeviceError(
             f"sending failed: {reason}; what runs is not touched",
             where=ssh.target,
-            fix="mend it and run the same again: it goes on from there",
+            fix="correct it and run the same again: it goes on from there",
         )
 
 

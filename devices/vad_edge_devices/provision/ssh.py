@@ -25,7 +25,7 @@ _OWN_FAILURE: Final = 255
 _FAILURES: Final = (
     (
         "REMOTE HOST IDENTIFICATION HAS CHANGED",
-        "its host key is not the one that is known: another board answers, or it was flashed anew",
+        "its host key is not the one that is known: another board answers, or it was flashed again",
         "make sure which; then `ssh-keygen -R HOST` and log in once by hand",
     ),
     (

@@ -173,7 +173,11 @@ def kept_footage(bundle: Bundle, path: Path) -> tuple[ScoredFootage, Sequence[Po
     manifest = bundle.manifest
     graph = bundle.graph_of(head.graph_sha256)
     if graph is None or (head.fps, head.cues) != (manifest.clock.fps, manifest.cues):
-        raise DataError("its scores are of another graph or frame rate", where=str(path), fix="begin anew")
+        raise DataError(
+            "its scores are of another graph or frame rate",
+            where=str(path),
+            fix="delete the file; the camera learns again",
+        )
     found = [
         Stretch(path.stem, times[part], scores[part]) for part in unbroken(times, manifest.clock.max_gap_s)
     ]
@@ -210,7 +214,7 @@ def _unseen(bundle: Bundle, clips: Sequence[Path | str], notes: list[str]) -> di
     files = [clip for clip in clips if isinstance(clip, Path)]
     if not fitted and files:
         notes.append(
-            "the bundle does not list the footage its model was fitted on, so nobody checked that this is"
+            "the bundle does not list the footage its model was fitted on, so it was not checked that this is"
             " other footage; fitted footage looks calmer than life and makes false alarms"
         )
     found: dict[Path, str] = {}

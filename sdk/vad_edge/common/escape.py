@@ -1,8 +1,10 @@
-"""Foreign text for a terminal, a log and a page: what others wrote is shown, and never obeyed."""
+"""Foreign text for a terminal and a log: what others wrote is shown, and never obeyed.
+
+Pages put it in by ``textContent``, which obeys nothing.
+"""
 
 from __future__ import annotations
 
-import html
 import unicodedata
 
 # Signs that change the direction of the text after them, so that it reads as something else.
@@ -27,15 +29,6 @@ def for_markup(text: str) -> str:
     from rich.markup import escape
 
     return escape(plain(text))
-
-
-def for_page(text: str) -> str:
-    """The same for HTML, in text and in attributes.
-
-    >>> for_page('<b title="x">')
-    '&lt;b title=&quot;x&quot;&gt;'
-    """
-    return html.escape(plain(text), quote=True)
 
 
 def _shown(sign: str) -> str:

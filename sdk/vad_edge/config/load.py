@@ -69,7 +69,7 @@ def parse_site(text: str, path: Path) -> SiteConfig:
         end = f"line {len(text.splitlines())}, the end of the file"
         reason = str(error).replace("end of document", end)
         raise ConfigError(
-            f"not valid TOML: {reason}", where=str(path), fix="mend the syntax there"
+            f"not valid TOML: {reason}", where=str(path), fix="correct the syntax there"
         ) from error
     try:
         return SiteConfig.model_validate(_typed(SiteConfig, data, path.parent), strict=True)

@@ -125,7 +125,7 @@ def _talk(site: SiteConfig, listener: TopicListener) -> Iterator[Finding]:
 
 def _connected(broker: BrokerConfig, client: MqttClient) -> Finding:
     who = client.address.username or broker.username
-    text = f"{client.address} accepts us as {f'user {who!r}' if who else 'nobody in particular'}"
+    text = f"{client.address} accepts us {f'as user {who!r}' if who else 'without a user name'}"
     if client.protocol == MQTTProtocolVersion.MQTTv5:
         return Finding("connect", "ok", f"{text}, MQTT 5")
     fix = "use a broker with MQTT 5, such as Mosquitto 2, where you can"

@@ -158,7 +158,7 @@ def _ffmpeg() -> Iterator[Finding]:
         yield Finding("ffmpeg", "ok", "ffmpeg is there: clips of H.264 and H.265 are copied")
     else:
         fix = "apt install ffmpeg, if clips are kept"
-        yield Finding("ffmpeg", "warn", "no ffmpeg: every clip is encoded anew", fix)
+        yield Finding("ffmpeg", "warn", "no ffmpeg: every clip is encoded again", fix)
 
 
 def _cameras() -> Iterator[Finding]:

@@ -106,7 +106,7 @@ class CommandHandler(Component):
                 self._arming.ask(camera, command.command == "arm")
             asked = self._arming.asked(camera)
             self._jobs.put(lambda: publisher.publish_result(self._remember(camera.name, asked, command)))
-            _log.info("camera %s: %s by %s", camera.name, command.command, command.by or "somebody")
+            _log.info("camera %s: %s by %s", camera.name, command.command, command.by or "a client")
         elif command.command == "acknowledge":
             self._jobs.put(lambda: publisher.publish_result(self._acknowledge(camera.name, command)))
         elif command.command == "snapshot":
@@ -155,7 +155,7 @@ class CommandHandler(Component):
         elif camera.reader is None:
             reason, fix = "there is no camera, only sensors", ""
         elif camera.reader.error is not None:
-            reason, fix = f"the camera gives no picture: {camera.reader.error}", "mend the camera"
+            reason, fix = f"the camera gives no picture: {camera.reader.error}", "check the camera"
         elif camera.name in self._wanted:
             reason, fix = "another snapshot is on its way", ""
         else:

@@ -1,12 +1,10 @@
 from __future__ import annotations
 
-from html.parser import HTMLParser
-
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.text import Text
 
-from vad_edge.common.escape import for_markup, for_page, plain
+from vad_edge.common.escape import for_markup, plain
 
 
 def test_what_a_terminal_obeys_is_shown_instead() -> None:
@@ -25,20 +23,3 @@ def test_no_control_sign_and_no_second_line_is_left(text: str) -> None:
 @given(st.text(st.characters(exclude_categories=["Cs"])))
 def test_markup_shows_the_text_itself(text: str) -> None:
     assert Text.from_markup(for_markup(text)).plain == plain(text)
-
-
-@given(st.text(st.characters(exclude_categories=["Cs"])))
-def test_a_page_shows_the_text_and_has_no_tag_of_it(text: str) -> None:
-    shown: list[str] = []
-
-    class Reader(HTMLParser):
-        def handle_data(self, data: str) -> None:
-            shown.append(data)
-
-        def handle_starttag(self, tag: str, attrs: object) -> None:
-            raise AssertionError(tag)
-
-    reader = Reader()
-    reader.feed(for_page(text))
-    reader.close()
-    assert "".join(shown) == plain(text)

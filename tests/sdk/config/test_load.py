@@ -142,7 +142,7 @@ SENSOR = '[[sensor]]\nname = "s"\ntopic = "t"\nkind = "binary"\n'
         (CAMERA + "[camera.policy]\nwatch = 9", "camera[0].policy: watch < warning < alarm must hold"),
         (CAMERA + "[camera.policy]\nhysteresis = 2", "hysteresis must be below watch, or no incident could"),
         ("zzz = 1\nyyy = 2", "(1 more after this one)"),
-        ("site = 'a'\nfoo = [1,", "not valid TOML: Invalid value (at line 2, the end of the file); mend"),
+        ("site = 'a'\nfoo = [1,", "not valid TOML: Invalid value (at line 2, the end of the file); correct"),
         (
             "site = 'a'\nx 3",
             "not valid TOML: Expected '=' after a key in a key/value pair (at line 2, column 3)",

@@ -43,7 +43,7 @@ def test_a_good_broker_passes_and_the_missing_discovery_is_named(mosquitto: Any)
         "discovery": "ok",
         "discovery front": "warn",
     }
-    assert found["connect"].text.endswith("accepts us as nobody in particular, MQTT 5")
+    assert found["connect"].text.endswith("accepts us without a user name, MQTT 5")
 
 
 def test_a_check_leaves_nothing_behind(mosquitto: Any, listen: Callable[..., Any]) -> None:

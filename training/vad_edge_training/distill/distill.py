@@ -75,7 +75,7 @@ def distill(
     """
     report = on_progress or silent
     if not teachers:
-        raise ConfigError("there is nobody to learn from", where="teacher", fix="name a teacher")
+        raise ConfigError("there is no teacher", where="teacher", fix="name a teacher")
     if (output / "best.ckpt").exists():
         raise ConfigError("there is a model already", where=str(output), fix="give another --output")
     check_footage(student, data)

@@ -60,7 +60,7 @@ class DlanAc(ClipModel):
 
     card = Card(
         name="dlan_ac",
-        summary="frame prediction with prototypes made anew for each clip",
+        summary="frame prediction with prototypes made for each clip",
         paper="Yang, Wu, Liu: Dynamic local aggregation network with adaptive clusterer, ECCV 2022",
         paper_auc={"ped2": 97.6, "avenue": 89.9, "shanghaitech": 74.7},
         paper_score={"prediction": 1.0},

@@ -210,5 +210,5 @@ def _refuse_taken(address: Any) -> None:
             raise ConfigError(
                 f"cannot listen on {address.addrTuple[0]}:{address.addrTuple[1]}: {error.strerror}",
                 where="bacnet.address",
-                fix="give an address of this machine, and a port nobody else has",
+                fix="give an address of this machine, and a port that is free",
             ) from error

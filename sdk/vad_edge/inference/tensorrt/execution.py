@@ -133,7 +133,7 @@ class Kernels:
         config = self._engine.create_runtime_config()
         cache = config.create_runtime_cache()
         if stored and not cache.deserialize(stored):
-            _log.warning("the kernels of an earlier start are of another driver or GPU; compiling them anew")
+            _log.warning("the kernels of an earlier start are of another driver or GPU; compiling them again")
         if not config.set_runtime_cache(cache):
             raise RuntimeError("the configuration refuses the cache")
         eager = getattr(getattr(trt, "DynamicShapesKernelSpecializationStrategy", None), "EAGER", None)

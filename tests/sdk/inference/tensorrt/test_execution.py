@@ -39,7 +39,7 @@ def test_kernels_of_another_driver_are_compiled_anew(
     trt.refuses = {"deserialize"}
     assert start(bundle, trt, b"of another").kernels == b"kernels"
     assert trt.compiled == 1
-    assert "of another driver or GPU; compiling them anew" in caplog.text
+    assert "of another driver or GPU; compiling them again" in caplog.text
 
 
 @pytest.mark.parametrize("call", ["create_runtime_config", "set_runtime_cache"])
