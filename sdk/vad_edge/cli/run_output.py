@@ -41,8 +41,11 @@ def stop_on_signals() -> Iterator[threading.Event]:
     try:
         yield stop
     finally:
+        # Who asks again while the program ends means it: no handler of Python's may make a failure of that.
+        asked = any(signal.getsignal(number) is signal.SIG_DFL for number in before)
         for number, handler in before.items():
-            signal.signal(number, handler)
+            if not asked:
+                signal.signal(number, handler)
 
 
 @contextmanager

@@ -72,9 +72,11 @@ def command(
     vad-edge train --data ped2 --output out/mnad --model mnad
     """
     import importlib
+    import os
     import sys
     from dataclasses import replace
 
+    from vad_edge.cli.app import INTERRUPTED
     from vad_edge.cli.logs import set_level
 
     fitting = importlib.import_module("vad_edge_training.fit.fit")
@@ -111,7 +113,8 @@ def command(
         )
     except KeyboardInterrupt:
         click.echo("interrupted; the same command with --resume goes on after the last whole epoch", err=True)
-        sys.exit(130)
+        # Lightning kills the process that was started first where one that it started fails before it has ended.
+        sys.exit(0 if os.environ.get("LOCAL_RANK", "0") != "0" else INTERRUPTED)
     if not trained.finished:
         click.echo(f"{trained.epochs} epochs done; the same command with --resume goes on", err=True)
     if trained.best.exists():

@@ -7,7 +7,7 @@ import pytest
 from vad_edge.errors import ConfigError
 from vad_edge_export.experiments.recipe import read_recipe
 
-RECIPES = Path(__file__).parents[2] / "training" / "recipes"
+RECIPES = Path(__file__).parents[3] / "training" / "recipes"
 
 GOOD = """
 dataset = "hall"

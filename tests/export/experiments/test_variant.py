@@ -109,5 +109,5 @@ def test_a_row_holds_means_and_deviations() -> None:
 
 
 def test_the_variant_that_comes_along_is_the_student_as_it_is_trained() -> None:
-    variant = read_variant(Path(__file__).parents[2] / "training" / "recipes" / "student.toml")
+    variant = read_variant(Path(__file__).parents[3] / "training" / "recipes" / "student.toml")
     assert (variant.model, variant.config, variant.fit, variant.seeds) == ("student", {}, {}, [0, 1, 2])
