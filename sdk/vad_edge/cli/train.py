@@ -113,7 +113,7 @@ def command(
         )
     except KeyboardInterrupt:
         click.echo("interrupted; the same command with --resume goes on after the last whole epoch", err=True)
-        # Lightning kills the process that was started first where one that it started fails before it has ended.
+        # Lightning kills the first process where another one fails before it.
         sys.exit(0 if os.environ.get("LOCAL_RANK", "0") != "0" else INTERRUPTED)
     if not trained.finished:
         click.echo(f"{trained.epochs} epochs done; the same command with --resume goes on", err=True)

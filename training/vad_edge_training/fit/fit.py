@@ -182,6 +182,10 @@ def run_fit(
             )
         except SystemExit as stopped:  # what Lightning makes of Ctrl-C
             raise KeyboardInterrupt from stopped
+        except RuntimeError as error:
+            if trainer.interrupted:  # another process of the fit was told to end as well, and has
+                raise KeyboardInterrupt from error
+            raise
 
 
 def _doubts(names: Sequence[str], frames: Sequence[NDArray[np.uint8]], fps: float, where: Path) -> list[str]:
