@@ -12,6 +12,7 @@ from typing_extensions import Self
 from vad_edge.budget import AlarmBudget
 from vad_edge.bundle.archive import Bundle, read_bundle
 from vad_edge.bundle.manifest import Precision
+from vad_edge.bundle.pack import write_pack
 from vad_edge.calibration.calibrate import CalibrationReport
 from vad_edge.calibration.camera import calibrate_camera
 from vad_edge.calibration.scores import Progress
@@ -332,6 +333,7 @@ def calibrate(
     fps: float | None = None,
     model_fps: float | None = None,
     duration_s: float | None = None,
+    output: Path | str | None = None,
     stop: threading.Event | None = None,
     all_normal: bool = False,
     false_alarm_risks: Sequence[float] = (),
@@ -340,17 +342,17 @@ def calibrate(
     """Learn one camera's normal life and the levels that keep an alarm budget. Provisional.
 
     >>> import vad_edge
-    >>> report = vad_edge.calibrate("normal/", bundle="my.vadb", budget="1/day")  # doctest: +SKIP
-    >>> report.pack.write("door.vadc")  # doctest: +SKIP
+    >>> report = vad_edge.calibrate("normal/", bundle="my.vadb", output="door.vadc")  # doctest: +SKIP
 
     sources show the camera's normal life only: videos, folders of clips, a camera for duration_s or until
     `stop` is set; or else scores is what a run with ``[learning]`` has kept. site brings the camera's masks,
     the sensors recorded beside the footage, and how many cameras share the budget. model_fps runs the model
     at a lower rate than its own. false_alarm_risks are the risks of false alarms, which count as normal.
+    output is where the camera's pack is written, NAME.vadc.
     Needs the extra ``calibrate``. Raises DataError for footage that will not do, ConfigError, SourceError,
     SensorError, EngineError.
     """
-    return calibrate_camera(
+    report = calibrate_camera(
         load_bundle(bundle),
         [str(sources)] if isinstance(sources, (str, int, Path)) else list(sources),
         AlarmBudget.parse(budget) if isinstance(budget, str) else budget,
@@ -368,6 +370,9 @@ def calibrate(
         false_alarm_risks=false_alarm_risks,
         on_progress=on_progress,
     )
+    if output is not None:
+        write_pack(Path(output), report.pack)
+    return report
 
 
 def load_bundle(bundle: Bundle | Path | str) -> Bundle:

@@ -253,3 +253,21 @@ def test_a_watch_can_run_again(watch: vad_edge.Watch) -> None:
     watch.on_event(events.append)
     assert watch.run().frames == watch.run().frames == 120
     assert len(events) % 2 == 0
+
+
+def test_a_camera_is_calibrated_and_watched_at_its_levels(calibrated_bundle: Bundle, tmp_path: Path) -> None:
+    images = quiet_frames(900, seed=4)
+    for begin in range(30, 850, 90):
+        images = with_block(images, begin, begin + 3)
+    normal, pack = write_video(tmp_path / "normal.mkv", images), tmp_path / "door.vadc"
+    report = vad_edge.calibrate(normal, bundle=calibrated_bundle, budget="60/hour", output=pack)
+    assert report.pack.levels is not None
+    watch = vad_edge.Watch(normal, bundle=calibrated_bundle, calibration=pack, store=tmp_path / "store")
+    changes: list[str] = []
+    watch.on_condition(lambda change: changes.append(change.code))
+    assert watch.run().frames == 900
+    assert "budget_not_kept" not in changes
+    frames = list(vad_edge.score(normal, bundle=calibrated_bundle, calibration=pack))
+    assert max(frame.risk or 0.0 for frame in frames) > 0.0
+    with pytest.raises(vad_edge.ConfigError, match="nothing to learn from"):
+        vad_edge.calibrate(bundle=calibrated_bundle)

@@ -1,4 +1,4 @@
-"""The levels of a camera pack as the policy they were derived under."""
+"""The levels of a camera pack as the policy they were derived under, whole or without some of the streams."""
 
 from __future__ import annotations
 

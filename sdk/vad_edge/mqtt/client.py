@@ -1,4 +1,4 @@
-"""The one way to a broker: a connection that keeps coming back by itself."""
+"""The one way to a broker: attempts in MQTT 5 and 3.1.1, and a connection that comes back by itself."""
 
 from __future__ import annotations
 

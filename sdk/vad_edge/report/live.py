@@ -1,4 +1,4 @@
-"""A run as a live table on a terminal."""
+"""A run on standard error: as a live table on a terminal, as log lines elsewhere."""
 
 from __future__ import annotations
 

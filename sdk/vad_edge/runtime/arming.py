@@ -1,4 +1,4 @@
-"""Whether a camera is armed: its schedule, what somebody asked since, and maintenance."""
+"""Whether a camera is armed: its schedule, what was asked since, and maintenance."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where in the picture the model failed: the error map's strongest patches as boxes."""
+"""Where in the picture something is: masks and zones, and the strongest patches of the error map as boxes."""
 
 from __future__ import annotations
 

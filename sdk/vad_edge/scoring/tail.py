@@ -1,4 +1,4 @@
-"""The distribution of one score on normal footage: fitted once, then asked how rare a new score is."""
+"""How rare a score is: one cue's distribution on normal footage, several cues together, their calibration."""
 
 from __future__ import annotations
 

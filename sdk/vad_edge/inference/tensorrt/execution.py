@@ -1,4 +1,4 @@
-"""One of the two ways a step goes between the two sets of the state, asked of the stream or recorded."""
+"""How a step runs: its two directions between the sets of the state, and the kernels it starts with."""
 
 from __future__ import annotations
 

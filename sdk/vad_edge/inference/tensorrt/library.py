@@ -1,4 +1,4 @@
-"""Which TensorRT is here: the one of JetPack and data centres, or TensorRT for RTX."""
+"""The TensorRT that is here: which one it is, what it can do, and what it compiles for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far a build is, from what TensorRT tells of its nested phases."""
+"""What TensorRT tells of a build: how far it is, and its own messages."""
 
 from __future__ import annotations
 
