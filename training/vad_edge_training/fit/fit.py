@@ -37,7 +37,7 @@ from vad_edge_training.fit.lightning_module import ModelModule
 from vad_edge_training.fit.progress import Progress, silent
 from vad_edge_training.fit.schedule import FitConfig, first_epochs
 from vad_edge_training.fit.split import Clips, split_clips
-from vad_edge_training.fit.trainer import make_trainer
+from vad_edge_training.fit.trainer import make_trainer, was_told_to_end
 from vad_edge_training.models.model import Model
 from vad_edge_training.models.registry import build, config_of, model_type
 
@@ -183,7 +183,7 @@ def run_fit(
         except SystemExit as stopped:  # what Lightning makes of Ctrl-C
             raise KeyboardInterrupt from stopped
         except RuntimeError as error:
-            if trainer.interrupted:  # another process of the fit was told to end as well, and has
+            if was_told_to_end(trainer):  # and so was another process of the fit, which has
                 raise KeyboardInterrupt from error
             raise
 

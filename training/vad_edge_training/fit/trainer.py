@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import lightning
@@ -49,12 +50,23 @@ class _EndOnTerm(Callback):
 
     Lightning's own handler speaks to the other processes of a fit from the middle of whatever it interrupts;
     where they were told to end, too, as by systemd, each may wait for the other for ever. Its teardown puts
-    back what was there before the fit.
+    back what was there before the fit. told says that the signal has come.
     """
+
+    told = False
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, signal.default_int_handler)
+            signal.signal(signal.SIGTERM, self._end)
+
+    def _end(self, number: int, frame: FrameType | None) -> None:
+        self.told = True
+        raise KeyboardInterrupt
+
+
+def was_told_to_end(trainer: lightning.Trainer) -> bool:
+    """Whether SIGTERM has come during the fit, whatever came of it."""
+    return any(isinstance(each, _EndOnTerm) and each.told for each in trainer.callbacks)  # type: ignore[attr-defined]
 
 
 def make_trainer(
