@@ -36,7 +36,7 @@ class RunClock(Protocol):
 
     @property
     def knows_time_of_day(self) -> bool:
-        """False for a recording of which nobody knows when it began."""
+        """False for a recording whose beginning is not known."""
         ...
 
     def now(self) -> float:

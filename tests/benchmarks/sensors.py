@@ -56,7 +56,7 @@ def storm(
 ) -> Weathered:
     """Take in a storm as a run does, looking at the evidence ten times a second.
 
-    With streams 0 nobody takes anything in: what the network client alone costs. pace_s 0 is stock paho.
+    With streams 0 nothing is taken in: what the network client alone costs. pace_s 0 is stock paho.
     """
     configs = [SensorConfig(name=f"s{n}", topic=f"storm/{n}", kind="analog") for n in range(TOPICS)]
     hub = SensorHub(configs, LiveClock())
@@ -147,7 +147,7 @@ def main() -> None:
         broker.start()
         try:
             for title, rate, streams, pace_s in (
-                ("1,000/s, nobody listens", 1_000, 0, PACE_S),
+                ("1,000/s, no streams", 1_000, 0, PACE_S),
                 ("1,000/s", 1_000, TOPICS, PACE_S),
                 ("1,000/s, stock paho", 1_000, TOPICS, 0.0),
                 ("10,000/s", 10_000, TOPICS, PACE_S),

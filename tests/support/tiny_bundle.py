@@ -86,15 +86,20 @@ def tiny_manifest(calibration: Calibration | None = None) -> Manifest:
     )
 
 
+def write_tiny_bundle(
+    path: Path, graph: bytes, background: bytes, calibration: Calibration | None = None, **changes: object
+) -> Bundle:
+    manifest = tiny_manifest(calibration).model_copy(update=changes)
+    write_bundle(path, manifest, {"model.onnx": graph, "background.npy": background})
+    return read_bundle(path)
+
+
 @pytest.fixture
 def make_bundle(tmp_path: Path, step_graph: bytes, initial_background: bytes) -> MakeBundle:
     """A bundle of the tiny graph, with manifest fields or the graph itself replaced."""
 
     def make(graph: bytes = step_graph, calibration: Calibration | None = None, **changes: object) -> Bundle:
-        manifest = tiny_manifest(calibration).model_copy(update=changes)
-        path = tmp_path / "tiny.vadb"
-        write_bundle(path, manifest, {"model.onnx": graph, "background.npy": initial_background})
-        return read_bundle(path)
+        return write_tiny_bundle(tmp_path / "tiny.vadb", graph, initial_background, calibration, **changes)
 
     return make
 
@@ -104,13 +109,21 @@ def bundle(make_bundle: MakeBundle) -> Bundle:
     return make_bundle()
 
 
+@pytest.fixture(scope="session")
+def tiny_calibration(
+    tmp_path_factory: pytest.TempPathFactory, step_graph: bytes, initial_background: bytes
+) -> Calibration:
+    """The tiny graph's scores on half a minute of quiet footage, fitted once for all tests of a process."""
+    folder = tmp_path_factory.mktemp("calibration")
+    clip = write_video(folder / "normal.mkv", quiet_frames(300))
+    found = score_recording(write_tiny_bundle(folder / "tiny.vadb", step_graph, initial_background), clip)
+    return fit_calibration(found.scores[found.warm], ("mean", "peak"), fps=10.0)
+
+
 @pytest.fixture
-def calibrated_bundle(make_bundle: MakeBundle, tmp_path: Path) -> Bundle:
+def calibrated_bundle(make_bundle: MakeBundle, tiny_calibration: Calibration) -> Bundle:
     """The tiny bundle, calibrated on half a minute of quiet footage."""
-    clip = write_video(tmp_path / "normal.mkv", quiet_frames(300))
-    found = score_recording(make_bundle(), clip)
-    calibration = fit_calibration(found.scores[found.warm], ("mean", "peak"), fps=10.0)
-    return make_bundle(calibration=calibration)
+    return make_bundle(calibration=tiny_calibration)
 
 
 def with_int8(bundle: Bundle, path: Path, backend: Literal["any", "tensorrt"] = "any") -> Bundle:

@@ -103,7 +103,7 @@ _NAME = 64
 
 
 def acknowledge(incident: str, by: str) -> bytes:
-    """The command that acknowledges an incident as seen by somebody, who says nothing about its truth."""
+    """The command that acknowledges an incident as seen, without a verdict on it."""
     command = {"id": new_id(), "command": "acknowledge", "incident": incident, "by": by[:_NAME]}
     return json.dumps(command).encode()
 

@@ -20,7 +20,7 @@ from vad_edge.scoring.scorer import Scorer
 from vad_edge.sensors.stream import SensorSurprise
 
 CUT_S: Final = 3600.0
-"""A longer jump between two frames is a cut: the policy begins anew after it."""
+"""A longer jump between two frames is a cut: the policy starts again after it."""
 
 _EPSILON_S: Final = 1e-9
 

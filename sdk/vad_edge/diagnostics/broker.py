@@ -114,8 +114,8 @@ def _talk(site: SiteConfig, listener: TopicListener) -> Iterator[Finding]:
         yield _said_and_heard(listener, topics.check, f"publish {topics.camera}")
     yield _keeps(site, listener, cameras[0].check)
     if site.broker.discovery:
-        nobody = f"{prefix}/device/vad-edge_check_{secrets.token_hex(4)}/config"
-        yield _said_and_heard(listener, nobody, "discovery", payload=b"")
+        unused = f"{prefix}/device/vad-edge_check_{secrets.token_hex(4)}/config"
+        yield _said_and_heard(listener, unused, "discovery", payload=b"")
         yield from (_discovered(listener, prefix, topics) for topics in cameras)
     for topics in cameras:
         if listener.kept(topics.availability) == OFFLINE:

@@ -39,7 +39,7 @@ def event_from_change(
 
     wall gives the UTC wall time of a run-clock time (`RunClock.wall`). footage_frames is how many frames of
     normal footage the camera is calibrated on, or how many stretches of block_s where that is above 0.
-    time_synced is whether those wall times are true, None where nobody can tell. fresh_s is how long it may
+    time_synced is whether those wall times are true, None where that is not known. fresh_s is how long it may
     sound an alarm; the others are as in `Event`.
     """
     rare = None if surprise is None else rarity_reason(surprise.total, footage_frames, block_s)

@@ -174,7 +174,7 @@ def _decoded(data: bytes) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
 
 
 Way = Literal["none", "cut", "packets", "pictures"]
-"""No clip; cut out of the recording; the stream's packets as they come; the run's pictures, encoded anew."""
+"""No clip; cut out of the recording; the stream's packets as they come; the run's pictures, encoded again."""
 
 COPIED = {"h264": "h264", "avc1": "h264", "x264": "h264", "hevc": "hevc", "hev1": "hevc", "hvc1": "hevc"}
 """FourCC to the codec it stands for: those that are copied without decoding."""

@@ -158,7 +158,7 @@ class Nearness:
 
 
 def overload_of(thermal: Thermal | None, busy: float, hot_c: float | None, *, before: Overload) -> Overload:
-    """How the machine copes: thermal None while nobody has looked, busy the loop's share of time on frames.
+    """How the machine copes: thermal None before the first look, busy the loop's share of time on frames.
 
     hot_c is a limit of the user's own. What was hot or late before is so until it is well below its limit.
     """

@@ -190,7 +190,7 @@ def _text(path: Path) -> str:
 
 CONFIGURATION: Final = "etc/nvpmodel.conf"
 STATUS: Final = "var/lib/nvpmodel/status"
-"""Written by nvpmodel itself: ``pmode:0002``. It is missing until somebody has chosen a mode."""
+"""Written by nvpmodel itself: ``pmode:0002``. It is missing until a mode was chosen."""
 
 _MODEL: Final = re.compile(r"^<\s*POWER_MODEL\s+ID=(\d+)\s+NAME=(\S+)\s*>", re.MULTILINE)
 _DEFAULT: Final = re.compile(r"^<\s*PM_CONFIG\s+DEFAULT=(\d+)\s*>", re.MULTILINE)

@@ -107,7 +107,7 @@ _POLYGON: Final[TypeAdapter[Polygon]] = TypeAdapter(Polygon)
 
 
 class MaskServer(ThreadingHTTPServer):
-    """Serves one editor on loopback until somebody says that he is done.
+    """Serves one editor on loopback until its user is done.
 
     The address has a secret in it, so that no other page and no other user of this machine finds it.
     """

@@ -69,7 +69,7 @@ class Label:
 
     @cached_property
     def properties(self) -> Properties:
-        """For paho, which packs them anew for every message and changes nothing in them."""
+        """For paho, which packs them again for every message and changes nothing in them."""
         properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
         properties.ContentType = self.content_type
         if self.expiry_s is not None:

@@ -20,7 +20,7 @@ from vad_edge.mqtt.topics import CameraTopics
 def is_fresh(age_s: float, fresh_s: float) -> bool:
     """Whether an event that is so old may still sound an alarm.
 
-    One that lies further in the future than fresh_s comes from before the clock was set back: nobody can say
+    One that lies further in the future than fresh_s comes from before the clock was set back: it is not known
     how old it is, so it counts as history.
     """
     return abs(age_s) <= fresh_s

@@ -217,7 +217,7 @@ class Camera:
         return None if change is None else self._event(change, self.risk, scored, ending)
 
     def look_for_tamper(self, time_s: float, validity: Validity) -> Event | None:
-        """The event, if somebody covers or turns the camera or lets it see again.
+        """The event, where the camera was covered or turned, or sees again.
 
         Armed or not, but not in maintenance: then people work at the camera.
         """

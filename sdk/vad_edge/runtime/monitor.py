@@ -27,7 +27,7 @@ LOOK_EVERY_S = 0.5
 TELL_EVERY_S = 30.0
 """Without anything new, health says so often how the machine is."""
 PASSING_S = 1.0
-"""A picture that is not well for less than this is no condition: somebody stood before the camera."""
+"""A picture that is not well for less than this is no condition: a person stood before the camera."""
 CLOCK_TOLD_S = 600.0
 """So long it is said that the wall clock was set."""
 CHANGES_KEPT = 1000
@@ -173,7 +173,7 @@ class ConditionMonitor(Component):
         self._sensor_faults = set(found)
 
     def _look_at_clock(self, time_s: float) -> None:
-        """Follow the wall clock where somebody sets it, and say so for a while."""
+        """Follow the wall clock where it was set, and say so for a while."""
         clock = self._context.clock
         set_s = clock.follow() if isinstance(clock, LiveClock) else 0.0
         if set_s:

@@ -20,7 +20,7 @@ _Given = TypeVar("_Given")
 
 
 class GuardedSource:
-    """The frames of `source`, which somebody else wrote.
+    """The frames of `source`, which is not ours.
 
     name is how messages call it. Raises SourceError where it is no source, and wherever it fails.
     """
