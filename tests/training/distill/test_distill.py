@@ -173,7 +173,7 @@ def test_what_a_network_sees_is_mirrored_with_the_picture() -> None:
 @pytest.mark.parametrize(
     ("teachers", "text"),
     [
-        ([], "nobody to learn from"),
+        ([], "there is no teacher"),
         (["nobody.ckpt"], "there is no teacher 'nobody.ckpt'"),
     ],
 )
