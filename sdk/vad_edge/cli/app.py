@@ -110,7 +110,9 @@ def noted_interrupt() -> Iterator[threading.Event]:
     try:
         yield pressed
     finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        # A run that was asked to end leaves SIGINT at the system's default: so it stays.
+        if signal.getsignal(signal.SIGINT) is note:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _of_the_system(error: OSError) -> str:

@@ -14,6 +14,7 @@ from click.testing import CliRunner
 import vad_edge.cli.app as group
 from vad_edge.cli import main
 from vad_edge.cli.app import Mishap, mishap, noted_interrupt
+from vad_edge.cli.run_output import stop_on_signals
 from vad_edge.errors import ConfigError, SourceError
 
 
@@ -80,6 +81,17 @@ def test_an_interrupt_is_noted_even_where_it_is_swallowed(listening: None) -> No
             os.kill(os.getpid(), signal.SIGINT)
         assert pressed.is_set()
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_after_a_run_was_asked_to_end_no_handler_of_pythons_takes_the_next_interrupt(listening: None) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        with noted_interrupt(), stop_on_signals() as stop:
+            os.kill(os.getpid(), signal.SIGINT)
+            assert stop.wait(30)
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @pytest.fixture
