@@ -50,8 +50,9 @@ class LiveTable(Observer):
 
     def on_condition(self, event: HealthEvent) -> None:
         """Show the condition."""
-        ended = "" if event.state == "raised" else " is over"
-        self._news.append(Text(f"{event.subject}: {event.code}{ended} {event.message}", style="magenta"))
+        raised = event.state == "raised"
+        said = f" {event.message}. {event.code.about.fix}" if raised else f" is over {event.message}"
+        self._news.append(Text(f"{event.subject}: {event.code}{said}", style="magenta"))
 
     def close(self) -> None:
         """Leave the last state on the screen."""
@@ -142,7 +143,8 @@ class LogLines(Observer):
         """Say what is wrong, or well again."""
         about = {"fields": {"CONDITION": event.code, "SUBJECT": event.subject}}
         if event.state == "raised":
-            _log.warning("%s: %s: %s", event.subject, event.code, event.message, extra=about)
+            fix = event.code.about.fix
+            _log.warning("%s: %s: %s. %s", event.subject, event.code, event.message, fix, extra=about)
         else:
             _log.info("%s: %s is over", event.subject, event.code, extra=about)
 

@@ -21,6 +21,7 @@ from vad_edge.events.event import Event
 from vad_edge.fusion.fuse import Risk
 from vad_edge.fusion.machine import Level
 from vad_edge.health.board import HealthEvent
+from vad_edge.health.conditions import Condition
 from vad_edge.pipeline import ScoredFrame
 from vad_edge.report.annotated import AnnotatedVideo
 from vad_edge.report.drawing import Caption, annotate, canvas_size, sensor_text
@@ -84,7 +85,7 @@ def show(observer: Observer, seen: list[FrameResult]) -> None:
     for result in seen:
         observer.on_frame(result)
     observer.on_event(event())
-    observer.on_condition(HealthEvent("camera_lost", "front", "raised", "no frame came", NOW))
+    observer.on_condition(HealthEvent(Condition.CAMERA_LOST, "front", "raised", "no frame came", NOW))
     observer.close()
 
 
@@ -217,7 +218,7 @@ def test_a_terminal_shows_cameras_sensors_and_news() -> None:
     assert "2.9 s" in text
     assert "door: on   sound: 48.2 dB" in text
     assert "front: normal -> alarm, video rare" in text
-    assert "camera_lost no frame came" in text
+    assert "camera_lost no frame came. Check power, cable and network." in text
 
 
 def test_elsewhere_a_run_is_log_lines(caplog: pytest.LogCaptureFixture) -> None:
@@ -225,7 +226,7 @@ def test_elsewhere_a_run_is_log_lines(caplog: pytest.LogCaptureFixture) -> None:
         show(LogLines(), results(12))
     assert caplog.messages == [
         "front: opened, normal -> alarm at 2.0 s, risk 5.00 (peak 4.00, door 1.00), video rare",
-        "front: camera_lost: no frame came",
+        f"front: camera_lost: no frame came. {Condition.CAMERA_LOST.about.fix}",
     ]
 
 
