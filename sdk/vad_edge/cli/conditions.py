@@ -6,14 +6,15 @@ import json
 
 import click
 
+from vad_edge.cli.types import ConditionCode
 from vad_edge.health.conditions import Condition
 
 
 @click.command(name="conditions")
-@click.argument("code", required=False, type=click.Choice([condition.value for condition in Condition]))
+@click.argument("code", required=False, type=ConditionCode())
 @click.option("--markdown", is_flag=True, help="The page docs/troubleshooting.md.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
-def command(code: str | None, markdown: bool, as_json: bool) -> None:
+def command(code: Condition | None, markdown: bool, as_json: bool) -> None:
     """Explain the health conditions: what each code means, why it comes, and what to do.
 
     \b
@@ -21,7 +22,7 @@ def command(code: str | None, markdown: bool, as_json: bool) -> None:
     vad-edge conditions camera_lost
     vad-edge conditions --json
     """
-    chosen = [Condition(code)] if code else sorted(Condition, key=str)
+    chosen = [code] if code else sorted(Condition, key=str)
     if markdown:
         from vad_edge.health.troubleshooting import troubleshooting_page
 

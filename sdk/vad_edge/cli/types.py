@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import os
 import re
@@ -15,6 +16,7 @@ from click.shell_completion import CompletionItem
 from vad_edge.budget import AlarmBudget
 from vad_edge.common.plugin_loader import ENGINES, OWN_NAMES, found, names
 from vad_edge.errors import ConfigError
+from vad_edge.health.conditions import Condition
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhd]?)")
@@ -149,6 +151,30 @@ class EngineType(click.ParamType[str]):
         """The names that begin so."""
         every = (*OWN_NAMES[ENGINES], *names(ENGINES))
         return [CompletionItem(each) for each in every if each.startswith(incomplete)]
+
+
+class ConditionCode(click.ParamType[Condition]):
+    """The code of a health condition."""
+
+    name = "code"
+    _CODES = tuple(condition.value for condition in Condition)
+
+    def convert(
+        self, value: object, param: click.Parameter | None, context: click.Context | None
+    ) -> Condition:
+        """The condition; an unknown code is refused with the nearest one."""
+        given = str(value)
+        if given not in self._CODES:
+            near = difflib.get_close_matches(given.lower(), self._CODES, n=1)
+            fix = f"did you mean {near[0]}?" if near else "vad-edge conditions lists all codes"
+            self.fail(f"{given!r} is not the code of a condition; {fix}", param, context)
+        return Condition(given)
+
+    def shell_complete(
+        self, context: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """The codes that begin so."""
+        return [CompletionItem(code) for code in self._CODES if code.startswith(incomplete)]
 
 
 class Output(click.Path):

@@ -50,9 +50,6 @@ class Condition(str, Enum):
     FRAME_EXPOSURE = "frame_exposure"
     FRAME_FROZEN = "frame_frozen"
     FRAME_MOVED = "frame_moved"
-    FRAME_CUT = "frame_cut"
-    FRAME_SWITCH = "frame_switch"
-    FRAME_NEW_VIEW = "frame_new_view"
     LEARNING_FAILED = "learning_failed"
     MODEL_NOT_FINITE = "model_not_finite"
     OBSERVER_BEHIND = "observer_behind"
@@ -209,11 +206,6 @@ _ABOUT: Final = {
         "Something is in front of the lens.",
         "Clear the view of the camera.",
     ),
-    Condition.FRAME_CUT: About(
-        "The picture changes abruptly",
-        "The camera or the stream jumped to another picture.",
-        "Nothing, if it passes; else check the stream for lost packets.",
-    ),
     Condition.FRAME_DEFOCUSED: About(
         "The picture is out of focus",
         "The focus was changed, or the lens is wet or dirty.",
@@ -233,16 +225,6 @@ _ABOUT: Final = {
         "The camera was moved",
         "The camera was turned, or its mount gave way.",
         "Turn it back, or calibrate the camera again for the new view.",
-    ),
-    Condition.FRAME_NEW_VIEW: About(
-        "The camera shows another scene",
-        "The view does not return to the one that was calibrated.",
-        "Turn it back, or calibrate the camera again for the new view.",
-    ),
-    Condition.FRAME_SWITCH: About(
-        "The camera switches between colour and infra-red",
-        "Dusk or dawn, or a lamp near the threshold.",
-        "Nothing, if it passes; else fix the camera's day/night mode.",
     ),
     Condition.LEARNING_FAILED: About(
         "The camera could not calibrate itself",

@@ -41,10 +41,8 @@ FRAME_CONDITIONS: Mapping[Reason, Condition] = {
     "defocused": Condition.FRAME_DEFOCUSED,
     "moved": Condition.FRAME_MOVED,
     "exposure": Condition.FRAME_EXPOSURE,
-    "cut": Condition.FRAME_CUT,
-    "switch": Condition.FRAME_SWITCH,
-    "new_view": Condition.FRAME_NEW_VIEW,
 }
+"""Of the reasons for which a picture is not scored; the others only reset the model."""
 
 
 class ConditionMonitor(Component):

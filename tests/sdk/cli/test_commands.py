@@ -224,8 +224,17 @@ def test_conditions_are_explained_for_people_and_for_machines() -> None:
     assert "fix:   Check power, cable and network" in shown.stdout
     found = json.loads(CliRunner().invoke(main, ["conditions", "--json"]).stdout)
     assert found["disk_full"]["documentation"] == "docs/troubleshooting.md#disk_full"
-    wrong = CliRunner().invoke(main, ["conditions", "camera_gone"])
-    assert wrong.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("code", "fix"),
+    [("CAMERA_LOS", "did you mean camera_lost?"), ("xyz", "vad-edge conditions lists all codes")],
+)
+def test_an_unknown_condition_is_refused_in_one_line_with_the_nearest(code: str, fix: str) -> None:
+    refused = CliRunner().invoke(main, ["conditions", code])
+    assert refused.exit_code == 2
+    assert refused.stderr.splitlines()[-1].endswith(f"{code!r} is not the code of a condition; {fix}")
+    assert "store_damaged" not in refused.stderr
 
 
 def test_scores_are_printed_as_a_table_or_as_json_and_are_those_of_the_api(
