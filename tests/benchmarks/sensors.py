@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 from tests.support.mosquitto import Mosquitto
 
-from vad_edge.bundle.levels import Gathering
+from vad_edge.bundle.levels import Accumulation
 from vad_edge.bundle.pack import PackedStream
 from vad_edge.clock import LiveClock
 from vad_edge.config.site import BrokerConfig, CameraConfig, PolicyConfig, SensorConfig, SiteConfig
@@ -118,7 +118,7 @@ def decisions(streams: int) -> list[float]:
     rate = RateProfile(
         1.0 / FRAME_S, 1.0, None, policy, 0, 0.0, alarms_per_hour=1.0,
         weights={config.name: config.weight for config in configs},
-        streams=packed, gathering=Gathering(block_s=5.0, usual=1.0),
+        streams=packed, accumulation=Accumulation(block_s=5.0, usual=1.0),
     )  # fmt: skip
     camera = Camera(
         CameraConfig(name="camera", policy=policy), RunContext(SiteConfig(), clock, HealthBoard())

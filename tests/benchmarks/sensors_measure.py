@@ -128,7 +128,7 @@ def fusions(taught: Part) -> dict[str, Fusion]:
     def sequential(deviations: float, fades_over: float) -> Fusion:
         usual = float(blocks.mean() + deviations * blocks.std())
         keep = float(np.exp(-1.0 / fades_over))
-        return lambda video, heard: gathered(kept(video, heard), block_s, usual, keep)
+        return lambda video, heard: accumulated(kept(video, heard), block_s, usual, keep)
 
     return {
         VIDEO: lambda video, heard: video,
@@ -155,8 +155,8 @@ def _block_maxima(values: FloatArray, block_s: float) -> FloatArray:
     return np.asarray(values[: len(values) // length * length].reshape(-1, length).max(axis=1))
 
 
-def gathered(values: FloatArray, block_s: float, usual: float, keep: float) -> FloatArray:
-    """What `vad_edge.fusion.accumulate.Accumulator` gathers, at once for all frames."""
+def accumulated(values: FloatArray, block_s: float, usual: float, keep: float) -> FloatArray:
+    """What `vad_edge.fusion.accumulate.Accumulator` accumulates, at once for all frames."""
     length = round(block_s * FPS)
     padded = np.pad(values, (0, -len(values) % length)).reshape(-1, length)
     so_far = np.maximum.accumulate(padded, axis=1)
@@ -175,15 +175,15 @@ def _e_detector(blocks: FloatArray, block_s: float, summed: Fusion) -> Fusion:
         values = summed(video, heard)
         above = len(ordered) - np.searchsorted(ordered, values, side="left")
         surprise = -np.log10((above + 1.0) / (len(ordered) + 1.0))
-        return gathered(0.5 * surprise, block_s, float(np.log10(2.0)), 1.0)
+        return accumulated(0.5 * surprise, block_s, float(np.log10(2.0)), 1.0)
 
     return risk
 
 
 def policies_at(risk: FloatArray) -> dict[str, PolicyConfig]:
-    """The policies whose levels keep each budget on this risk, by `calibrate`'s rule for what is gathered."""
+    """The policies whose levels keep each budget on this risk, by `calibrate`'s rule for accumulated risk."""
     base = default_policy(len(risk) / FPS)
-    fit = fit_levels(course(risk), base, gathered=True)
+    fit = fit_levels(course(risk), base, accumulated=True)
     found = {}
     for name, per_hour in BUDGETS.items():
         wanted = (fit.level(times * per_hour) for times in (WATCH_TIMES, WARNING_TIMES, 1.0))

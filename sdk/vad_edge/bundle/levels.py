@@ -8,8 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from typing_extensions import Self
 
 
-class Gathering(BaseModel):
-    """How a camera's risk gathers evidence: over blocks of block_s, above what is usual of a block."""
+class Accumulation(BaseModel):
+    """How a camera's risk accumulates evidence: over blocks of block_s, above what is usual of a block."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 

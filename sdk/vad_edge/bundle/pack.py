@@ -12,7 +12,7 @@ from typing_extensions import Self
 
 from vad_edge.bundle.archive import Bundle
 from vad_edge.bundle.calibration import Calibration
-from vad_edge.bundle.levels import AlarmLevels, Gathering
+from vad_edge.bundle.levels import Accumulation, AlarmLevels
 from vad_edge.bundle.manifest import Graph, Sha256
 from vad_edge.common.files import write_atomically
 from vad_edge.common.verdict import Verdict
@@ -60,9 +60,9 @@ class CameraPack(BaseModel):
     per-place weights (h rows of w), None for all ones; masks are the polygons whose places weigh nothing.
     levels keep an alarm budget, None where only the scores were calibrated. sensors are the streams behind
     the levels, by name: no other may add to the risk of a camera that keeps a budget. partial_levels are for
-    when one of them, by its name, cannot be believed, and under `VIDEO_ALONE` for when more cannot. gathering
-    is how evidence was gathered. views are what the camera looked at, by colour and by the grey of infra-red.
-    created is an ISO 8601 time.
+    when one of them, by its name, cannot be believed, and under `VIDEO_ALONE` for when more cannot.
+    accumulation is how evidence was accumulated. views are what the camera looked at, by colour and by the
+    grey of infra-red. created is an ISO 8601 time.
     """
 
     model_config = ConfigDict(extra="allow", frozen=True)
@@ -78,7 +78,7 @@ class CameraPack(BaseModel):
     levels: AlarmLevels | None = None
     sensors: dict[str, PackedStream] = {}
     partial_levels: dict[str, AlarmLevels] = {}
-    gathering: Gathering | None = None
+    accumulation: Accumulation | None = None
     views: dict[Literal["colour", "grey"], KnownView] = Field(default_factory=dict)
     created: str
 

@@ -159,7 +159,7 @@ def calibrate_on(
         masks=tuple(masks),
         levels=learned.levels,
         partial_levels=dict(learned.partial),
-        gathering=learned.gathering,
+        accumulation=learned.accumulation,
         sensors={name: PackedStream(**kept) for name, kept in listener.kept(learned.streams).items()},
         views=stored_views(footage.views),
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),

@@ -10,7 +10,7 @@ import numpy as np
 
 from vad_edge.budget import AlarmBudget
 from vad_edge.bundle.calibration import SUM_OF_ALL, Calibration, Joining
-from vad_edge.bundle.levels import AlarmLevels, Gathering
+from vad_edge.bundle.levels import Accumulation, AlarmLevels
 from vad_edge.bundle.pack import VIDEO_ALONE
 from vad_edge.calibration.false_alarms import with_false_alarms
 from vad_edge.calibration.levels import LevelFit, fit_levels, keep_budget
@@ -31,7 +31,7 @@ class Learned:
 
     stretches are what of the footage was learned from. streams are those that count, the ones that could be
     believed. partial holds the levels for when one of them cannot be, by its name, and under `VIDEO_ALONE`
-    those for when more than one cannot. gathering is None without sensors. false_alarm_risks count as
+    those for when more than one cannot. accumulation is None without sensors. false_alarm_risks count as
     normal life beside the footage.
     """
 
@@ -42,7 +42,7 @@ class Learned:
     stretches: tuple[Stretch, ...]
     streams: tuple[str, ...] = ()
     partial: Mapping[str, AlarmLevels] = field(default_factory=dict)
-    gathering: Gathering | None = None
+    accumulation: Accumulation | None = None
     false_alarm_risks: tuple[float, ...] = ()
 
 
@@ -78,13 +78,14 @@ def learn(
     calibration = fit_tails(rows, cues, fps=fps, block_s=block_s, footage=footage, joining=joining)
     columns = {name: [place] for place, name in enumerate(streams) if name in counting}
     replay = replay_of(stretches, calibration, cues, policy, fps)
-    gathering = None
+    accumulation = None
     if columns:
         columns[VIDEO_ALONE] = [place for places in columns.values() for place in places]
-        gathering = gathering_of(replay, fps)
-        replay = replay_of(stretches, calibration, cues, policy, fps, gathering)
-    gathered = gathering is not None
-    fit = fit_levels(with_false_alarms(replay, false_alarm_risks, policy, fps), policy, gathered=gathered)
+        accumulation = accumulation_of(replay, fps)
+        replay = replay_of(stretches, calibration, cues, policy, fps, accumulation)
+    accumulated = accumulation is not None
+    answered = with_false_alarms(replay, false_alarm_risks, policy, fps)
+    fit = fit_levels(answered, policy, accumulated=accumulated)
     levels = keep_budget(fit, policy, budget, cameras)
     partial: dict[str, AlarmLevels] = {}
     for done, (name, deaf) in enumerate(columns.items()):
@@ -93,9 +94,9 @@ def learn(
             partial[name] = partial[streams[deaf[0]]]
             continue
         others = [_deafened(part, deaf) for part in stretches]
-        replay = replay_of(others, calibration, cues, policy, fps, gathering)
+        replay = replay_of(others, calibration, cues, policy, fps, accumulation)
         replay = with_false_alarms(replay, false_alarm_risks, policy, fps)
-        fewer = fit_levels(replay, policy, gathered=gathered)
+        fewer = fit_levels(replay, policy, accumulated=accumulated)
         partial[name] = keep_budget(fewer, policy, budget, cameras)
     return Learned(
         calibration,
@@ -105,7 +106,7 @@ def learn(
         stretches=tuple(stretches),
         streams=counting,
         partial=partial,
-        gathering=gathering,
+        accumulation=accumulation,
         false_alarm_risks=tuple(false_alarm_risks),
     )
 
@@ -126,11 +127,11 @@ def default_policy(armed_s: float) -> PolicyConfig:
     )
 
 
-def gathering_of(replay: PolicyReplay, fps: float) -> Gathering:
+def accumulation_of(replay: PolicyReplay, fps: float) -> Accumulation:
     """Blocks of the fused risk's own correlation time; usual is one deviation above their mean maximum."""
     block_s = correlation_time([replay.risk], fps)
     maxima = block_maxima(replay.risk, fps, block_s)
-    return Gathering(block_s=block_s, usual=float(maxima.mean() + maxima.std()))
+    return Accumulation(block_s=block_s, usual=float(maxima.mean() + maxima.std()))
 
 
 def _deafened(stretch: Stretch, columns: list[int]) -> Stretch:

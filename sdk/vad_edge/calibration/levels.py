@@ -62,17 +62,17 @@ class LevelFit:
 
 
 def fit_levels(
-    replay: PolicyReplay, policy: PolicyConfig, *, gathered: bool = False, seed: int = 0
+    replay: PolicyReplay, policy: PolicyConfig, *, accumulated: bool = False, seed: int = 0
 ) -> LevelFit:
     """Learn from the risk of normal life how often each level would have been announced. Needs scipy.
 
     The tail is exponential and not far from what a surprise should have: a risk is made of logarithms of
     how rare something is, and a shape that is estimated from some dozens of peaks is noise that each step
-    outwards multiplies. With gathered, evidence that was added up over blocks of time, it is a Pareto tail
+    outwards multiplies. With accumulated, evidence that was added up over blocks of time, it is a Pareto tail
     of any shape. Raises DataError for a risk that never moves, or that never makes an incident.
     """
     random = np.random.default_rng(seed)
-    fit = fit_pareto if gathered else fit_surprises
+    fit = fit_pareto if accumulated else fit_surprises
     held = replay.persistent(policy)
     counted = _count(replay, held, policy)
     hours = replay.armed_s / 3600.0

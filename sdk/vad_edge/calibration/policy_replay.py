@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vad_edge.bundle.calibration import SUM_OF_ALL, Calibration, Joining
-from vad_edge.bundle.levels import Gathering
+from vad_edge.bundle.levels import Accumulation
 from vad_edge.calibration.scores import Stretch
 from vad_edge.calibration.tails import FloatArray, correlation_time, fit_tails
 from vad_edge.config.site import PolicyConfig
@@ -145,17 +145,17 @@ def risk_of(
     calibration: Calibration,
     cues: Sequence[str],
     policy: PolicyConfig,
-    gathering: Gathering | None = None,
+    accumulation: Accumulation | None = None,
 ) -> FloatArray:
     """The risk at each frame of a stretch, (T,), as a run would have seen it with what it heard."""
     scorer, fuser = Scorer(calibration, cues), Fuser(policy.smoothing_s)
-    gatherer = None if gathering is None else Accumulator(gathering)
+    accumulator = None if accumulation is None else Accumulator(accumulation)
     valid = np.isfinite(stretch.scores.sum(axis=1))
     risks = np.empty(len(stretch.time_s))
     for place, (time_s, row) in enumerate(zip(stretch.time_s.tolist(), stretch.scores, strict=True)):
         surprise = scorer.surprise(time_s, row) if valid[place] else None
         risk = fuser.update(time_s, surprise, _evidence(stretch, place))
-        risks[place] = risk.value if gatherer is None else gatherer.update(risk).value
+        risks[place] = risk.value if accumulator is None else accumulator.update(risk).value
     return risks
 
 
@@ -188,10 +188,10 @@ def replay_of(
     cues: Sequence[str],
     policy: PolicyConfig,
     fps: float,
-    gathering: Gathering | None = None,
+    accumulation: Accumulation | None = None,
 ) -> PolicyReplay:
     """The risk of all stretches, one after another."""
-    risks = [risk_of(stretch, calibration, cues, policy, gathering) for stretch in stretches]
+    risks = [risk_of(stretch, calibration, cues, policy, accumulation) for stretch in stretches]
     return joined(stretches, risks, fps)
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from vad_edge.budget import AlarmBudget
-from vad_edge.calibration.fit import default_policy, gathering_of
+from vad_edge.calibration.fit import accumulation_of, default_policy
 from vad_edge.calibration.levels import REACH, fit_levels, keep_budget
 from vad_edge.calibration.policy_replay import PolicyReplay, incidents_at, replay_of, risk_of
 from vad_edge.calibration.recorded_scores import RecordedScores
@@ -88,8 +88,8 @@ def simulate(
     """Calibrate on resampled life, then count the alarms in `hours` of other resampled life.
 
     Every second ten minutes of the recording teach, the others are counted on, so no level was fitted to
-    what it is judged by. Risks come from the run's own scorer, fuser and gatherer, of the video and of what
-    sensors said in the very same moments: what belongs together is drawn together. Pieces are drawn with
+    what it is judged by. Risks come from the run's own scorer, fuser and accumulator, of the video and of
+    what sensors said in the very same moments: what belongs together is drawn together. Pieces are drawn with
     replacement, and the evidence of each is scaled by a random factor of a kernel's width: otherwise no peak
     could ever be higher than the recording's highest. The calibration gets twice the resampled life that its
     budget takes.
@@ -112,18 +112,18 @@ def simulate(
     calibration = fit_tails(
         taught, recorded.cues, fps=recorded.fps, block_s=block_s, joining=recorded.joining
     )
-    gathering = None
+    accumulation = None
     if believed(learning, recorded.streams):
-        gathering = gathering_of(
+        accumulation = accumulation_of(
             replay_of(learning, calibration, recorded.cues, policy, recorded.fps), recorded.fps
         )
-    risks = [risk_of(piece, calibration, recorded.cues, policy, gathering) for piece in pieces]
-    usual = 0.0 if gathering is None else gathering.usual
+    risks = [risk_of(piece, calibration, recorded.cues, policy, accumulation) for piece in pieces]
+    usual = 0.0 if accumulation is None else accumulation.usual
     width = _kernel_width(risks, usual)
 
     taught_hours = max(LEAST_HOURS, 2.0 * budget.interval_s / 3600.0 / REACH)
     drawn = _resampled(risks[::2], taught_hours, recorded.fps, width, usual, random)
-    fit = fit_levels(drawn, policy, gathered=gathering is not None, seed=seed)
+    fit = fit_levels(drawn, policy, accumulated=accumulation is not None, seed=seed)
     levels = policy_of(keep_budget(fit, policy, budget, cameras=1))
     counts = np.zeros(3, np.int64)
     left = hours
@@ -165,7 +165,7 @@ def _pieces(recorded: RecordedScores) -> list[Stretch]:
 def _kernel_width(risks: Sequence[FloatArray], usual: float) -> float:
     """The normal-reference width of a kernel over the logarithms of the pieces' highest risks.
 
-    From a gathered risk what is usual was taken off, down to 0: it counts with that.
+    From an accumulated risk what is usual was taken off, down to 0: it counts with that.
     """
     peaks = np.log(np.maximum([float(risk.max()) + usual for risk in risks], 1e-3))
     spread = min(float(peaks.std()), float(np.subtract(*np.quantile(peaks, [0.75, 0.25]))) / 1.34)

@@ -153,7 +153,7 @@ class Camera:
         elif self.limiter is None or self.limiter.alarms_per_hour != rate.alarms_per_hour:
             self.limiter = FloodLimiter(rate.alarms_per_hour)
         self.weights = rate.weights
-        self._accumulator = None if rate.gathering is None else Accumulator(rate.gathering)
+        self._accumulator = None if rate.accumulation is None else Accumulator(rate.accumulation)
         budgeted = rate.weights is not None and rate.streams is not None
         self._standing = Standing(rate.streams or (), rate.policy, rate.partial) if budgeted else None
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from vad_edge.budget import AlarmBudget
 from vad_edge.bundle.archive import Bundle
 from vad_edge.bundle.calibration import Calibration
-from vad_edge.bundle.levels import Gathering
+from vad_edge.bundle.levels import Accumulation
 from vad_edge.bundle.manifest import Graph, Manifest
 from vad_edge.bundle.pack import CameraPack, KnownView, PackedStream, masks_fit, pack_fits, read_pack
 from vad_edge.common.paths import inside
@@ -55,7 +55,7 @@ class RateProfile:
     weights: Mapping[str, float] | None = None
     streams: Mapping[str, PackedStream] | None = None
     partial: Mapping[str, PolicyConfig] = field(default_factory=dict)
-    gathering: Gathering | None = None
+    accumulation: Accumulation | None = None
     views: Mapping[Light, KnownView] = field(default_factory=dict)
 
 
@@ -143,7 +143,7 @@ def without_levels(
         footage_frames=0 if now.calibration is None else now.calibration.frames,
         block_s=0.0,
         streams=None,
-        gathering=None,
+        accumulation=None,
     )
     problems = {Condition.BUDGET_NOT_KEPT: budget_lost(before.precision, now)} if kept else {}
     pack = None if profile.pack is None else replace(profile.pack, in_force=False)
@@ -299,7 +299,7 @@ def _of_pack(camera: CameraConfig, bundle: Bundle, pack: CameraPack) -> RateProf
         weights={name: stream.weight for name, stream in pack.sensors.items()},
         streams=pack.sensors,
         partial={name: policy_of(partial) for name, partial in pack.partial_levels.items()},
-        gathering=pack.gathering,
+        accumulation=pack.accumulation,
     )
 
 

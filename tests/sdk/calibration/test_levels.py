@@ -66,12 +66,12 @@ def test_the_same_footage_gives_the_same_levels(day: PolicyReplay) -> None:
     assert np.array_equal(fit_levels(day, POLICY).upper, fit_levels(day, POLICY).upper)
 
 
-def test_surprises_have_an_exponential_tail_and_what_is_gathered_one_of_any_shape(day: PolicyReplay) -> None:
+def test_surprises_have_an_exponential_tail_and_accumulated_ones_one_of_any_shape(day: PolicyReplay) -> None:
     heavy = replace(day, risk=np.maximum(day.risk, 0.0) ** 2)
-    plain, gathered = (fit_levels(heavy, POLICY, gathered=each) for each in (False, True))
+    plain, accumulated = (fit_levels(heavy, POLICY, accumulated=each) for each in (False, True))
     assert plain.tail is None or plain.tail.shape == 0.0
-    assert gathered.tail is not None
-    assert gathered.tail.shape > 0.0
+    assert accumulated.tail is not None
+    assert accumulated.tail.shape > 0.0
 
 
 def test_the_highest_of_a_calm_day_are_no_proof_that_nothing_higher_comes() -> None:

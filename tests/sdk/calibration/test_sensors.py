@@ -125,7 +125,7 @@ def test_alarms_of_the_fused_risk_keep_the_budget_and_a_lying_sensor_adds_none(
     other, policy = live(HOURS, seed=2), default_policy(HOURS * 3600.0)
     for messages in (other.messages, lying(other.messages, 3)):
         heard = Listener(SENSORS, "camera", learned=learned).hear(other.clip(messages))
-        replay = replay_of(heard, found.calibration, CUES, policy, FPS, found.gathering)
+        replay = replay_of(heard, found.calibration, CUES, policy, FPS, found.accumulation)
         alarms = incidents_at(replay, replay.persistent(policy), found.levels.alarm, policy).begins
         assert len(alarms) <= 11  # 6 are allowed; one time in fifty there are more by chance
 
@@ -135,8 +135,8 @@ def test_levels_are_there_for_when_a_stream_is_missing(taught: tuple[Listener, L
     assert set(found.partial) == {"door", "sound", "vibration", "counter", ""}
     assert set(found.partial) == {*found.streams, ""}
     assert found.partial[""].alarm < found.levels.alarm
-    assert found.gathering is not None
-    assert 1.0 < found.gathering.block_s < 60.0
+    assert found.accumulation is not None
+    assert 1.0 < found.accumulation.block_s < 60.0
 
 
 def test_one_stream_missing_is_video_alone_and_a_silent_one_has_no_levels() -> None:

@@ -9,7 +9,7 @@ import pytest
 from tests.support.cameras import a_camera
 
 from vad_edge.bundle.archive import Bundle
-from vad_edge.bundle.levels import AlarmLevels, Gathering
+from vad_edge.bundle.levels import Accumulation, AlarmLevels
 from vad_edge.bundle.pack import VIDEO_ALONE, CameraPack, PackedStream, write_pack
 from vad_edge.clock import MediaClock
 from vad_edge.config.site import CameraConfig, SensorConfig
@@ -49,7 +49,7 @@ def config(calibrated_bundle: Bundle, tmp_path: Path) -> CameraConfig:
         levels=levels(8.0),
         sensors={"door": PackedStream(weight=0.7, learned=learned)},
         partial_levels={"door": levels(6.0), VIDEO_ALONE: levels(5.0)},
-        gathering=Gathering(block_s=4.0, usual=1.0),
+        accumulation=Accumulation(block_s=4.0, usual=1.0),
     )
     slower = graph.calibration.model_copy(update={"fps": 5.0})
     slow = CameraPack(**common, fps=5.0, calibration=slower, levels=levels(4.0))
@@ -70,7 +70,7 @@ def test_each_rate_has_the_streams_and_levels_of_its_own_pack(
 
     camera.use(with_streams(profile, hub))
     assert camera.rate is not None
-    assert camera.rate.gathering is not None
+    assert camera.rate.accumulation is not None
     assert [(each.stream, weight) for each, weight in camera.counted([said], 1.0)] == [("door", 0.7)]
     assert camera.policy.alarm == 8.0
     assert camera.counted([SensorSurprise("door", 0.9, 1.5)], 1.5) == []
@@ -79,7 +79,7 @@ def test_each_rate_has_the_streams_and_levels_of_its_own_pack(
     assert camera.policy.alarm == 6.0
 
     assert camera.slow_down() is not None
-    assert camera.rate.gathering is None
+    assert camera.rate.accumulation is None
     assert camera.counted([said], 3.0) == []
     assert camera.policy.alarm == 4.0
 

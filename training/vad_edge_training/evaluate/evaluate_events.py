@@ -156,7 +156,7 @@ def evaluate_events(
         parts = []
         for part in heard:
             counted, policies = stood(part, streams, taken_up, standing)
-            risk = risk_of(counted, pack.calibration, opened.manifest.cues, whole, pack.gathering)
+            risk = risk_of(counted, pack.calibration, opened.manifest.cues, whole, pack.accumulation)
             parts.append(Decided(part.time_s, risk, tuple(policies)))
             held.update(policies)
         clips.append(judge(clip_name(clip), parts, recording.time_s, truth, pack.calibration.block_s, random))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 MERGE_S = 2.0
 """Abnormal stretches closer together than this are one incident."""
 GRACE_S = 2.0
-"""An alarm so soon after an incident still belongs to it: evidence is gathered before anyone is told."""
+"""An alarm so soon after an incident still belongs to it: evidence is accumulated before anyone is told."""
 
 
 @dataclass(frozen=True, slots=True)
