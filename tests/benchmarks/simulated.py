@@ -25,7 +25,7 @@ SEEDS = (1, 2, 3, 4)
 
 
 def joint_life(hours: float, seed: int) -> RecordedScores:
-    """So many hours of the building, as `vad-edge calibrate --life` would write them."""
+    """So many hours of the building, as `vad-edge calibrate --recorded-scores` would write them."""
     listener = Listener(SENSORS, "camera")
     stretches = tuple(listener.hear(live(hours, seed).clip()))
     return RecordedScores(CUES, FPS, stretches, f"a synthetic building, {hours:g} h", listener.streams)

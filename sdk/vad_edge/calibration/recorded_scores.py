@@ -92,7 +92,9 @@ def read_recorded_scores(source: Path | IO[bytes]) -> RecordedScores:
             ]
     except (OSError, ValueError, KeyError, EOFError, IndexError, BadZipFile) as error:
         raise DataError(
-            "it holds no recorded scores", where=str(source), fix="give a file that `calibrate --life` wrote"
+            "it holds no recorded scores",
+            where=str(source),
+            fix="give a file that `calibrate --recorded-scores` wrote",
         ) from error
     return RecordedScores(tuple(cues), fps, tuple(stretches), about, tuple(streams), joining)
 

@@ -101,7 +101,7 @@ def simulate(
     if len(pieces) < 2 * 12:
         raise DataError(
             f"{len(pieces)} pieces of {CHUNK_S:.0f} s are too few to resample, 24 are needed",
-            fix="calibrate on four hours or more of uninterrupted life, with --life",
+            fix="calibrate on four hours or more of uninterrupted life, with --recorded-scores",
         )
     learning = pieces[::2]
     taught = [piece.scores for piece in learning]

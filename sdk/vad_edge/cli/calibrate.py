@@ -76,9 +76,10 @@ if TYPE_CHECKING:
 @click.option("--precision", type=PRECISION, help="The fastest the bundle has by default.")
 @click.option("--plot", type=OUTPUT_FILE, help="Also draw the fit: a PNG, SVG or PDF.")
 @click.option(
-    "--life",
+    "--recorded-scores",
     type=OUTPUT_FILE,
-    help="Also write the scores and sensors that were learned from, for `simulate --life`: an .npz file.",
+    metavar="FILE",
+    help="Also write the scores and sensors that were learned from, for `simulate`: an .npz file.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def command(
@@ -100,7 +101,7 @@ def command(
     engine: str,
     precision: Precision | None,
     plot: Path | None,
-    life: Path | None,
+    recorded_scores: Path | None,
     as_json: bool,
 ) -> None:
     """Learn one camera's normal life and the levels that keep an alarm budget.
@@ -166,10 +167,10 @@ def command(
         from vad_edge.calibration.plot import plot_levels
 
         plot_levels(found.learned.fit, found.learned.levels, plot)
-    if life is not None:
+    if recorded_scores is not None:
         from vad_edge.calibration.recorded_scores import write_recorded_scores
 
-        write_recorded_scores(life, found.recorded)
+        write_recorded_scores(recorded_scores, found.recorded)
     values = {"pack": str(output), **found.to_json()}
     if as_json:
         click.echo(json.dumps(values))

@@ -26,24 +26,26 @@ if TYPE_CHECKING:
     "--alarm-budget", type=ALARM_BUDGET, default="1/day", show_default=True, help="1/week, 2/day, 1/hour."
 )
 @click.option(
-    "--life",
+    "--recorded-scores",
     metavar="FILE",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Instead of the shipped room: what `calibrate --life` wrote of a camera and its sensors.",
+    help="Instead of the shipped room: what `calibrate --recorded-scores` wrote of your camera and sensors.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="The same seed gives the same life.")
+@click.option("--seed", type=int, default=0, show_default=True, help="The same seed gives the same scores.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
-def command(hours: float, alarm_budget: AlarmBudget, life: Path | None, seed: int, as_json: bool) -> None:
+def command(
+    hours: float, alarm_budget: AlarmBudget, recorded_scores: Path | None, seed: int, as_json: bool
+) -> None:
     """Check an alarm budget against more normal life than anyone can record.
 
     Real scores of one room, by day and by night, are resampled in pieces of ten minutes: half of them teach
-    the levels, the other half are counted on. This shows that the statistics keep their word on life like
-    that which they learned from; it does not show that your camera's life stays the same. With --life it is
-    the life of a camera of yours, four hours or more, together with what its sensors said meanwhile.
+    the levels, the other half are counted on. This shows that the statistics hold on scores like those they
+    learned from; it does not show that your camera's scores stay as they are. With --recorded-scores the
+    scores are those of your camera, four hours or more, with what its sensors said meanwhile.
 
     \b
     vad-edge simulate --hours 10000 --alarm-budget 1/week --seed 1
-    vad-edge simulate --hours 10000 --alarm-budget 1/week --life door-life.npz
+    vad-edge simulate --hours 10000 --alarm-budget 1/week --recorded-scores door-scores.npz
     """
     from vad_edge.calibration.recorded_scores import read_recorded_scores, shipped_scores
     from vad_edge.calibration.simulate import simulate
@@ -51,7 +53,7 @@ def command(hours: float, alarm_budget: AlarmBudget, life: Path | None, seed: in
 
     with progress_bars() as report:
         found = simulate(
-            shipped_scores() if life is None else read_recorded_scores(life),
+            shipped_scores() if recorded_scores is None else read_recorded_scores(recorded_scores),
             hours,
             alarm_budget,
             seed,

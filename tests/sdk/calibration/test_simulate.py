@@ -32,8 +32,8 @@ def recorded() -> RecordedScores:
 
 def test_scores_survive_being_stored_within_a_few_per_cent(recorded: RecordedScores, tmp_path: Path) -> None:
     recorded.stretches[0].scores[:9] = np.nan
-    write_recorded_scores(tmp_path / "life.npz", recorded, small=True)
-    back = read_recorded_scores(tmp_path / "life.npz")
+    write_recorded_scores(tmp_path / "scores.npz", recorded, small=True)
+    back = read_recorded_scores(tmp_path / "scores.npz")
     assert replace(back, stretches=()) == replace(recorded, stretches=())
     for stretch, original in zip(back.stretches, recorded.stretches, strict=True):
         assert stretch.clip == original.clip
@@ -46,9 +46,9 @@ def test_what_sensors_said_is_stored_with_the_scores(recorded: RecordedScores, t
     parts[0][:9, 1] = np.nan
     stretches = [replace(part, heard=heard) for part, heard in zip(recorded.stretches, parts, strict=True)]
     write_recorded_scores(
-        tmp_path / "life.npz", RecordedScores(CUES, 5.0, tuple(stretches), "a", ("door", "sound"))
+        tmp_path / "scores.npz", RecordedScores(CUES, 5.0, tuple(stretches), "a", ("door", "sound"))
     )
-    back = read_recorded_scores(tmp_path / "life.npz")
+    back = read_recorded_scores(tmp_path / "scores.npz")
     assert back.streams == ("door", "sound")
     for stretch, original, heard in zip(back.stretches, recorded.stretches, parts, strict=True):
         np.testing.assert_allclose(stretch.scores, original.scores, rtol=1e-6)
@@ -56,8 +56,8 @@ def test_what_sensors_said_is_stored_with_the_scores(recorded: RecordedScores, t
 
 
 def test_what_was_stored_without_a_joining_sums_up_all_cues(recorded: RecordedScores, tmp_path: Path) -> None:
-    write_recorded_scores(tmp_path / "life.npz", recorded)
-    with np.load(tmp_path / "life.npz") as stored:
+    write_recorded_scores(tmp_path / "scores.npz", recorded)
+    with np.load(tmp_path / "scores.npz") as stored:
         before = {name: stored[name] for name in stored.files if name != "joining"}
     np.savez_compressed(tmp_path / "before.npz", **before)
     assert read_recorded_scores(tmp_path / "before.npz").joining == SUM_OF_ALL

@@ -116,15 +116,15 @@ def test_sensors_recorded_beside_the_footage_join_the_calibration_and_the_evalua
 
     code, out, err = vad_edge(
         "calibrate", "--source", normal, "--bundle", calibrated_bundle.path, "--output", pack, "--json",
-        "--config", site, "--alarm-budget", "60/hour", "--life", tmp_path / "life.npz",
+        "--config", site, "--alarm-budget", "60/hour", "--recorded-scores", tmp_path / "scores.npz",
     )  # fmt: skip
     assert code == 0, err
     values = json.loads(out)
     assert values["sensors"] == ["sound"]
-    life = read_recorded_scores(tmp_path / "life.npz")
-    assert life.streams == ("sound", "gone")
-    assert life.about.startswith("camera hall (")
-    code, _, err = vad_edge("simulate", "--life", tmp_path / "life.npz")
+    recorded = read_recorded_scores(tmp_path / "scores.npz")
+    assert recorded.streams == ("sound", "gone")
+    assert recorded.about.startswith("camera hall (")
+    code, _, err = vad_edge("simulate", "--recorded-scores", tmp_path / "scores.npz")
     assert "too few to resample, 24 are needed; calibrate on four hours or more" in err
     assert any(note.startswith("sensor gone is in no recording") for note in values["notes"])
     made = read_pack(pack)
