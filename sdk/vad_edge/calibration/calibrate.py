@@ -54,8 +54,8 @@ class CalibrationReport:
             "alarm": levels.alarm,
             "fit_chance": levels.fit_chance,
             "sensors": list(self.pack.sensors),
-            "suspects": [outlier.to_dict() for outlier in self.learned.outliers],
-            "exemplars": list(self.learned.false_alarm_risks),
+            "outliers": [outlier.to_dict() for outlier in self.learned.outliers],
+            "false_alarm_risks": list(self.learned.false_alarm_risks),
             "notes": list(self.notes),
         }
 

@@ -49,7 +49,7 @@ def incident(store: EventStore, answer: str | None, at: datetime = NOON, **chang
     return events
 
 
-def test_what_was_called_false_is_an_exemplar_without_its_sensors(store: EventStore) -> None:
+def test_what_was_called_false_counts_as_normal_without_its_sensors(store: EventStore) -> None:
     events = incident(store, "false")
     for answer in ("true", "test", None):
         incident(store, answer)
@@ -57,7 +57,7 @@ def test_what_was_called_false_is_an_exemplar_without_its_sensors(store: EventSt
     assert (found.incident, found.risk) == (events[0].incident, pytest.approx(4.0))
 
 
-def test_tampers_tests_and_other_cameras_are_no_exemplars(store: EventStore) -> None:
+def test_tampers_tests_and_other_cameras_do_not_count(store: EventStore) -> None:
     incident(store, "false", test=True)
     incident(store, "false", camera="yard")
     incident(store, "false", kind="tampered", tamper="covered")
@@ -72,7 +72,7 @@ def test_older_ones_are_left_out_where_that_is_asked(store: EventStore) -> None:
     assert [each.incident for each in found] == [later[0].incident]
 
 
-def test_each_exemplar_is_an_incident_of_its_risk() -> None:
+def test_each_false_alarm_is_an_incident_of_its_risk() -> None:
     policy = default_policy(3600.0)
     quiet = PolicyReplay(np.arange(18000) / FPS, np.full(18000, 0.1), 3600.0)
     replay = with_false_alarms(quiet, [3.0, 5.0], policy, FPS)
@@ -109,5 +109,5 @@ def test_the_command_takes_them_from_the_store_of_a_run(calibrated_bundle: Bundl
     )  # fmt: skip
     assert made.exit_code == 0, made.stderr
     values = json.loads(made.stdout)
-    assert len(values["exemplars"]) == count
+    assert len(values["false_alarm_risks"]) == count
     assert any("called false" in note for note in values["notes"])

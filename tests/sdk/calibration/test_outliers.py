@@ -19,7 +19,7 @@ def outliers(stretches: list[Stretch]) -> list[tuple[int, slice, Outlier]]:
 
 
 @pytest.mark.parametrize("seed", [10, 40])
-def test_normal_life_has_nothing_suspect(seed: int) -> None:
+def test_normal_life_has_no_outliers(seed: int) -> None:
     assert outliers(life(600, clips=6, seed=seed)) == []
 
 
