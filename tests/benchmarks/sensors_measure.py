@@ -183,7 +183,7 @@ def _e_detector(blocks: FloatArray, block_s: float, summed: Fusion) -> Fusion:
 def policies_at(risk: FloatArray) -> dict[str, PolicyConfig]:
     """The policies whose levels keep each budget on this risk, by `calibrate`'s rule for accumulated risk."""
     base = default_policy(len(risk) / FPS)
-    fit = fit_levels(course(risk), base, accumulated=True)
+    fit = fit_levels(replay_of(risk), base, accumulated=True)
     found = {}
     for name, per_hour in BUDGETS.items():
         wanted = (fit.level(times * per_hour) for times in (WATCH_TIMES, WARNING_TIMES, 1.0))
@@ -217,13 +217,13 @@ def levelled(
     return fuse(video, added) + shifts
 
 
-def course(risk: FloatArray) -> PolicyReplay:
+def replay_of(risk: FloatArray) -> PolicyReplay:
     return PolicyReplay(np.arange(len(risk)) / FPS, risk, len(risk) / FPS)
 
 
 def alarms(risk: FloatArray, policy: PolicyConfig) -> FloatArray:
     """When alarms are announced."""
-    whole = course(risk)
+    whole = replay_of(risk)
     return np.asarray(
         whole.time_s[incidents_at(whole, whole.persistent(policy), policy.alarm, policy).begins]
     )

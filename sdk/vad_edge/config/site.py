@@ -266,12 +266,12 @@ class LearningConfig(Table):
 class BoardConfig(Table):
     """What the machine itself may be asked to bear.
 
-    hot_c is where it counts as too hot; without it, where its own kernel begins to slow it down. frame_budget
-    lets it slow and shed cameras when it is too hot or too slow.
+    hot_c is where it counts as too hot; without it, where its own kernel begins to slow it down.
+    load_shedding lets it slow and shed cameras when it is too hot or too slow.
     """
 
     hot_c: float | None = Field(default=None, ge=30, le=120)
-    frame_budget: bool = True
+    load_shedding: bool = True
 
 
 class SiteConfig(Table):

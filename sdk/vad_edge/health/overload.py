@@ -58,8 +58,8 @@ def ladder(cameras: Sequence[Watched]) -> tuple[Relief, ...]:
     return (*slowed, *(Relief(camera.name, "shed") for camera in order[:-1]))
 
 
-class FrameBudget:
-    """Goes down the ladder one rung at a time while the strain lasts, and up again when it has eased.
+class OverloadLadder:
+    """Goes down the ladder one rung at a time while the overload lasts, and up again when it has eased.
 
     It goes up after recover_s of ease; where that was too early, it waits twice as long the next time, at
     most longest_s. Times are those of any clock that only goes forward.
@@ -79,7 +79,7 @@ class FrameBudget:
         self._recover_s, self._longest_s = recover_s, longest_s
         self._wait_s = recover_s
         self._reliefs: list[Relief] = []
-        self._strained_s: float | None = None
+        self._since_s: float | None = None
         self._eased_s: float | None = None
         self._changed_s = self._raised_s = -math.inf
 
@@ -93,18 +93,18 @@ class FrameBudget:
         """Whether nothing more can be given up."""
         return len(self._reliefs) == len(self._ladder)
 
-    def update(self, now_s: float, strain: Overload, busy: Collection[str] = ()) -> bool:
+    def update(self, now_s: float, overload: Overload, busy: Collection[str] = ()) -> bool:
         """Take note of how the machine copes now; whether `reliefs` changed.
 
         busy are the cameras in the middle of an incident: nothing of theirs is taken away or exchanged.
         """
-        strained = strain.hot or strain.late
-        self._strained_s = (now_s if self._strained_s is None else self._strained_s) if strained else None
-        eased = strain.eased and not strained
+        overloaded = overload.hot or overload.late
+        self._since_s = (now_s if self._since_s is None else self._since_s) if overloaded else None
+        eased = overload.eased and not overloaded
         self._eased_s = (now_s if self._eased_s is None else self._eased_s) if eased else None
         if now_s - self._changed_s < self._settle_s:
             return False
-        if self._strained_s is not None and now_s - self._strained_s >= self._hold_s:
+        if self._since_s is not None and now_s - self._since_s >= self._hold_s:
             return self._go_down(now_s, busy)
         if self._eased_s is not None and now_s - self._eased_s >= self._wait_s:
             return self._go_up(now_s, busy)

@@ -10,7 +10,7 @@ from typing import Final
 from vad_edge.config.site import BoardConfig
 from vad_edge.health.board import HealthBoard
 from vad_edge.health.conditions import Condition
-from vad_edge.health.overload import FrameBudget, Overload, Relief, Watched, heat_of, overload_of
+from vad_edge.health.overload import Overload, OverloadLadder, Relief, Watched, heat_of, overload_of
 from vad_edge.health.vitals import Vitals
 from vad_edge.pipeline import VideoPipeline
 from vad_edge.runtime.camera import Camera
@@ -41,7 +41,7 @@ class OverloadControl(Component):
         *,
         waited_s: Callable[[], float],
         vitals: Callable[[], Vitals | None],
-        budget: FrameBudget | None = None,
+        ladder: OverloadLadder | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._cameras = {camera.name: camera for camera in cameras}
@@ -50,7 +50,8 @@ class OverloadControl(Component):
         self._waited_s, self._vitals = waited_s, vitals
         self._hot_c, self._monotonic = board.hot_c, monotonic
         watched = [Watched(camera.name, camera.config.priority, _has_slow(camera)) for camera in cameras]
-        self._budget = budget or FrameBudget(watched if board.frame_budget and pipeline is not None else ())
+        sheds = board.load_shedding and pipeline is not None
+        self._ladder = ladder or OverloadLadder(watched if sheds else ())
         self._begun_s, self._waited_before_s = monotonic(), waited_s()
         self._overload = Overload()
 
@@ -68,20 +69,20 @@ class OverloadControl(Component):
         vitals = self._vitals()
         thermal = None if vitals is None else vitals.thermal
         self._overload = overload_of(thermal, busy, self._hot_c, before=self._overload)
-        end = "; nothing more can be given up" if self._budget.reliefs and self._budget.exhausted else ""
+        end = "; nothing more can be given up" if self._ladder.reliefs and self._ladder.exhausted else ""
         hot = "" if thermal is None else heat_of(thermal, self._hot_c)
         self._say(Condition.BOARD_HOT, self._overload.hot, f"{hot}{end}")
         late = f"{busy:.0%} of the time goes into frames: some come too late and are left out{end}"
         self._say(Condition.BOARD_LATE, self._overload.late, late)
-        slowed = (relief.camera for relief in self._budget.reliefs if relief.measure == "slow")
+        slowed = (relief.camera for relief in self._ladder.reliefs if relief.measure == "slow")
         if any(not _has_slow(self._cameras[name]) for name in slowed):
-            self._budget.forget_rates()
+            self._ladder.forget_rates()
             for name in self._cameras:
                 self._health.clear_condition(Condition.CAMERA_SLOWED, name)
-        before = self._budget.reliefs
+        before = self._ladder.reliefs
         busy_cameras = {name for name, each in self._cameras.items() if each.machine.incident is not None}
-        if self._budget.update(now, self._overload, busy_cameras):
-            after = self._budget.reliefs
+        if self._ladder.update(now, self._overload, busy_cameras):
+            after = self._ladder.reliefs
             for relief in before:
                 if relief not in after:
                     self._take_back(relief)

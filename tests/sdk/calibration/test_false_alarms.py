@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from tests.support.footage import quiet_frames, with_block, write_video
-from tests.support.life import CUES, life
+from tests.support.normal_scores import CUES, normal_stretches
 
 from vad_edge.budget import AlarmBudget
 from vad_edge.bundle.archive import Bundle
@@ -82,7 +82,7 @@ def test_each_false_alarm_is_an_incident_of_its_risk() -> None:
 
 
 def test_false_alarms_lift_the_level_of_the_next_calibration() -> None:
-    footage, budget = life(1800, clips=6, seed=100), AlarmBudget.parse("1/hour")
+    footage, budget = normal_stretches(1800, clips=6, seed=100), AlarmBudget.parse("1/hour")
     before = learn(footage, CUES, FPS, budget).levels.alarm
     annoying = [before + 0.5] * 9
     after = learn(footage, CUES, FPS, budget, false_alarm_risks=annoying).levels.alarm

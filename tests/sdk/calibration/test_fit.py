@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.support.life import CUES, life
+from tests.support.normal_scores import CUES, normal_stretches
 
 from vad_edge.budget import AlarmBudget
 from vad_edge.calibration.fit import Learned, default_policy, learn
@@ -16,12 +16,12 @@ HOURLY = AlarmBudget.parse("1/hour")
 
 @pytest.fixture(scope="module")
 def learned() -> Learned:
-    return learn(life(1800, clips=6, seed=100), CUES, FPS, HOURLY)
+    return learn(normal_stretches(1800, clips=6, seed=100), CUES, FPS, HOURLY)
 
 
 def test_alarms_on_life_it_has_not_seen_keep_the_budget(learned: Learned) -> None:
     policy = default_policy(3600.0)
-    replay = replay_of(life(1800, clips=16, seed=500), learned.calibration, CUES, policy, FPS)
+    replay = replay_of(normal_stretches(1800, clips=16, seed=500), learned.calibration, CUES, policy, FPS)
     alarms = len(incidents_at(replay, replay.persistent(policy), learned.levels.alarm, policy).begins)
     assert 1 <= alarms <= 16  # 8 hours
 
@@ -33,7 +33,7 @@ def test_normal_footage_is_used_whole(learned: Learned) -> None:
 
 
 def test_an_anomaly_in_the_footage_is_named_and_does_not_lift_the_alarm(learned: Learned) -> None:
-    stretches = life(1800, clips=6, seed=100)
+    stretches = normal_stretches(1800, clips=6, seed=100)
     stretches[2].scores[4000:4100] *= 40
     spoiled = learn(stretches, CUES, FPS, HOURLY)
     (outlier,) = spoiled.outliers
@@ -42,7 +42,7 @@ def test_an_anomaly_in_the_footage_is_named_and_does_not_lift_the_alarm(learned:
 
 
 def test_footage_known_to_be_normal_keeps_what_looks_abnormal() -> None:
-    stretches = life(600, clips=6, seed=100)
+    stretches = normal_stretches(600, clips=6, seed=100)
     stretches[2].scores[1000:1100] *= 40
     assert learn(stretches, CUES, FPS, HOURLY, all_normal=True).outliers == ()
 

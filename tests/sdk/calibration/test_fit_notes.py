@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from tests.support.life import CUES, life
+from tests.support.normal_scores import CUES, normal_stretches
 
 from vad_edge.budget import AlarmBudget
 from vad_edge.calibration.fit import Learned, learn, lesser_budgets, notes_of
@@ -11,7 +11,9 @@ from vad_edge.calibration.fit import Learned, learn, lesser_budgets, notes_of
 
 @pytest.fixture(scope="module")
 def learned() -> Learned:
-    return learn(life(600, clips=3, seed=100), CUES, 5.0, AlarmBudget.parse("1/week"), all_normal=True)
+    return learn(
+        normal_stretches(600, clips=3, seed=100), CUES, 5.0, AlarmBudget.parse("1/week"), all_normal=True
+    )
 
 
 def test_too_little_footage_says_what_is_kept_and_how_much_more_is_needed(learned: Learned) -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.support.life import CUES, life
+from tests.support.normal_scores import CUES, normal_stretches
 
 from vad_edge.calibration.fit import default_policy
 from vad_edge.calibration.outliers import Outlier, find_outliers
@@ -20,12 +20,12 @@ def outliers(stretches: list[Stretch]) -> list[tuple[int, slice, Outlier]]:
 
 @pytest.mark.parametrize("seed", [10, 40])
 def test_normal_life_has_no_outliers(seed: int) -> None:
-    assert outliers(life(600, clips=6, seed=seed)) == []
+    assert outliers(normal_stretches(600, clips=6, seed=seed)) == []
 
 
 @pytest.mark.parametrize("seconds", [4, 60])
 def test_what_is_abnormal_is_named_with_clip_and_time(seconds: int) -> None:
-    stretches = life(600, clips=6, seed=20)
+    stretches = normal_stretches(600, clips=6, seed=20)
     begin = 1500
     stretches[3].scores[begin : begin + seconds * 5] *= 40
     ((number, frames, outlier),) = outliers(stretches)
@@ -37,14 +37,14 @@ def test_what_is_abnormal_is_named_with_clip_and_time(seconds: int) -> None:
 
 
 def test_two_alike_cannot_hide_each_other() -> None:
-    stretches = life(600, clips=6, seed=30)
+    stretches = normal_stretches(600, clips=6, seed=30)
     for number in (1, 4):
         stretches[number].scores[2000:2050] *= 40
     assert [number for number, _, _ in outliers(stretches)] == [1, 4]
 
 
 def test_what_is_left_out_loses_its_scores_and_nothing_else() -> None:
-    stretches = life(60, clips=2)
+    stretches = normal_stretches(60, clips=2)
     kept = without(stretches, [(1, slice(10, 20))])
     assert np.isnan(kept[1].scores[10:20]).all()
     assert np.isfinite(kept[1].scores[20:]).all()

@@ -9,7 +9,7 @@ import pytest
 from tests.support.building import CUES as BUILDING_CUES
 from tests.support.building import FPS as BUILDING_FPS
 from tests.support.building import SENSORS, live
-from tests.support.life import CUES, life
+from tests.support.normal_scores import CUES, normal_stretches
 
 from vad_edge.budget import AlarmBudget
 from vad_edge.bundle.calibration import SUM_OF_ALL, Joining
@@ -27,7 +27,9 @@ from vad_edge.errors import DataError
 @pytest.fixture
 def recorded() -> RecordedScores:
     joining = Joining(counted=CUES, norm="root")
-    return RecordedScores(CUES, 5.0, tuple(life(3600, clips=5, seed=7)), "synthetic", joining=joining)
+    return RecordedScores(
+        CUES, 5.0, tuple(normal_stretches(3600, clips=5, seed=7)), "synthetic", joining=joining
+    )
 
 
 def test_scores_survive_being_stored_within_a_few_per_cent(recorded: RecordedScores, tmp_path: Path) -> None:
@@ -118,6 +120,6 @@ def test_the_same_seed_gives_the_same_life(recorded: RecordedScores) -> None:
 
 
 def test_a_recording_too_short_to_resample_is_refused() -> None:
-    short = RecordedScores(CUES, 5.0, tuple(life(1800, clips=2)), "synthetic")
+    short = RecordedScores(CUES, 5.0, tuple(normal_stretches(1800, clips=2)), "synthetic")
     with pytest.raises(DataError, match="6 pieces of 600 s are too few to resample, 24 are needed"):
         simulate(short, 10.0, AlarmBudget.parse("1/hour"), seed=1)

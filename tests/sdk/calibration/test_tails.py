@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.support.life import CUES, scores
+from tests.support.normal_scores import CUES, scores
 
 from vad_edge.calibration.tails import MIN_MAXIMA, block_maxima, fit_block_tail, fit_tails
 from vad_edge.errors import DataError

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.support.life import scores
+from tests.support.normal_scores import scores
 
 from vad_edge.calibration.tails import (
     LONGEST_BLOCK_S,

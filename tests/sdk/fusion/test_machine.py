@@ -21,7 +21,7 @@ def drive(risks: Iterable[tuple[float, float]], policy: PolicyConfig = POLICY) -
     return [change for change in changes if change is not None]
 
 
-def course(*stretches: tuple[float, float]) -> list[tuple[float, float]]:
+def risk_curve(*stretches: tuple[float, float]) -> list[tuple[float, float]]:
     """Ten risks a second: (seconds, value) stretches one after another."""
     values = [value for seconds, value in stretches for _ in range(round(seconds * 10))]
     return [(index / 10, value) for index, value in enumerate(values)]
@@ -32,24 +32,24 @@ def told(changes: list[LevelChange]) -> list[tuple[str, str, float]]:
 
 
 def test_a_risk_that_stays_is_announced_after_the_dwell_and_cleared_after_quiet() -> None:
-    changes = drive(course((1, 0), (2, 2.5), (5, 0)))
+    changes = drive(risk_curve((1, 0), (2, 2.5), (5, 0)))
     assert told(changes) == [("opened", "watch", 1.5), ("cleared", "normal", 6.0)]
     assert {change.incident for change in changes} == {"incident-1"}
     assert changes[0].since_s == changes[1].since_s == 1.0
 
 
 def test_a_short_peak_is_nothing() -> None:
-    assert drive(course((1, 0), (0.5, 9), (5, 0))) == []
+    assert drive(risk_curve((1, 0), (0.5, 9), (5, 0))) == []
 
 
 def test_a_jump_goes_straight_to_the_highest_level() -> None:
-    changes = drive(course((1, 0), (2, 6)))
+    changes = drive(risk_curve((1, 0), (2, 6)))
     assert told(changes) == [("opened", "alarm", 1.5)]
     assert changes[0].early_s == 0.0
 
 
 def test_an_incident_says_how_early_it_opened_before_its_alarm() -> None:
-    changes = drive(course((4, 2.5), (2, 3.5), (2, 5), (10, 0)))
+    changes = drive(risk_curve((4, 2.5), (2, 3.5), (2, 5), (10, 0)))
     assert told(changes) == [
         ("opened", "watch", 0.5),
         ("raised", "warning", 4.5),
@@ -62,11 +62,11 @@ def test_an_incident_says_how_early_it_opened_before_its_alarm() -> None:
 
 
 def test_a_risk_within_the_hysteresis_keeps_its_level() -> None:
-    assert told(drive(course((2, 4.2), (20, 3.6)))) == [("opened", "alarm", 0.5)]
+    assert told(drive(risk_curve((2, 4.2), (20, 3.6)))) == [("opened", "alarm", 0.5)]
 
 
 def test_a_level_is_lowered_to_the_one_the_risk_still_holds() -> None:
-    changes = drive(course((2, 4.2), (2, 2.7)))
+    changes = drive(risk_curve((2, 4.2), (2, 2.7)))
     assert told(changes) == [("opened", "alarm", 0.5), ("lowered", "warning", 2.5)]
 
 
@@ -74,16 +74,16 @@ WATCHED_UNTIL_5 = ((2, 2.5), (3.5, 0))
 
 
 def test_what_was_announced_is_not_announced_again_in_the_cool_down() -> None:
-    assert told(drive(course(*WATCHED_UNTIL_5, (8, 2.5))))[2:] == [("opened", "watch", 10.0)]
+    assert told(drive(risk_curve(*WATCHED_UNTIL_5, (8, 2.5))))[2:] == [("opened", "watch", 10.0)]
 
 
 def test_a_higher_level_than_was_announced_passes_the_cool_down() -> None:
-    changes = drive(course(*WATCHED_UNTIL_5, (1, 3.5), (2, 4.5)))
+    changes = drive(risk_curve(*WATCHED_UNTIL_5, (1, 3.5), (2, 4.5)))
     assert told(changes)[2:] == [("opened", "warning", 6.0), ("raised", "alarm", 7.0)]
 
 
 def test_an_alarm_is_not_raised_again_in_the_cool_down_of_the_same_incident() -> None:
-    changes = drive(course((2, 4.5), (1, 2.4), (8, 4.5)))
+    changes = drive(risk_curve((2, 4.5), (1, 2.4), (8, 4.5)))
     assert told(changes) == [
         ("opened", "alarm", 0.5),
         ("lowered", "watch", 2.5),
@@ -107,7 +107,7 @@ def test_with_persistence_lone_peaks_are_nothing() -> None:
 
 
 def test_the_next_incident_starts_afresh() -> None:
-    *_, last = drive(course((2, 6), (20, 0), (2, 2.5)))
+    *_, last = drive(risk_curve((2, 6), (20, 0), (2, 2.5)))
     assert (last.kind, last.incident, last.early_s, last.peak_risk) == ("opened", "incident-2", None, 2.5)
 
 
@@ -145,7 +145,7 @@ paths = st.lists(
 
 
 @given(policies, paths)
-def test_every_course_of_risk_gives_legal_incidents(
+def test_every_risk_curve_gives_legal_incidents(
     policy: PolicyConfig, path: list[tuple[float, float]]
 ) -> None:
     time_s = 0.0
@@ -193,7 +193,7 @@ def test_every_incident_ends_once_the_risk_is_gone(
 
 def test_standing_down_clears_the_incident_and_forgets_what_built_up() -> None:
     machine = WarningMachine(POLICY)
-    for time_s, value in course((2, 3.5)):
+    for time_s, value in risk_curve((2, 3.5)):
         machine.update(Risk(time_s, value, {}))
     change = machine.stand_down(2.5)
     assert change is not None

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vad_edge.health.overload import FrameBudget, Overload, Relief, Watched, ladder
+from vad_edge.health.overload import Overload, OverloadLadder, Relief, Watched, ladder
 
 HOT, LATE, EASED, COPING = Overload(hot=True), Overload(late=True), Overload(eased=True), Overload()
 
@@ -27,16 +27,16 @@ looks = st.lists(
 )
 
 
-def budget(*watched: Watched) -> FrameBudget:
-    return FrameBudget(watched, hold_s=10.0, settle_s=30.0, recover_s=60.0, longest_s=240.0)
+def budget(*watched: Watched) -> OverloadLadder:
+    return OverloadLadder(watched, hold_s=10.0, settle_s=30.0, recover_s=60.0, longest_s=240.0)
 
 
-def last(machine: FrameBudget, strain: Overload, begin_s: float, end_s: float) -> list[float]:
-    """Say `strain` once a second; the times at which something changed."""
+def last(machine: OverloadLadder, overload: Overload, begin_s: float, end_s: float) -> list[float]:
+    """Say `overload` once a second; the times at which something changed."""
     return [
         float(now)
         for now in range(round(begin_s), round(end_s))
-        if machine.update(float(now), strain, frozenset())
+        if machine.update(float(now), overload, frozenset())
     ]
 
 
@@ -49,7 +49,7 @@ def test_frame_rates_go_before_cameras_and_the_least_important_goes_first() -> N
     )
 
 
-def test_a_short_strain_passes() -> None:
+def test_a_short_overload_changes_nothing() -> None:
     machine = budget(DOOR, HALL)
     assert last(machine, HOT, 0, 10) == []
     assert last(machine, COPING, 10, 12) == []
@@ -107,18 +107,18 @@ def test_what_holds_whatever_happens(
     machine = budget(*watched)
     slowable = {camera.name for camera in watched if camera.can_slow}
     now, changed_s = 0.0, -1000.0
-    for passed_s, strain, busy in story:
+    for passed_s, overload, busy in story:
         now += passed_s
         before = set(machine.reliefs)
-        changed = machine.update(now, strain, busy)
+        changed = machine.update(now, overload, busy)
         after = set(machine.reliefs)
         assert changed == (before != after)
         assert len(before ^ after) <= 1
         for relief in after - before:
-            assert strain.hot or strain.late
+            assert overload.hot or overload.late
             assert relief.camera not in busy
         for _ in before - after:
-            assert strain.eased
+            assert overload.eased
         if changed:
             assert now - changed_s >= 30.0
             changed_s = now
@@ -128,7 +128,7 @@ def test_what_holds_whatever_happens(
 
 
 @given(cameras)
-def test_strain_that_lasts_gives_up_all_there_is_and_ease_brings_all_back(watched: list[Watched]) -> None:
+def test_overload_that_lasts_gives_up_all_there_is_and_ease_brings_all_back(watched: list[Watched]) -> None:
     machine = budget(*watched)
     last(machine, HOT, 0, 400)
     assert machine.exhausted

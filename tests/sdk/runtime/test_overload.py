@@ -21,7 +21,7 @@ from vad_edge.config.site import BoardConfig, CameraConfig, SiteConfig
 from vad_edge.errors import BundleError
 from vad_edge.fusion.fuse import Risk
 from vad_edge.health.board import HealthBoard, HealthEvent
-from vad_edge.health.overload import FrameBudget, Watched
+from vad_edge.health.overload import OverloadLadder, Watched
 from vad_edge.health.thermal import Thermal, Zone
 from vad_edge.health.vitals import Vitals
 from vad_edge.inference.select import open_engine
@@ -89,8 +89,8 @@ class House:
             board,
             waited_s=lambda: self.waited_s,
             vitals=self.vitals,
-            budget=FrameBudget(watched, hold_s=10.0, settle_s=20.0, recover_s=60.0)
-            if board.frame_budget
+            ladder=OverloadLadder(watched, hold_s=10.0, settle_s=20.0, recover_s=60.0)
+            if board.load_shedding
             else None,
             monotonic=lambda: self.now,
         )
@@ -199,8 +199,8 @@ def test_an_engine_the_slow_pack_was_not_made_for_ends_the_slow_rate(house: Call
     assert ("camera_slowed", "door") not in home.said()
 
 
-def test_without_a_frame_budget_it_only_says_so(house: Callable[..., House]) -> None:
-    home = house(BoardConfig(frame_budget=False, hot_c=45.0))
+def test_without_load_shedding_it_only_says_so(house: Callable[..., House]) -> None:
+    home = house(BoardConfig(load_shedding=False, hot_c=45.0))
     home.live(200)
     assert home.said() == {("board_hot", "board")}
     assert [camera.fps for camera in home.cameras] == [10.0, 10.0]
@@ -258,7 +258,7 @@ def test_a_live_run_on_a_hot_board_sheds_its_least_important_camera(
     monkeypatch.setattr(assemble, "open_source", lambda spec, clock, fps=None: LiveCamera(clock))
     monkeypatch.setattr(overload, "WINDOW_S", 0.2)
     monkeypatch.setattr(
-        overload, "FrameBudget", lambda watched: FrameBudget(watched, hold_s=0.1, settle_s=0.1)
+        overload, "OverloadLadder", lambda watched: OverloadLadder(watched, hold_s=0.1, settle_s=0.1)
     )
     cameras = (CameraConfig(name="yard", source=1), CameraConfig(name="door", source=0, priority=1))
     stop = threading.Event()

@@ -1,4 +1,4 @@
-"""What needs no learning, on the frames of a dataset: the bar for anything learned."""
+"""What needs no learning, on the frames of a dataset: what a learned model has to beat."""
 
 from __future__ import annotations
 

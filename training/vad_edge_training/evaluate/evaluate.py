@@ -139,12 +139,12 @@ def evaluate_bundle(
     _check_calibrated(opened, precision)
     folder = open_dataset(data)
     report = on_progress or silent
-    bar = BaselineScores(folder, report) if with_baselines else None
+    baselines = BaselineScores(folder, report) if with_baselines else None
     remaining = _remaining(opened.manifest, folder)
     clips = []
     for done, clip in enumerate(folder.testing):
         report("scoring", done, len(folder.testing))
-        clips.append(_score(opened, folder, clip, remaining[done], bar, engine, precision))
+        clips.append(_score(opened, folder, clip, remaining[done], baselines, engine, precision))
     report("scoring", len(clips), len(clips))
     return _summarise(bundle, opened.manifest, folder, clips)
 
@@ -246,7 +246,7 @@ def _score(
     folder: Dataset,
     clip: Path,
     remaining: BoolArray,
-    bar: BaselineScores | None,
+    baselines: BaselineScores | None,
     engine: str | Callable[[], Engine],
     precision: Precision | None,
 ) -> _ClipScores:
@@ -262,7 +262,7 @@ def _score(
             fix=scored.truncated or "label every frame once",
         )
     cues = {name: scored.scores[:, column] for column, name in enumerate(bundle.manifest.cues)}
-    found = bar.scores(clip) if bar is not None else {}
+    found = baselines.scores(clip) if baselines is not None else {}
     return _ClipScores(scored.surprise, cues, found, list(scored.error_maps), truth, masks, remaining)
 
 

@@ -23,7 +23,7 @@ def scores(seconds: float, *, fps: float = 5.0, memory_s: float = 2.0, seed: int
     return np.asarray(np.exp(0.3 * rows[:, :2] + 0.25 * rows[:, 2:]))
 
 
-def life(seconds: float, clips: int = 1, *, fps: float = 5.0, seed: int = 0) -> list[Stretch]:
+def normal_stretches(seconds: float, clips: int = 1, *, fps: float = 5.0, seed: int = 0) -> list[Stretch]:
     """As many stretches, each of so many seconds."""
     return [
         Stretch(

@@ -13,7 +13,7 @@ def at(celsius: float, slows_at_c: float | None = 99.0, *slowed_by: str) -> Ther
 
 
 @pytest.mark.parametrize(
-    ("thermal", "busy", "hot_c", "before", "strain"),
+    ("thermal", "busy", "hot_c", "before", "overload"),
     [
         (at(60), 0.5, None, FINE, Overload(eased=True)),
         (None, 0.5, None, FINE, Overload(eased=True)),
@@ -47,10 +47,10 @@ def at(celsius: float, slows_at_c: float | None = 99.0, *slowed_by: str) -> Ther
         "neither late nor at ease",
     ],
 )
-def test_strain(
-    thermal: Thermal | None, busy: float, hot_c: float | None, before: Overload, strain: Overload
+def test_overload_is_judged_by_heat_and_by_the_time_left(
+    thermal: Thermal | None, busy: float, hot_c: float | None, before: Overload, overload: Overload
 ) -> None:
-    assert overload_of(thermal, busy, hot_c, before=before) == strain
+    assert overload_of(thermal, busy, hot_c, before=before) == overload
 
 
 def test_heat_is_told_in_words() -> None:
