@@ -15,6 +15,7 @@ from vad_edge.cli.app import COMMANDS
 from vad_edge.clock import LiveClock
 from vad_edge.config.bridges import BacnetConfig, SparkplugConfig, WebhookConfig
 from vad_edge.config.load import load_site
+from vad_edge.config.onvif import OnvifConfig
 from vad_edge.config.site import BrokerConfig, CameraConfig, PolicyConfig, SensorConfig
 from vad_edge.mqtt.command import Command, parse_command
 from vad_edge.mqtt.topics import CameraTopics
@@ -51,7 +52,7 @@ def test_the_sensors_of_the_example_understand_what_such_devices_send() -> None:
 @pytest.mark.parametrize(
     "table",
     [
-        *(BrokerConfig, CameraConfig, PolicyConfig, SensorConfig),
+        *(BrokerConfig, CameraConfig, OnvifConfig, PolicyConfig, SensorConfig),
         *(BacnetConfig, WebhookConfig, SparkplugConfig),
     ],
 )
@@ -77,6 +78,7 @@ def test_the_shipped_ped2_bundle_is_whole_and_labelled_as_research() -> None:
         "README.md",
         "docs/architecture.md",
         "docs/buildings.md",
+        "docs/cameras.md",
         "docs/devices.md",
         "docs/mqtt.md",
         "docs/plugins.md",

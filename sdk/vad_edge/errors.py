@@ -39,6 +39,17 @@ class SourceError(VadEdgeError):
     """A camera, video file, folder or stream gives no frames."""
 
 
+class CameraError(VadEdgeError):
+    """A camera's control interface does not answer, refuses us, or says what cannot be read.
+
+    refused is true where the camera does not take the user and the password.
+    """
+
+    def __init__(self, what: str, *, where: str = "", fix: str = "", refused: bool = False) -> None:
+        self.refused = refused
+        super().__init__(what, where=where, fix=fix)
+
+
 class EngineError(VadEdgeError):
     """A model graph cannot be loaded or run on this machine."""
 

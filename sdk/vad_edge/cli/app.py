@@ -150,6 +150,7 @@ COMMANDS = {
     "provision": "provision",
     "update": "update",
     "scene": "scene",
+    "cameras": "cameras",
     "doctor": "doctor",
     "conditions": "conditions",
     "plugins": "plugins",

@@ -10,6 +10,7 @@ from typing_extensions import Self
 
 from vad_edge.budget import AlarmBudget
 from vad_edge.config.bridges import BacnetConfig, SparkplugConfig, WebhookConfig
+from vad_edge.config.onvif import OnvifConfig
 from vad_edge.config.schedule import ScheduleConfig
 from vad_edge.config.table import Table, all_different
 from vad_edge.errors import ConfigError
@@ -85,7 +86,8 @@ class CameraConfig(Table):
     too hot or too slow. Of several cameras the one with the highest priority is watched in full the longest.
     privacy_masks are polygons that are black in everything that is kept; corners are fractions of the
     picture's width and height. What lies in an ignore place counts for nothing, and the camera's pack belongs
-    to these places; events carry the names of the zones they are in.
+    to these places; events carry the names of the zones they are in. onvif is the camera's own control
+    interface.
     """
 
     name: Name
@@ -101,6 +103,7 @@ class CameraConfig(Table):
     tamper: TamperConfig = TamperConfig()
     ignore: tuple[PlaceConfig, ...] = ()
     zone: tuple[PlaceConfig, ...] = ()
+    onvif: OnvifConfig | None = None
 
     @model_validator(mode="after")
     def _places_have_names_of_their_own(self) -> Self:

@@ -1,0 +1,101 @@
+"""The media profiles of a camera: what it streams, where, and which of them to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+from xml.etree.ElementTree import Element
+
+from vad_edge.cameras.client import OnvifClient, element
+from vad_edge.cameras.soap import MEDIA, MEDIA2, SCHEMA, find, find_all, number_of, text_of
+from vad_edge.errors import CameraError
+
+MOST_PROFILES: Final = 32
+
+_ENOUGH: Final = (320, 240)
+"""Width and height from which a stream shows enough to be scored."""
+
+_VIDEO: Final = ("H264", "H265", "MPV4-ES", "MPEG4")
+
+
+@dataclass(frozen=True, slots=True)
+class MediaProfile:
+    """One stream of a camera. Sizes and rate are 0, codec and URIs empty where the camera does not say.
+
+    The URIs are as the camera says them; they may hold credentials.
+    """
+
+    token: str
+    name: str
+    codec: str = ""
+    width: int = 0
+    height: int = 0
+    fps: float = 0.0
+    uri: str = field(default="", repr=False)
+    snapshot: str = field(default="", repr=False)
+
+
+def read_profiles(client: OnvifClient) -> list[MediaProfile]:
+    """The profiles of a camera with their URIs: of its Media2 service where it has one, which knows H.265.
+
+    Raises CameraError where it has none of the two services, or they do not answer.
+    """
+    namespace = MEDIA2 if client.service(MEDIA2) is not None else MEDIA
+    asked = [element(MEDIA2, "Type", "VideoEncoder")] if namespace == MEDIA2 else []
+    answer = client.ask(namespace, "GetProfiles", *asked)
+    found = [_profile(each) for each in find_all(answer, "Profiles")[:MOST_PROFILES]]
+    return [_with_uris(client, namespace, profile) for profile in found if profile.token]
+
+
+def detect_profile(profiles: Sequence[MediaProfile]) -> MediaProfile | None:
+    """The stream to score: the smallest that shows enough, video before pictures; None where none has a URI.
+
+    >>> sub = MediaProfile("2", "sub", "H264", 640, 360, 15, "rtsp://camera/2")
+    >>> detect_profile([MediaProfile("1", "main", "H264", 3840, 2160, 25, "rtsp://camera/1"), sub]).name
+    'sub'
+    """
+    usable = [each for each in profiles if each.uri]
+    if not usable:
+        return None
+    enough = [each for each in usable if each.width >= _ENOUGH[0] and each.height >= _ENOUGH[1]]
+    if not enough:
+        return max(usable, key=lambda each: each.width * each.height)
+    return min(enough, key=lambda each: (each.codec not in _VIDEO, each.width * each.height))
+
+
+def _profile(told: Element) -> MediaProfile:
+    encoder = find(told, "VideoEncoderConfiguration")
+    if encoder is None:
+        encoder = find(told, "Configurations/VideoEncoder")
+    return MediaProfile(
+        token=told.get("token", "")[:64],
+        name=text_of(told, "Name")[:64],
+        codec=text_of(encoder, "Encoding")[:16].upper(),
+        width=int(number_of(encoder, "Resolution/Width") or 0),
+        height=int(number_of(encoder, "Resolution/Height") or 0),
+        fps=number_of(encoder, "RateControl/FrameRateLimit") or 0.0,
+    )
+
+
+def _with_uris(client: OnvifClient, namespace: str, profile: MediaProfile) -> MediaProfile:
+    token = element(namespace, "ProfileToken", profile.token)
+    if namespace == MEDIA2:
+        stream = client.ask(namespace, "GetStreamUri", element(namespace, "Protocol", "RTSP"), token)
+        uri = text_of(stream, "Uri")
+    else:
+        transport = element(SCHEMA, "Transport", None, element(SCHEMA, "Protocol", "RTSP"))
+        setup = element(namespace, "StreamSetup", None, element(SCHEMA, "Stream", "RTP-Unicast"), transport)
+        uri = text_of(client.ask(namespace, "GetStreamUri", setup, token), "MediaUri/Uri")
+    return replace(profile, uri=uri, snapshot=_snapshot(client, namespace, token))
+
+
+def _snapshot(client: OnvifClient, namespace: str, token: Element) -> str:
+    """The address of a still picture; many cameras have none."""
+    try:
+        answer = client.ask(namespace, "GetSnapshotUri", token)
+    except CameraError as error:
+        if error.refused:
+            raise
+        return ""
+    return text_of(answer, "Uri") or text_of(answer, "MediaUri/Uri")
