@@ -39,7 +39,7 @@ class Supervisor(Application):  # type: ignore[misc]
         await self.noticed(notice)
 
     async def noticed(self, notice: Any) -> None:
-        """Show a notification, and acknowledge it where that is asked for and somebody does."""
+        """Show a notification, and acknowledge it where that is asked for and the operator does."""
         click.echo(
             f"{notice.notifyType} {notice.eventObjectIdentifier} to {notice.toState},"
             f" priority {notice.priority}: {notice.messageText}"

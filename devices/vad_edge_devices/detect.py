@@ -20,7 +20,7 @@ _RELEASE: Final = re.compile(r"#\s*R(\d+)\s*\(release\),\s*REVISION:\s*([\d.]+)"
 
 @dataclass(frozen=True, slots=True)
 class UsbBoard:
-    """A Jetson on USB. boards are those its id may stand for, none for an id nobody knows."""
+    """A Jetson on USB. boards are those its id may stand for, none for an unknown id."""
 
     port: str
     usb_id: str
@@ -35,7 +35,7 @@ class UsbBoard:
 
 @dataclass(frozen=True, slots=True)
 class ThisBoard:
-    """The Jetson this program runs on. board is None for a module, jetpack for a release nobody knows."""
+    """The Jetson this program runs on. board is None for a module, jetpack for an unknown release."""
 
     model: str
     module: str

@@ -53,7 +53,7 @@ class RunClock(Protocol):
 
 
 class LiveClock:
-    """Monotonic time since construction; its wall times are those of a clock that somebody may set meanwhile.
+    """Monotonic time since construction; its wall times are those of a clock that may be set meanwhile.
 
     monotonic and wall are the machine's, in seconds and in UTC.
     """

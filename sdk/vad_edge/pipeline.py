@@ -89,11 +89,11 @@ class VideoPipeline:
                 engine.inputs.weight[row] = lane.weight
 
     def reset(self, row: int) -> None:
-        """Let the camera of this row start anew with its next frame, as after a gap."""
+        """Reset the camera of this row with its next frame, as after a gap."""
         self.lanes[row].must_reset = True
 
     def recalibrate(self, row: int, scorer: Scorer | None, weight: NDArray[np.float32] | None) -> None:
-        """Judge the camera of this row by another calibration; it starts anew.
+        """Judge the camera of this row by another calibration; its state is reset.
 
         scorer and weight are as in `Lane`.
         """
@@ -131,7 +131,7 @@ class VideoPipeline:
             return self._engine.step()
 
     def _take_up(self, engine: Engine) -> None:
-        """Go on with another engine and the same frames; cameras begin anew."""
+        """Go on with another engine and the same frames; cameras are reset."""
         before, self._engine = self._engine.inputs, engine
         engine.inputs.frame[:] = before.frame
         engine.inputs.weight[:] = before.weight

@@ -1,4 +1,4 @@
-"""The facts page's tables, typed anew from it, to hold the registry against."""
+"""The facts page's tables, typed from it again, to hold the registry against."""
 
 from __future__ import annotations
 

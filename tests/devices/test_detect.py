@@ -114,7 +114,7 @@ def test_an_old_jetpack_is_told_apart_and_turned_away(tmp_path: Path) -> None:
     assert "its Python is too old for vad-edge; flash a newer JetPack" in text
 
 
-def test_a_module_nobody_knows_is_named(tmp_path: Path) -> None:
+def test_an_unknown_module_is_named(tmp_path: Path) -> None:
     boot(tmp_path, ("nvidia,p9999-0000+p9998-0007", "nvidia,tegra299"), "nonsense")
     found = this_board(registry(), tmp_path)
     assert found is not None

@@ -108,7 +108,7 @@ def test_normal_life_by_day_and_night_is_valid() -> None:
 
 
 def test_lights_that_go_on_and_off_by_night_are_no_tamper() -> None:
-    """Twenty minutes in which somebody turns the lights off and on four times."""
+    """Twenty minutes in which the lights are turned off and on four times."""
     images, fps = frames(LABELLED, 12300)
     verdicts = watch(images, fps, lambda image: image, 0)
     lights = [verdict.reason for verdict in verdicts if verdict.reason == "switch"]

@@ -63,7 +63,7 @@ class ForgetfulDisk:
                 self._client.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
-        """Serve nobody any more."""
+        """Stop serving."""
         with contextlib.suppress(OSError):
             self._server.shutdown(socket.SHUT_RDWR)
         self._server.close()

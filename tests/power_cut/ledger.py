@@ -20,7 +20,7 @@ class Ledger:
     faults: list[str] = field(default_factory=list)
 
     def start(self) -> None:
-        """A machine starts: what it finds is counted anew."""
+        """A machine starts: what it finds is counted again."""
         self.found.clear()
         self.files.clear()
 
@@ -44,7 +44,7 @@ class Ledger:
         for what, odd in (
             ("events lost", self.kept - self.found),
             ("files lost", self.filed - self.files),
-            ("events that nobody tried", self.found - self.tried),
+            ("events that were not tried", self.found - self.tried),
         ):
             if odd:
                 self.faults.append(f"{len(odd)} {what}, such as {min(odd)}")

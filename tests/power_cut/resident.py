@@ -27,7 +27,7 @@ def say(word: str, matter: str = "") -> None:
 
 
 def look(path: Path) -> None:
-    """Say what is there, with SQLite's own word on the database before the store may mend anything."""
+    """Say what is there, with SQLite's own word on the database before the store may repair anything."""
     if path.exists():
         with closing(sqlite3.connect(path)) as connection:
             say("sound", str(connection.execute("PRAGMA integrity_check").fetchone()[0]))

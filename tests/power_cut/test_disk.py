@@ -84,7 +84,7 @@ def test_what_was_not_flushed_is_sometimes_lost_and_sometimes_kept(
     assert disk.forgotten > 0
 
 
-def test_the_ledger_misses_what_was_kept_and_finds_what_nobody_tried() -> None:
+def test_the_ledger_misses_what_was_kept_and_finds_what_was_not_tried() -> None:
     ledger = Ledger()
     for line in ("ready", "tried a", "kept a", "tried b", "filed i/p.jpg"):
         ledger.hear(line)
@@ -95,7 +95,7 @@ def test_the_ledger_misses_what_was_kept_and_finds_what_nobody_tried() -> None:
     assert ledger.faults == [
         "1 events lost, such as a",
         "1 files lost, such as i/p.jpg",
-        "1 events that nobody tried, such as c",
+        "1 events that were not tried, such as c",
     ]
 
 

@@ -13,7 +13,7 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
 
 
 class Machine:
-    """A machine's two clocks, of which somebody may set one."""
+    """A machine's two clocks, of which one may be set."""
 
     def __init__(self, wall: datetime = BOOT) -> None:
         self.run_s, self.at = 0.0, wall
@@ -50,7 +50,7 @@ def test_after_the_clock_was_set_stamps_are_right_and_run_time_goes_on(set_s: fl
     assert machine.clock.wall(105.0) == machine.at
 
 
-def test_a_clock_that_nobody_sets_is_followed_by_nothing() -> None:
+def test_a_clock_that_is_not_set_is_followed_by_nothing() -> None:
     machine = Machine(NOON)
     for step in range(10_000):
         machine.live(0.5)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-_NETWORK = "198.51.100"  # set aside for documentation, so that nobody has it
+_NETWORK = "198.51.100"  # set aside for documentation, so that no machine has it
 
 
 class Network:
@@ -28,7 +28,7 @@ class Network:
         self.mend()
 
     def cut(self) -> None:
-        """Pull the cable at the far end: what is sent is gone, and nobody says so."""
+        """Pull the cable at the far end: what is sent is gone, without an error."""
         self._inside("link", "set", self._far, "down")
 
     def mend(self) -> None:

@@ -1,4 +1,4 @@
-"""Made-up pictures of a room with furniture, noise and somebody who walks through it."""
+"""Made-up pictures of a room with furniture, noise and a person who walks through it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def live(image: Image, number: int) -> Image:
 
 
 def with_person(image: Image, number: int) -> Image:
-    """Somebody who fills the height of the picture and a sixth of its width, further on in each frame."""
+    """A person who fills the height of the picture and a sixth of its width, further on in each frame."""
     height, width = image.shape[:2]
     left = (7 * number) % width
     changed = image.copy()

@@ -113,7 +113,7 @@ def eeprom_check(request: FlashRequest, eeprom: Eeprom | None) -> Check:
 
 
 def user_check(request: FlashRequest, bsp: BspFacts, *, has_key: bool) -> Check:
-    """Whether somebody can log in; without anybody the first boot waits for a keyboard and a screen."""
+    """Whether an account can log in; without one the first boot waits for a keyboard and a screen."""
     if request.user and request.user not in bsp.users:
         reason = f"{request.user} will be made, with a random password"
         return _check("user", has_key, reason, "give --ssh-key FILE, the only way in")

@@ -142,7 +142,7 @@ def commands(
     name = l4t_board(request)
     user = None
     if request.user and request.user not in bsp.users:
-        # Without -p the tool draws a password nobody ever sees: people come in by their SSH key.
+        # Without -p the tool draws a password that is not shown: people log in by their SSH key.
         user = FlashCommand(
             (f"./{CREATE_USER}", "-u", request.user, "-n", request.hostname, "--accept-license")
         )

@@ -150,5 +150,5 @@ def _owner(user: str | None, rootfs: Path) -> tuple[int, int]:
 
 
 def _give(path: Path, owner: tuple[int, int]) -> None:
-    with contextlib.suppress(PermissionError):  # the preflight asked for root; a test may be somebody else
+    with contextlib.suppress(PermissionError):  # the preflight asked for root; a test may be another user
         os.chown(path, *owner)

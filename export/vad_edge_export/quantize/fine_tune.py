@@ -69,7 +69,7 @@ def fine_tuned(
     """Fit a checkpoint on where INT8 of its bundle loses too much.
 
     Returns what became of it, the lowering to go on with, and the checkpoint that one is of. folder is for
-    what is made. The fine-tuned model is exported anew, compared with torch anew, and gets its scales anew;
+    what is made. The fine-tuned model is exported again, compared with torch again, and gets new scales;
     what it loses is counted from the AUC of the bundle that was given. Raises as `fine_tune` and
     `export_bundle` do.
     """
@@ -100,7 +100,7 @@ def fine_tuned(
         terms=manifest.provenance.license,
         on_progress=lambda what, share: report(f"fine-tuned {what}", share),
     )
-    anew = Lowering(
+    tuned_lowering = Lowering(
         read_bundle(exported.path),
         material,
         max_auc_drop,
@@ -108,8 +108,8 @@ def fine_tuned(
         lowering.judge.auc,
         fine_tuning=True,
     )
-    fp32_drop = max(lowering.judge.auc - anew.judge.auc, 0.0)
-    after = anew.int8_drop()
-    kept = after < before and fp32_drop <= max_auc_drop and anew.some_int8()
+    fp32_drop = max(lowering.judge.auc - tuned_lowering.judge.auc, 0.0)
+    after = tuned_lowering.int8_drop()
+    kept = after < before and fp32_drop <= max_auc_drop and tuned_lowering.some_int8()
     found = FineTuning(True, kept, epochs, before, after, fp32_drop, tuned.loss_before, tuned.loss_after)
-    return (found, anew, tuned.best) if kept else (found, lowering, checkpoint)
+    return (found, tuned_lowering, tuned.best) if kept else (found, lowering, checkpoint)

@@ -33,8 +33,8 @@ class QuantizeReport:
     trial_auc is the fp32 graph's on held-out normal footage with synthetic anomalies, tested its AUC by
     protocol on the labelled clips, None where there are none. graphs are those the bundle has got, refused
     those it goes without. sensitivity is each layer's own AUC drop and score correlation in INT8, empty where
-    nobody needed to know. fine_tuning is None where it was not asked for; checkpoint is that of the
-    fine-tuned weights where the bundle is of these.
+    it was not needed. fine_tuning is None where it was not asked for; checkpoint is that of the fine-tuned
+    weights where the bundle is of these.
     """
 
     path: Path
@@ -108,15 +108,15 @@ def quantize_bundle(
         lowered = [each.lowered for each in made]
         outcomes: list[Lowered | Refused] = [*lowered]
         full = None
-        anew = tuning is not None and tuning.kept
+        replaced = tuning is not None and tuning.kept
         if has_labelled_clips(dataset):
             candidate = work / output.name
             write_bundle(candidate, manifest, members)
-            origin = path if anew else None
+            origin = path if replaced else None
             full, outcomes = confirm(candidate, data, lowered, max_auc_drop, report, fine_tuned_from=origin)
         graphs, refused = _parted(outcomes, refused)
         write_bundle(output, *_measured_bundle(manifest, members, full, outcomes))
-        if anew:
+        if replaced:
             shutil.copyfile(weights, beside)
     return QuantizeReport(
         output,
@@ -126,7 +126,7 @@ def quantize_bundle(
         refused,
         lowering.sensitivity() if sensitivity else lowering.known_sensitivity,
         tuning,
-        beside if anew else None,
+        beside if replaced else None,
     )
 
 

@@ -37,7 +37,7 @@ class KnownView(BaseModel):
     """What a camera looks at in one kind of light: the edges of a small copy of its picture.
 
     edges are 36 rows of 64 strengths; light is the copy's mean grey level, sharpness how fine its detail is.
-    Nobody can be recognised in it.
+    No person can be recognised in it.
     """
 
     model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)

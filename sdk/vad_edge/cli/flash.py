@@ -31,7 +31,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     help="Packages for the board, from `vad-edge devices wheelhouse`.",
 )
 @click.option("--trust", type=_FILE, multiple=True, help="Public key bundles must be signed by.")
-@click.option("--user", help="Somebody who may log in.")
+@click.option("--user", help="The name of an account that may log in.")
 @click.option("--ssh-key", type=_FILE, help="Their public SSH key.")
 @click.option(
     "--network", type=_FILE, help="Connections it comes up with (TOML); DHCP on any cable otherwise."

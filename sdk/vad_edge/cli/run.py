@@ -91,7 +91,7 @@ def command(
 
     Ends with the recording, after --duration, or on Ctrl-C or SIGTERM, always cleanly and with exit code 0;
     1 when a source failed or was truncated, 2 when something given was wrong. A second Ctrl-C ends at once.
-    SIGHUP reads the site file and the bundle anew; where one of them is wrong the run goes on as it was.
+    SIGHUP reads the site file and the bundle again; where one of them is wrong the run goes on as it was.
     What an earlier run left in OUTPUT is kept: events go on, other files get a number, as scores.1.csv.
     """
     from vad_edge import VadEdgeError, Watch, load_bundle

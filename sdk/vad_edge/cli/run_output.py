@@ -1,4 +1,4 @@
-"""How a run ends: on a signal, for good or to begin anew, and with which exit code."""
+"""How a run ends: on a signal, for good or to restart, and with which exit code."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def exit_on_signals() -> Iterator[None]:
 
 
 class Hangup:
-    """What SIGHUP asks for: end the run, read the configuration anew and begin again."""
+    """What SIGHUP asks for: end the run, read the configuration again and restart."""
 
     def __init__(self, stop: threading.Event) -> None:
         self._stop = stop

@@ -222,8 +222,8 @@ class PrivacyConfig(Table):
     """What may be kept of the scene, and for how long at most.
 
     evidence is ``none``; ``heatmap`` (where it was, and nothing of the picture); ``blurred`` (pictures in
-    which nobody can be recognised); or ``full``. max_age_h is hard: older evidence is deleted whatever room
-    there is.
+    which no person can be recognised); or ``full``. max_age_h is hard: older evidence is deleted whatever
+    room there is.
     """
 
     evidence: Keeping = "heatmap"

@@ -196,7 +196,7 @@ def _memory() -> Iterator[Finding]:
 def _room(folder: Path) -> Finding:
     existing = nearest_existing(folder)
     if not os.access(existing, os.W_OK):
-        fix = "give --output, mend its rights, or look as the user it belongs to"
+        fix = "give --output, correct its permissions, or look as the user it belongs to"
         return Finding("state", "fail", f"{existing} may not be written", fix)
     free = shutil.disk_usage(existing).free
     state: State = "warn" if free < LOW_DISK_BYTES else "ok"

@@ -25,7 +25,7 @@ _RUN_MENDS = "the next run keeps it aside and begins a new one with what can be 
 
 
 class _NotOursError(Exception):
-    """What lies at the path is no database, a damaged one, or somebody else's."""
+    """What lies at the path is no database, a damaged one, or one of another program."""
 
 
 class Database:

@@ -27,7 +27,7 @@ _COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Acknowledgement:
-    """What somebody said about an incident, and when (UTC)."""
+    """What was answered about an incident, by whom and when (UTC)."""
 
     answer: Answer
     by: str

@@ -1,4 +1,4 @@
-"""Taking an incident out of the store: as an archive for somebody, or for good."""
+"""Taking an incident out of the store: as an archive, or for good."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ class EvidenceFiles:
     """Keeps files under ``evidence/<incident>/`` beside the database, and takes them away again.
 
     A file is whole when it has its name, and has its row after that; what a crash left without a row goes at
-    the next `sweep_strays`. Nobody but the owner may read any of it. limits are for those who keep; without
+    the next `sweep_strays`. Only the owner may read any of it. limits are for those who keep; without
     them nothing has to go. Raises OSError and StoreError.
     """
 
@@ -224,7 +224,7 @@ class EvidenceFiles:
 
 
 def _settled(path: Path) -> bool:
-    """Whether nobody is likely to be writing the file, such as another run on the same store."""
+    """Whether no other process, such as another run on the same store, is likely to be writing the file."""
     return abs(time.time() - path.stat().st_mtime) > STRAY_S
 
 

@@ -70,7 +70,7 @@ class HealthBoard:
     """Conditions and counters that any thread may touch.
 
     A condition is its code and subject: raised again it only takes up the newer message. Whoever drains
-    gets each beginning and end once; the oldest are lost if nobody drains a thousand of them.
+    gets each beginning and end once; the oldest are lost where a thousand of them are not drained.
     """
 
     def __init__(self, now: Callable[[], datetime] = _utc_now) -> None:

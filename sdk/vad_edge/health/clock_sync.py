@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 STAMP_TOLERANCE_S: Final = 1.0
-"""A stamp further from a clock that is kept comes from before somebody set that clock."""
+"""A stamp further from a clock that is kept comes from before that clock was set."""
 
 _STA_UNSYNC: Final = 0x40
 _TIMESYNCD: Final = Path("/run/systemd/timesync")

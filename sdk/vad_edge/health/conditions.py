@@ -262,12 +262,12 @@ _ABOUT: Final = {
         "Check its battery, radio and topic; `vad-edge mqtt listen` shows what arrives.",
     ),
     Condition.SENSOR_STUCK: About(
-        "A sensor does not move",
+        "A sensor is stuck",
         "It repeats one value, as a broken sensor does. It does not count meanwhile.",
         "Check the sensor.",
     ),
     Condition.SENSOR_UNLIKE: About(
-        "A sensor behaves otherwise than it used to",
+        "A sensor deviates from its learned values",
         "Its values are unlike everything that was learned of it, for a long time.",
         "Check the sensor and where it is mounted; record and calibrate again if it was changed.",
     ),

@@ -22,8 +22,8 @@ KICK_SHARE: Final = 0.25
 class ServiceManager:
     """Says how this process is; what cannot be delivered is dropped.
 
-    address is what ``NOTIFY_SOCKET`` holds: a path, or a name after ``@``; empty for nobody. watchdog_s is
-    how long the manager waits for a sign of life before it starts the process anew; None where it does not.
+    address is what ``NOTIFY_SOCKET`` holds: a path, or a name after ``@``; empty for none. watchdog_s is
+    how long the manager waits for a sign of life before it restarts the process; None where it does not.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class ServiceManager:
         self._send("WATCHDOG=1", patience_s=0.0)
 
     def reloading(self) -> None:
-        """It reads its configuration anew; `ready` ends that."""
+        """It reads its configuration again; `ready` ends that."""
         self._send(f"RELOADING=1\nMONOTONIC_USEC={int(self._monotonic() * 1e6)}")
 
     def stopping(self) -> None:

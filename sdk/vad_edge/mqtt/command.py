@@ -28,8 +28,8 @@ class Command(BaseModel):
     """One request, as `command.schema.json` describes it.
 
     id comes back with the answer. incident and verdict belong to ``acknowledge``: without an incident the
-    newest is meant; without a verdict somebody has seen it and says nothing about whether it was real. by
-    says who asks. minutes belong to ``maintenance``, for so long the camera is disarmed.
+    newest is meant; without a verdict the incident was seen, and nothing is said about whether it was real.
+    by says who asks. minutes belong to ``maintenance``, for so long the camera is disarmed.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)

@@ -193,7 +193,7 @@ class Connection:
         self._release()
 
     def _release(self) -> None:
-        """Untie paho from us: it closes its last sockets when nobody holds it any more."""
+        """Untie paho from us: it closes its last sockets once nothing refers to it."""
         client = self._paho
         client.on_connect = client.on_disconnect = client.on_message = None
         client.on_publish = client.on_subscribe = client.on_log = None
@@ -269,7 +269,7 @@ class Connection:
         try:
             topic = message.topic
         except UnicodeDecodeError:
-            return  # a topic that is no UTF-8 is nobody's
+            return  # a topic that is no UTF-8 has no subscriber here
         self._plain(topic, bytes(message.payload), bool(message.retain))
 
     def _logged(self, client: paho.Client, userdata: Any, level: int, text: str) -> None:

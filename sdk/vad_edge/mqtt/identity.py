@@ -76,7 +76,7 @@ def tls_context(broker: BrokerConfig) -> ssl.SSLContext:
 
 
 def _no_passphrase() -> str:
-    # Without this OpenSSL would ask on the terminal, where nobody sits.
+    # Without this OpenSSL would ask on the terminal, which a service does not have.
     raise ConfigError(
         "the key is encrypted",
         where="broker.key_file",

@@ -162,7 +162,9 @@ def lost(address: BrokerAddress, reason: str, *, client_id: str, short_lived: in
     if reason == "Session taken over":
         return BrokerProblem("taken_over", text, _twice(client_id))
     if short_lived >= 3:
-        return BrokerProblem("taken_over", f"{text}, {short_lived} times in a row", f"if {_twice(client_id)}")
+        return BrokerProblem(
+            "taken_over", f"{text}, {short_lived} consecutive times", f"if {_twice(client_id)}"
+        )
     return BrokerProblem("lost", text)
 
 

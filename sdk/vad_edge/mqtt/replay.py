@@ -41,7 +41,7 @@ def replay_sensors(
     (sent, total).
 
     Raises SensorError for a bad recording, ConfigError for a bad speed or broker, BrokerError if the broker
-    cannot be reached or nobody says ``online``.
+    cannot be reached or no camera says ``online``.
     """
     if speed is not None and not speed > 0:
         raise ConfigError(f"{speed:g} is not a speed", where="speed", fix="give a number above 0")

@@ -94,7 +94,7 @@ def output_observers(
 ) -> list[Observer]:
     """Whoever writes events.jsonl, scores.csv, annotated.mp4 and timeline.png into `folder`.
 
-    Events go on where an earlier run ended. Frames and their times are counted anew by every run, so all else
+    Events go on where an earlier run ended. Every run counts frames and their times from zero, so all else
     of an earlier one is set aside, within the site's limits for evidence. fps is the rate of the annotated
     video, title is written on the pictures, truth is as for `Timeline`. Raises OSError.
     """

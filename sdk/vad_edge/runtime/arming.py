@@ -73,8 +73,8 @@ ArmedBy = Literal["schedule", "command", "maintenance"]
 class Asked:
     """What was asked of a camera, as it is kept over restarts.
 
-    armed was asked at `at`; None where nobody asked. Maintenance lasts until maintenance_until, and in one
-    run never longer than maintenance_minutes.
+    armed was asked at `at`; None where nothing was asked. Maintenance lasts until maintenance_until, and in
+    one run never longer than maintenance_minutes.
     """
 
     armed: bool | None = None
@@ -114,7 +114,7 @@ class Arming:
             self._maintained_until_s = run_s + left_s
 
     def ask(self, armed: bool, now: datetime) -> None:
-        """Somebody arms or disarms; that ends a maintenance."""
+        """Arm or disarm as asked; that ends a maintenance."""
         self._maintained_until_s = None
         self.asked = Asked(armed, now)
 

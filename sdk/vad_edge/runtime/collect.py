@@ -12,7 +12,7 @@ from vad_edge.video.frame import Frame
 POLL_S = 0.2
 
 Picked = tuple[Frame | None, bool]
-"""A frame the model shall see, or None; and whether its camera's state must start anew."""
+"""A frame the model shall see, or None; and whether its camera's state must be reset."""
 
 Skip = Callable[[Camera, Frame], None]
 

@@ -130,7 +130,7 @@ class ConditionMonitor(Component):
                 Condition.SLOW_SOURCE,
                 camera.name,
                 slow,
-                f"the source gives {fps or 0:g} frames a second, the model knows {camera.fps:g}",
+                f"the source gives {fps or 0:g} frames a second, the model expects {camera.fps:g}",
                 fps=fps or 0.0,
                 model_fps=camera.fps,
             )

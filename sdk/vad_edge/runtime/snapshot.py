@@ -32,7 +32,7 @@ def photograph(
     """The annotated frame, at most `MAX_WIDTH` wide; takes some milliseconds.
 
     shown has its masks burned in; heat is the error map (h, w). keeping ``heatmap`` shows the heat and
-    nothing of the picture, ``blurred`` nobody who could be recognised. Raises ValueError for ``none``.
+    nothing of the picture, ``blurred`` no recognisable person. Raises ValueError for ``none``.
     """
     if keeping == "none":
         raise ValueError("nothing of this scene may be shown")

@@ -11,7 +11,7 @@ DAY_BINS: Final = 24
 """Hours of scores that are compared: an hour alone is busy or quiet, a day is like the others."""
 SOON_BINS: Final = 3
 WEEK_BINS: Final = 168
-"""A day may be a holiday on which nobody comes: what is missing is missed after a week."""
+"""A day may be a holiday without people: what is missing is missed after a week."""
 
 _HIGH: Final = 1.0
 """Surprise that one stretch in ten of the calibration's had."""

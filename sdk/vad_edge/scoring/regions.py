@@ -61,7 +61,7 @@ class Region:
     """A box in source pixels, (x, y) its top left corner; strength is the largest error inside.
 
     area is how many source pixels of it stand out, (peak_x, peak_y) where most. zones are the names of those
-    it lies in. number is the same from event to event of an incident, 0 where nobody follows it.
+    it lies in. number is the same from event to event of an incident, 0 where it is not followed.
     """
 
     x: int
@@ -90,7 +90,7 @@ class RegionTracker:
         self._next = 1
 
     def see(self, time_s: float, error_map: NDArray[np.float32] | None) -> None:
-        """Take up a frame's map, (h, w), which must not change any more; None, and a new size, begin anew.
+        """Take up a frame's map, (h, w), which must not change any more; None, and a new size, start over.
 
         Events are rare: maps are kept as long as they show, and put together when they are asked for.
         """

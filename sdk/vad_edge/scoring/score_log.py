@@ -36,7 +36,7 @@ class ScoreHead:
 
 
 class ScoreLog:
-    """Adds rows to a file; one that is there already for the same graph goes on, another is begun anew."""
+    """Adds rows to a file; one that is there already for the same graph goes on, another is replaced."""
 
     def __init__(self, path: Path, head: ScoreHead) -> None:
         """Raises OSError."""

@@ -41,7 +41,7 @@ class Baseline(Protocol):
         ...
 
     def cut(self, ended_s: float, begin_s: float, slot: str = _WHOLE, *, calm: bool = True) -> None:
-        """Nobody listened between two moments: nothing is learned of that time.
+        """The stream was not received between two moments: nothing is learned of that time.
 
         calm says whether a silence before it was one of a healthy stream.
         """
@@ -62,7 +62,7 @@ class Baseline(Protocol):
 class AnalogBaseline:
     """A clipped running mean and mean absolute deviation; a two-sided Laplace tail, corrected by experience.
 
-    The first `warmup` readings are learned with equal weight and surprise nobody. A reading weighs as much
+    The first `warmup` readings are learned with equal weight and cause no surprise. A reading weighs as much
     as the time since the last one, at most a block.
     """
 

@@ -22,7 +22,7 @@ _FADED = 1.0 - 1.0 / _RECENT_BLOCKS
 _UNLIKE = 0.25
 _KNOWN_BLOCKS = 300.0
 _DOUBTED = 1 / 16
-"""How much is learned from a stream that is not itself: about a day or two until that is its new life."""
+"""How much is learned from a stream that deviates: after a day or two its new values are normal."""
 
 
 class Experience:
@@ -30,7 +30,7 @@ class Experience:
 
     A deviation is -log10 of the chance that the stream's model gives it. Its surprise is -log10 of
     (k + N 10^-d) / (n + N), k of n blocks having deviated as far: a wrong model is soon corrected, and a
-    stream that deviates all the time surprises nobody, whatever it says. Blocks are forgotten over a week.
+    stream that deviates all the time causes no surprise, whatever it says. Blocks are forgotten over a week.
     """
 
     def __init__(self, block_s: float) -> None:
@@ -43,7 +43,7 @@ class Experience:
         self._recent = 0.0
         self._tail = self._tails()
         self.unlike = False
-        """Whether what was rare has come in a large part of the last `recent_s`: the stream is not itself."""
+        """Whether what was rare has come in a large part of the last `recent_s`: the stream deviates."""
 
     @property
     def recent_s(self) -> float:
@@ -52,7 +52,7 @@ class Experience:
 
     @property
     def trust(self) -> float:
-        """How much is to be learned from what the stream says now, 1 for a stream that is itself."""
+        """How much is to be learned from what the stream says now, 1 for a stream that does not deviate."""
         return _DOUBTED if self.unlike else 1.0
 
     def surprise(self, deviation: float) -> float:

@@ -55,7 +55,7 @@ class StuckCheck:
     @property
     def fault(self) -> str:
         """The same in words, empty while all is well."""
-        return f"it has said {self._value:g} {self._run} times in a row" if self.stuck else ""
+        return f"{self._run} consecutive readings of {self._value:g}" if self.stuck else ""
 
 
 class FlapCheck:

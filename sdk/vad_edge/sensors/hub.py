@@ -81,7 +81,7 @@ class SensorHub:
             return sum(stream.rejected for stream in self._streams.values())
 
     def accept(self, topic: str, payload: bytes, time_s: float | None = None) -> None:
-        """Take one message in; never raises. Topics nobody declared are ignored.
+        """Take one message in; never raises. Topics that are not declared are ignored.
 
         time_s is when a recorded message came, on the run clock; now where None.
         """
@@ -140,7 +140,7 @@ class SensorHub:
         return taken
 
     def cut(self, ended_s: float, begin_s: float) -> None:
-        """Nobody listened from `ended_s` on; time goes on at `begin_s`, which may be earlier.
+        """No stream was received from `ended_s` on; time goes on at `begin_s`, which may be earlier.
 
         What waits for its time is dropped. Only for recordings: a run listens all the time.
         """

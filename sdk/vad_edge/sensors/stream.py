@@ -86,7 +86,7 @@ class Stream:
             self._peak, self._peak_s = surprise, time_s
 
     def cut(self, ended_s: float, begin_s: float, slot: str) -> None:
-        """Nobody listened from `ended_s` on; time goes on at `begin_s`, which may be earlier."""
+        """The stream was not received from `ended_s` on; time goes on at `begin_s`, which may be earlier."""
         self.baseline.cut(ended_s, begin_s, slot, calm=self.status(ended_s) in ("ok", "unlike"))
         self._last_s = min(self._last_s, begin_s - self.config.latency_s)
         if self._flaps is not None:
@@ -156,14 +156,12 @@ class Stream:
             text = f"sensor {name} has been silent for {silent_s:.0f} s, {limit_s:g} s are allowed"
             found.append((Condition.SENSOR_STALE, text))
         elif status == "stuck" and self._stuck is not None:
-            found.append(
-                (Condition.SENSOR_STUCK, f"sensor {name} does not move any more: {self._stuck.fault}")
-            )
+            found.append((Condition.SENSOR_STUCK, f"sensor {name} is stuck: {self._stuck.fault}"))
         elif status == "flapping" and self._flaps is not None:
             found.append((Condition.SENSOR_FLAPPING, f"sensor {name} flaps: {self._flaps.fault(time_s)}"))
         elif status == "unlike":
             minutes = max(round(self.baseline.experience.recent_s / 60.0), 1)
-            text = f"sensor {name} has not been itself in the last {minutes} min: what was rare comes often"
+            text = f"sensor {name}: values that were rare are frequent in the last {minutes} min"
             found.append((Condition.SENSOR_UNLIKE, text))
         if self.skew:
             found.append(
@@ -172,7 +170,7 @@ class Stream:
         return found
 
     def view(self, time_s: float) -> StreamView:
-        """The stream as shown at `time_s`; a stream that cannot be believed surprises nobody."""
+        """The stream as shown at `time_s`; a stream with a fault causes no surprise."""
         status = self.status(time_s)
         counts = status == "ok" and self.config.role == "evidence"
         return StreamView(

@@ -147,7 +147,7 @@ def test_both_forms_of_the_print_are_read() -> None:
         ("ann", ("ann",), False, True),
     ],
 )
-def test_somebody_must_be_able_to_log_in(
+def test_an_account_must_be_able_to_log_in(
     user: str | None, users: tuple[str, ...], has_key: bool, ok: bool
 ) -> None:
     found = checks.user_check(replace(REQUEST, user=user), replace(BSP, users=users), has_key=has_key)

@@ -1,4 +1,4 @@
-"""`vad-edge provision` to a whole Debian, with real packages: minutes, so only where somebody made one.
+"""`vad-edge provision` to a whole Debian, with real packages: minutes, so only where one was made.
 
 mmdebstrap --variant=minbase --include=openssh-server,python3,python3-venv,sudo,procps bookworm debian
 vad-edge devices wheelhouse --python 3.11 --machine x86_64 --output wheels --wheel dist/vad_edge-*.whl

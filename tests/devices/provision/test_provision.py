@@ -237,7 +237,7 @@ def test_a_host_key_that_changed_is_refused_before_anything_is_said(
     assert not board.machine.prefix.exists()
 
 
-def test_a_host_nobody_knows_is_not_trusted_blindly(board: Board, provision: Provision) -> None:
+def test_an_unknown_host_is_not_trusted_blindly(board: Board, provision: Provision) -> None:
     (board.folder / "known").write_text("")
     result = provision("--yes")
     assert result.exit_code == 1

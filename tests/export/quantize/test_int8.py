@@ -71,7 +71,7 @@ def test_the_residual_reads_the_image_as_it_was(graph: bytes, backend: Backend) 
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_no_constant_is_left_that_nobody_reads(graph: bytes, backend: Backend) -> None:
+def test_no_constant_is_left_that_is_not_read(graph: bytes, backend: Backend) -> None:
     lowered = onnx.load_model_from_string(to_int8(graph, LAYERS, RANGES, backend)).graph
     read = {name for node in lowered.node for name in node.input}
     assert {constant.name for constant in lowered.initializer} <= read

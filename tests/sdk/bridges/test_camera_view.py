@@ -13,7 +13,7 @@ from vad_edge.fusion.machine import Level
 STATE = {"level": "alarm", "since": "2026-03-01T12:00:00.000Z", "incident": "i-1", "risk": 4.5, "armed": True}
 
 
-def test_a_camera_nobody_has_heard_of_is_offline() -> None:
+def test_a_camera_without_a_message_is_offline() -> None:
     assert CameraView("door").availability == "offline"
 
 

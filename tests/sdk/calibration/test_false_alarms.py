@@ -35,7 +35,7 @@ def store(tmp_path: Path) -> Iterator[EventStore]:
 
 
 def incident(store: EventStore, answer: str | None, at: datetime = NOON, **changes: object) -> list[Event]:
-    """An incident that peaks at 5.0, four fifths of it from the camera's cues, with somebody's answer."""
+    """An incident that peaks at 5.0, four fifths of it from the camera's cues, with an answer."""
     events = []
     for event in made_up_incident("home", "door", at):
         shares = {"look": 0.5 * event.risk, "motion": 0.3 * event.risk, "bell": 0.2 * event.risk}

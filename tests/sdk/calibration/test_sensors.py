@@ -80,7 +80,7 @@ def test_clips_out_of_order_stand_at_their_hour() -> None:
     assert len(listener.learned()["door"]["rates"]) == 4  # the whole and three hours
 
 
-def test_a_stream_that_nobody_recorded_is_named_and_does_not_count() -> None:
+def test_a_stream_that_was_not_recorded_is_named_and_does_not_count() -> None:
     listener = Listener([DOOR, DOOR.model_copy(update={"name": "gone", "topic": "gone"})], "camera")
     heard = listener.hear(clip(30.0, (0.0, b"closed")))
     assert believed(heard, listener.streams) == ("door",)

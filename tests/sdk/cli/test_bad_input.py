@@ -251,7 +251,7 @@ def test_export_refuses_a_file_that_is_no_checkpoint(invoke: Invoke, tmp_path: P
     assert "not a checkpoint of a model" in result.output
 
 
-def test_a_replay_to_nobody_names_the_broker(invoke: Invoke, tmp_path: Path) -> None:
+def test_a_replay_without_a_broker_names_the_broker(invoke: Invoke, tmp_path: Path) -> None:
     recording = tmp_path / "sensors.jsonl"
     recording.write_text('{"t": 0, "topic": "door", "payload": "open"}\n')
     result = invoke("sensors", "replay", recording, "--broker", "mqtt://127.0.0.1:9", "--wait", "1s")

@@ -174,7 +174,7 @@ def test_a_site_file_keeps_its_mode_and_stays_where_its_link_leads(config: Path,
     assert stat.S_IMODE(config.stat().st_mode) == 0o640
 
 
-def test_nobody_without_the_secret_sees_anything(server: MaskServer) -> None:
+def test_without_the_secret_nothing_is_shown_of_anything(server: MaskServer) -> None:
     root = f"http://127.0.0.1:{server.server_address[1]}/"
     for path in ("", "frame.png", "places", "wrong/frame.png"):
         assert ask(root + path)[0] == 404

@@ -62,7 +62,7 @@ def test_listen_shows_what_a_site_says(mosquitto: Any, connect: Any) -> None:
     assert "risk" not in result.stdout
 
 
-def test_listen_to_nobody_ends_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_listen_without_a_broker_ends_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vad_edge.mqtt.listener.CONNECT_S", 0.5)
     result = CliRunner().invoke(main, ["mqtt", "listen", "--broker", "mqtt://127.0.0.1:9"])
     assert result.exit_code == 1

@@ -123,5 +123,5 @@ def test_a_bridge_that_fails_is_called_a_fault_of_its_plugin(
 
 
 @pytest.mark.parametrize("arguments", [["bridge", "pager", "--help"], ["run", "--engine", "pager"]])
-def test_a_name_that_nobody_brings_is_a_mistake_of_the_users(arguments: list[str]) -> None:
+def test_a_name_that_no_plugin_brings_is_a_mistake_of_the_users(arguments: list[str]) -> None:
     assert CliRunner().invoke(main, arguments).exit_code == 2

@@ -52,7 +52,7 @@ def test_a_check_leaves_nothing_behind(mosquitto: Any, listen: Callable[..., Any
     assert late.retained == []
 
 
-def test_nobody_there_ends_the_check_with_the_reason() -> None:
+def test_no_broker_there_ends_the_check_with_the_reason() -> None:
     found = look(BrokerConfig(url="mqtt://127.0.0.1:1"))
     assert states(found) == {"connect": "fail"}
     assert "1883 is usual for mqtt://" in found["connect"].fix

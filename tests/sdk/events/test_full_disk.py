@@ -104,12 +104,12 @@ def test_an_event_delivered_while_the_disk_fails_is_not_handed_out_again(
 ) -> None:
     first, second, third, _ = story()
     store.add(first)
-    mend = broken(store)
+    repair = broken(store)
     store.add(second)
     store.mark_delivered(first.id)
     store.mark_delivered(second.id)
     assert store.pending("front") == []
-    mend()
+    repair()
     store.add(third)
     assert store.pending("front") == [third]
     assert store.events()[0] == first

@@ -70,7 +70,7 @@ def test_incidents_are_found_by_camera_level_and_time(
 
 
 @pytest.mark.parametrize("answer", ANSWERS)
-def test_an_incident_is_acknowledged_by_somebody_and_may_be_corrected(
+def test_an_incident_is_acknowledged_by_name_and_may_be_corrected(
     store: EventStore, incidents: Incidents, story: Story, answer: Answer
 ) -> None:
     event = story()[0]

@@ -204,7 +204,7 @@ def test_standing_down_clears_the_incident_and_forgets_what_built_up() -> None:
         3.5,
     )
     assert machine.incident is None
-    assert machine.update(Risk(9.0, 3.5, {})) is None  # the dwell begins anew
+    assert machine.update(Risk(9.0, 3.5, {})) is None  # the dwell starts over
 
 
 def test_standing_down_while_all_is_normal_says_nothing() -> None:

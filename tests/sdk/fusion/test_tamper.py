@@ -34,7 +34,7 @@ def test_a_camera_that_is_covered_for_long_enough_is_tampered_with() -> None:
     assert (ended.kind, ended.incident, ended.time_s) == ("restored", began.incident, 18.0 + RESTORED_S)
 
 
-def test_somebody_who_stands_before_the_camera_is_no_tamper() -> None:
+def test_a_person_who_stands_before_the_camera_is_no_tamper() -> None:
     assert follow((bad("covered"), 9), (VALID, 2), (bad("moved"), 9), (VALID, 2)) == []
 
 

@@ -51,7 +51,7 @@ def test_an_abstract_address_is_reached() -> None:
         assert receiver.recv(64) == b"READY=1"
 
 
-def test_nobody_to_talk_to_is_no_trouble(tmp_path: Path) -> None:
+def test_no_service_manager_is_no_trouble(tmp_path: Path) -> None:
     for address in ("", str(tmp_path / "gone")):
         with closing(ServiceManager(address, 1.0)) as manager:
             manager.ready()

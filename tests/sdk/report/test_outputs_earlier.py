@@ -89,7 +89,7 @@ def test_so_many_runs_are_kept_and_their_numbers_go_on(
     assert names(tmp_path) == ["annotated.3.mp4", "annotated.4.mp4", "annotated.mp4"]
 
 
-def test_what_somebody_else_put_there_is_left_alone(tmp_path: Path) -> None:
+def test_what_others_put_there_is_left_alone(tmp_path: Path) -> None:
     others = ["annotated.old.mp4", "notes.1.csv", "scores-monday.csv", "scores.csv.gz"]
     for name in others:
         (tmp_path / name).write_text("mine")

@@ -17,7 +17,7 @@ def hours(count: float) -> timedelta:
     return timedelta(hours=count)
 
 
-def test_the_schedule_decides_where_nobody_asked() -> None:
+def test_the_schedule_decides_where_nothing_was_asked() -> None:
     arming = Arming(NIGHTS, Asked(), NOON, 0.0)
     found = [arming.look(NOON + hours(n), 3600.0 * n) for n in (0, 6, 17, 18)]
     assert [(guard.armed, guard.by) for guard in found] == [
@@ -99,7 +99,7 @@ _steps = st.lists(
 
 @given(_steps)
 def test_a_restart_changes_nothing(steps: list[tuple[str, int]]) -> None:
-    """One that is started anew after every step says the same as one that runs through."""
+    """One that is restarted after every step says the same as one that runs through."""
     now, run_s = NOON, 0.0
     through = Arming(NIGHTS, Asked(), now, run_s)
     kept = Asked()

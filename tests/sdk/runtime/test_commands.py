@@ -33,7 +33,7 @@ RESULT = Draft202012Validator(schema("command_result"))
 
 
 class Site(Observer):
-    """A run on a short clip with a block in it, and somebody who publishes while it goes."""
+    """A run on a short clip with a block in it, and a client that publishes meanwhile."""
 
     def __init__(self, broker: Any, bundle: Bundle, folder: Path, speaker: MqttClient, listener: Any) -> None:
         self._broker, self._bundle, self._folder = broker, bundle, folder

@@ -178,7 +178,7 @@ def test_a_recording_slower_than_the_model_is_told(go: Callable[..., RunSummary]
 
     (condition,) = notes.conditions
     assert condition.code == "slow_source"
-    assert condition.message == "the source gives 5 frames a second, the model knows 10"
+    assert condition.message == "the source gives 5 frames a second, the model expects 10"
 
 
 def test_a_missing_video_of_the_only_camera_ends_the_run_before_it_begins(

@@ -12,7 +12,7 @@ from vad_edge.sensors.baseline import SURPRISE_CAP, AnalogBaseline, BinaryBaseli
 finite = st.floats(allow_nan=False, allow_infinity=False)
 
 
-def test_an_analog_stream_surprises_nobody_while_it_is_learned() -> None:
+def test_an_analog_stream_causes_no_surprise_while_it_is_learned() -> None:
     baseline = AnalogBaseline(warmup=5)
     assert [baseline.update(value, 0.0) for value in (1.0, 900.0, -3.0, 5.0, 2.0)] == [0.0] * 5
 
@@ -105,7 +105,7 @@ def test_a_burst_of_pulses_surprises_and_single_ones_do_not() -> None:
     assert burst == sorted(burst)
 
 
-def test_a_stream_that_lies_is_not_itself_and_surprises_nobody_in_the_end() -> None:
+def test_a_stream_that_lies_deviates_and_causes_no_surprise_in_the_end() -> None:
     noise, baseline = random.Random(1), AnalogBaseline(10.0)
     for number in range(2000):
         baseline.update(noise.gauss(20, 1), 5.0 * number)

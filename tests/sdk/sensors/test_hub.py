@@ -258,7 +258,7 @@ def test_a_stuck_and_a_flapping_stream_leave_the_evidence_and_say_so() -> None:
 
 
 @pytest.mark.parametrize("jump_s", [-3600.0, 3600.0])
-def test_a_clock_that_jumps_surprises_nobody_and_goes_on(jump_s: float) -> None:
+def test_a_clock_that_jumps_causes_no_surprise_and_goes_on(jump_s: float) -> None:
     hub = SensorHub([NOISE], MediaClock())
     for number in range(100):
         hub.accept("home/hall/noise", b"%d" % (40 + number % 3), time_s=5000.0 + number)

@@ -156,7 +156,7 @@ def test_without_a_way_to_reopen_a_failure_ends_the_reader() -> None:
     reader.stop()
 
 
-def test_stop_ends_a_reader_whose_frames_nobody_takes() -> None:
+def test_stop_ends_a_reader_whose_frames_are_not_taken() -> None:
     reader = Reader("file", Script(*range(100), live=False), "all")
     reader.start()
     wait_until(lambda: reader.frames_read > reader_module.QUEUE_FRAMES, "a full queue")

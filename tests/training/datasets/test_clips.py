@@ -134,7 +134,7 @@ def test_labels_may_come_from_a_spreadsheet(make_data: MakeData) -> None:
 
 @pytest.fixture(scope="module")
 def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with one testing clip, which nobody opens."""
+    """A folder with one testing clip, which is not opened."""
     root = tmp_path_factory.mktemp("labelled")
     (root / "testing").mkdir()
     (root / "testing" / "07.mkv").write_bytes(b"x")

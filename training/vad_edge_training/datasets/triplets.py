@@ -22,7 +22,7 @@ Frames = NDArray[np.uint8]
 class TripletDataset(Examples[Tensor]):
     """Anchor, positive and negative, uint8 (3, T, H, W, 3): two normal clips and an abnormal one.
 
-    There is a triplet for every anchor of `normal`; its positive and negative are drawn anew each time, by
+    There is a triplet for every anchor of `normal`; its positive and negative are drawn again each time, by
     torch's generator. abnormal holds frames and where a clip begins in them.
     """
 

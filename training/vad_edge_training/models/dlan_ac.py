@@ -1,4 +1,4 @@
-"""DLAN-AC (ECCV 2022): prototypes made anew for each clip, as many as a self-organising map finds."""
+"""DLAN-AC (ECCV 2022): prototypes made for each clip, as many as a self-organising map finds."""
 
 from __future__ import annotations
 

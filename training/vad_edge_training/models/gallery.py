@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 CAP = 400.0
-"""Squared grey levels beyond which a place is simply different: somebody stands there."""
+"""Squared grey levels beyond which a place is simply different: a person stands there."""
 
 GAIN = (0.8, 1.25)
 """How far the exposure of a picture may be changed to fit a frame."""

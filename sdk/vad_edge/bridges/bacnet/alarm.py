@@ -15,7 +15,7 @@ from vad_edge.common.state_file import StateFile
 _T = TypeVar("_T")
 
 ACK_REQUIRED = (True, True, False)
-"""Whether a transition to-offnormal, to-fault, to-normal waits for somebody to acknowledge it."""
+"""Whether a transition to-offnormal, to-fault, to-normal has to be acknowledged."""
 
 
 class EventState(IntEnum):
@@ -80,7 +80,7 @@ def entered(alarm: Alarm, state: EventState, time: datetime, text: str, incident
 
 
 def acknowledged(alarm: Alarm, state: EventState) -> Alarm:
-    """`alarm` after somebody acknowledged its last transition into `state`."""
+    """`alarm` after its last transition into `state` was acknowledged."""
     return replace(alarm, acked=_with(alarm.acked, state, True))
 
 

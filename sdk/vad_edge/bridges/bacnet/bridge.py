@@ -134,7 +134,7 @@ class BacnetBridge:
     def _update(self, camera: str) -> None:
         view, objects = self._views[camera], self._objects[camera]
         objects.show_view(view)
-        if view.availability == "stopped":  # nobody watches: what was, stays until somebody does
+        if view.availability == "stopped":  # not watched: the last state stays until the camera is watched
             return
         known = self.alarms[camera].incident
         states = transitions(

@@ -20,7 +20,7 @@ from vad_edge.errors import BridgeError
 
 ANSWER_S: Final = 3.0
 _ANYONE: Final = 4194303
-"""The instance of a device that is not configured yet: nobody else on the network has it."""
+"""The instance of a device that is not configured yet: no other device on the network has it."""
 
 _T = TypeVar("_T")
 

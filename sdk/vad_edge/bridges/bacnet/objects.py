@@ -165,7 +165,7 @@ def bacnet_stamp(time: datetime | None) -> Any:
 
 @contextmanager
 def _status(each: Any) -> Iterator[None]:
-    """Tell subscribers of status flags that change: bacpypes3 computes them and tells nobody."""
+    """Tell subscribers of status flags that change: bacpypes3 computes them and does not notify."""
     before = each.statusFlags
     yield
     if (after := each.statusFlags) != before:

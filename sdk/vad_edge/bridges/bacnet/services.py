@@ -58,7 +58,7 @@ class AlarmRegister(Protocol):
         ...
 
     def acknowledge(self, camera: str, state: EventState, by: str) -> None:
-        """Somebody on the BACnet side has acknowledged."""
+        """An operator on the BACnet side has acknowledged."""
         ...
 
 
@@ -80,7 +80,7 @@ class AlarmApplication(Application):  # type: ignore[misc]
         raise UnrecognizedService
 
     def cov_confirmation(self, cov: Any, future: asyncio.Future[Any]) -> None:
-        """Note what became of a notification; bacpypes3 would raise where nobody catches it."""
+        """Note what became of a notification; bacpypes3 would raise where nothing catches it."""
         if not future.cancelled() and future.exception() is not None:
             _log.info("%s did not take a change of %s: %s", cov.client_addr, cov.obj_id, future.exception())
 

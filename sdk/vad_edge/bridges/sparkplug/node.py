@@ -103,7 +103,7 @@ class EdgeNode:
                 self._say("NDATA", node_metrics(self._views.values()))
 
     def answer(self) -> None:
-        """Be born again if somebody asked for it since the last call."""
+        """Be born again if that was asked for since the last call."""
         if self._rebirth_wanted and self._born:
             self._rebirth_wanted = False
             self._birth()

@@ -39,8 +39,8 @@ class Response:
 def judge(answer: Response) -> tuple[Verdict, str]:
     """What to do with the event, and why in words.
 
-    Only an answer about this very event refuses it; one about the endpoint or our credentials can be mended,
-    so the event waits. A redirect is not followed: it could carry the token anywhere.
+    Only an answer about this very event refuses it; one about the endpoint or our credentials can be
+    corrected, so the event waits. A redirect is not followed: it could carry the token anywhere.
     """
     if answer.status == 0:
         return "again", answer.reason
@@ -110,7 +110,7 @@ class Endpoint:
         """Send `body` and wait for the head of the answer; what fails is an answer of status 0."""
         connection = self._connection()
         cut = threading.Event()
-        # A socket's timeout starts anew with every byte; a server that drips would hold us for ever.
+        # A socket's timeout restarts with every byte; a server that drips would hold us for ever.
         watchdog = threading.Timer(self._timeout_s, _cut, (connection, cut))
         watchdog.daemon = True
         watchdog.start()

@@ -85,7 +85,7 @@ class WaitingLine:
             self._bytes += len(body) if added else 0
             given_up = 0
             while self._bytes > self._quota_bytes:
-                # First those nobody would take, then the oldest.
+                # First those that no endpoint takes, then the oldest.
                 seq, size = connection.execute(
                     "SELECT seq, length(body) FROM events WHERE state != 'taken' ORDER BY state, seq LIMIT 1"
                 ).fetchone()

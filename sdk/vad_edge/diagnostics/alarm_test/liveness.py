@@ -26,7 +26,7 @@ def heartbeat(test: Rehearsal, bacnet: BacnetStation) -> Iterator[Finding]:
     """Have a client fall silent, and wait for the broker to tell of it.
 
     Where no run is online the client is the camera itself, so that all who watch its availability have to
-    miss it, BACnet too. Beside a run it is nobody, since the camera is well.
+    miss it, BACnet too. Beside a run it is not used, since the camera is well.
     """
     if test.running:
         word = f"missed {new_id()}".encode()

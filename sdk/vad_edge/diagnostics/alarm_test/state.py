@@ -61,7 +61,7 @@ class StateCheck:
     def put_back(self) -> Finding | None:
         """Say what was there before, once the alarm has stood long enough; a finding where that fails.
 
-        back_s is then the monotonic time of it. What somebody else has said in between stays.
+        back_s is then the monotonic time of it. What others have published in between stays.
         """
         time.sleep(max(self.said_s + HELD_S - time.monotonic(), 0.0))
         listener, topic = self._test.listener, self._test.topics.state
@@ -77,7 +77,7 @@ class StateCheck:
         if heard_s is not None:
             return None
         text = f"what {topic} said before could not be put back: the test alarm may still stand there"
-        _log.warning("%s", text)  # a test that is broken off has nobody to take the finding
+        _log.warning("%s", text)  # a test that is broken off returns no finding
         return Finding("state", "fail", text, f"{CHECK}, then `vad-edge alarm test` again")
 
     def _quiet(self) -> bytes:

@@ -155,7 +155,7 @@ def _open(job: Job, step: CheckStep) -> Engine:
 def _run(engine: Engine, steps: int) -> Trace:
     """Step over the synthetic frames.
 
-    Of several cameras the last one rests, and the first begins anew on the way.
+    Of several cameras the last one rests, and the first is reset on the way.
     """
     inputs = engine.inputs
     cameras, height, width, _ = inputs.frame.shape

@@ -132,7 +132,7 @@ class EngineCache:
         return None
 
     def _prune(self) -> None:
-        """Delete engines, with what belongs to them, that are not among the last and in nobody's hands."""
+        """Delete engines, with what belongs to them, that are not among the last and not in use."""
         try:
             loaded = sorted(
                 ((path.stat().st_mtime, path) for path in self.folder.glob("*.engine")), reverse=True

@@ -138,7 +138,7 @@ def test_a_redirect_is_not_followed_and_said(
     assert "set webhook.url to where events belong" in caplog.text
 
 
-def test_an_event_nobody_will_take_lets_the_next_one_pass(
+def test_an_event_no_endpoint_takes_lets_the_next_one_pass(
     serve: Callable[..., Server],
     start: Start,
     tell: Callable[..., None],

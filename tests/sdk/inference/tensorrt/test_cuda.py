@@ -205,7 +205,7 @@ def test_a_recorded_graph_is_launched_and_destroyed_at_the_end(runtime: FakeRunt
     ]
 
 
-def test_an_error_code_is_told_by_call_and_name_and_left_to_nobody_else(runtime: FakeRuntime) -> None:
+def test_an_error_code_is_told_by_call_and_name_and_handled_there(runtime: FakeRuntime) -> None:
     cuda = CudaPython()
     runtime.failing = {"cudaMalloc"}
     with pytest.raises(EngineError, match="cudaMalloc failed: cudaErrorMemoryAllocation"):

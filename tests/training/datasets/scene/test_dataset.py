@@ -101,7 +101,7 @@ def test_every_kind_of_incident_is_seen_in_its_mask(kind: str) -> None:
     assert max(during) > 12
 
 
-def test_somebody_in_front_of_an_anomaly_hides_it() -> None:
+def test_a_person_in_front_of_an_anomaly_hides_it() -> None:
     story = tell_story(30, 4, ["vehicle"])
     (incident,) = story.incidents
     alone = tell_story(30, 4, ["vehicle"])

@@ -65,7 +65,7 @@ def test_an_update_moves_each_item_towards_the_queries_nearest_to_it(memory: Mem
     np.testing.assert_allclose(memory.items.numpy(), expected, atol=1e-6)
 
 
-def test_an_item_that_nobody_is_near_to_stays(memory: Memory) -> None:
+def test_an_item_without_a_near_query_stays(memory: Memory) -> None:
     memory.items.copy_(F.normalize(torch.tensor([[1.0, 0, 0], [-1, 0, 0], [0, -1, 0], [0, 0, -1]]), dim=1))
     before = memory.items.clone()
     memory.update(F.normalize(torch.tensor([2.0, 1, 1]), dim=0).view(1, 3, 1, 1))

@@ -20,7 +20,7 @@ Sensor = Literal["door", "sound", "vibration"]
 DOOR = (2.0, 18.6)
 """Where the building's door is, metres across and away from the camera."""
 OUTSIDE_M = 16.0
-"""How far from the middle of the picture nobody is seen any more."""
+"""How far from the middle of the picture people are out of sight."""
 NEAR_LANE = (8.8, 11.2)
 FAR_LANE = (12.0, 14.6)
 """Metres from the camera: people walk to the right in the near lane, to the left in the far one."""
@@ -218,7 +218,7 @@ def _vehicle(random: np.random.Generator) -> _Plot:
 
 
 def _running(random: np.random.Generator) -> _Plot:
-    """The door bangs open, and a little later somebody bursts out and runs away."""
+    """The door bangs open, and a little later a person bursts out and runs away."""
     path = _from_the_door(0.0, _either(random), random.uniform(9.5, 14.0), random.uniform(3.8, 4.6))
     cues = (Cue("door", -2.0, 6.0, 1.0), Cue("vibration", -2.0, 0.6, 4.0), Cue("sound", -2.0, 1.2, 16.0))
     return _Plot(_person(random, path), 0.0, path[-1].time_s, cues)
@@ -231,7 +231,7 @@ def _wrong_way(random: np.random.Generator) -> _Plot:
 
 
 def _loitering(random: np.random.Generator) -> _Plot:
-    """Somebody comes, stands about and shifts from place to place, and goes on at last."""
+    """A person comes, stands about and shifts from place to place, and goes on at last."""
     heading, speed = _either(random), _walking_speed(random)
     lane, spot = _lane(random, heading), float(random.uniform(-3.0, 3.0))
     time_s = (OUTSIDE_M + heading * spot) / speed

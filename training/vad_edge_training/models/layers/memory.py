@@ -34,7 +34,7 @@ class Memory(nn.Module):
 
     @torch.no_grad()
     def update(self, query: Tensor) -> None:
-        """Move each item towards the queries nearest to it, eqs 4 to 7; items nobody is near to stay."""
+        """Move each item towards the queries nearest to it, eqs 4 to 7; items without a near query stay."""
         flat = query.permute(0, 2, 3, 1).flatten(0, 2)
         similarity = flat @ self.items.T
         nearest = F.one_hot(similarity.argmax(dim=1), len(self.items)).to(flat.dtype)
