@@ -49,7 +49,7 @@ class Looker:
     """Looks at the frames of one camera, of any size; its buffers are made once and taken in turns."""
 
     def __init__(self) -> None:
-        self._glance, self._next = FrameStatistics(), FrameStatistics()
+        self._stats, self._next = FrameStatistics(), FrameStatistics()
         self._small = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
         self._channels = [np.zeros((HEIGHT, WIDTH), np.uint8) for _ in range(3)]
         self._across, self._down = (np.zeros((HEIGHT, WIDTH), np.float32) for _ in range(2))
@@ -58,28 +58,28 @@ class Looker:
 
     def look(self, image: Image) -> FrameStatistics:
         """A look at a frame, uint8 (H, W, 3) BGR; `finish` adds what is seldom asked for."""
-        self._glance, self._next = self._next, self._glance
-        glance = self._glance
+        self._stats, self._next = self._next, self._stats
+        stats = self._stats
         # In a frame that is hardly larger than the sample, pixels would count twice or not.
         large = image.shape[0] >= 2 * _SAMPLED[0] and image.shape[1] >= 2 * _SAMPLED[1]
         way = cv2.INTER_NEAREST if large else cv2.INTER_LINEAR
-        cv2.resize(image, _SAMPLED[::-1], dst=glance.sample, interpolation=way)
-        cv2.resize(glance.sample, (WIDTH, HEIGHT), dst=self._small, interpolation=cv2.INTER_AREA)
-        cv2.cvtColor(self._small, cv2.COLOR_BGR2GRAY, dst=glance.grey)
-        glance.light = float(cv2.mean(glance.grey)[0])
-        glance.colour = self._colour()
-        return glance
+        cv2.resize(image, _SAMPLED[::-1], dst=stats.sample, interpolation=way)
+        cv2.resize(stats.sample, (WIDTH, HEIGHT), dst=self._small, interpolation=cv2.INTER_AREA)
+        cv2.cvtColor(self._small, cv2.COLOR_BGR2GRAY, dst=stats.grey)
+        stats.light = float(cv2.mean(stats.grey)[0])
+        stats.colour = self._colour()
+        return stats
 
-    def finish(self, glance: FrameStatistics) -> None:
+    def finish(self, stats: FrameStatistics) -> None:
         """Add the edges, their pattern and the sharpness to one of the last two looks."""
-        cv2.Sobel(glance.grey, cv2.CV_32F, 1, 0, dst=self._across)
-        cv2.Sobel(glance.grey, cv2.CV_32F, 0, 1, dst=self._down)
-        cv2.magnitude(self._across, self._down, magnitude=glance.edges)
-        pattern_into(glance.edges, glance.pattern)
-        cv2.cvtColor(glance.sample, cv2.COLOR_BGR2GRAY, dst=self._fine)
+        cv2.Sobel(stats.grey, cv2.CV_32F, 1, 0, dst=self._across)
+        cv2.Sobel(stats.grey, cv2.CV_32F, 0, 1, dst=self._down)
+        cv2.magnitude(self._across, self._down, magnitude=stats.edges)
+        pattern_into(stats.edges, stats.pattern)
+        cv2.cvtColor(stats.sample, cv2.COLOR_BGR2GRAY, dst=self._fine)
         cv2.Laplacian(self._fine, cv2.CV_16S, dst=self._detail)
         detail = cv2.norm(self._detail, cv2.NORM_L2) / math.sqrt(self._detail.size)
-        glance.sharpness = detail / (float(cv2.mean(glance.edges)[0]) + 1.0)
+        stats.sharpness = detail / (float(cv2.mean(stats.edges)[0]) + 1.0)
 
     def _colour(self) -> float:
         """Largest less smallest of three is half the sum of what lies between each two."""
@@ -88,9 +88,9 @@ class Looker:
         return (apart + cv2.norm(red, blue, cv2.NORM_L1)) / (2.0 * blue.size)
 
 
-def brightest(glance: FrameStatistics) -> float:
+def brightest(stats: FrameStatistics) -> float:
     """The level that 99 % of the sample's green stay below."""
-    counts = cv2.calcHist([glance.sample], [1], None, [256], [0.0, 256.0])
+    counts = cv2.calcHist([stats.sample], [1], None, [256], [0.0, 256.0])
     return float(np.searchsorted(np.cumsum(counts), 0.99 * _SAMPLED[0] * _SAMPLED[1]))
 
 
@@ -171,50 +171,50 @@ class Scene:
         """Whether there is enough in it that stays where it is."""
         return self.consistent >= CONSISTENT
 
-    def learn(self, glance: FrameStatistics, follow: float) -> None:
+    def learn(self, stats: FrameStatistics, follow: float) -> None:
         """Move towards what a frame shows: follow 0 not at all, 1 all the way."""
         if self.looks == 0 and not self.known:
             follow = 1.0
         else:
             least = 0.1 if self.known or self.looks > 1 else 1.0
-            self.consistent += max(follow, least) * (self._correlation(glance) - self.consistent)
+            self.consistent += max(follow, least) * (self._correlation(stats) - self.consistent)
         self.looks += 1
         self._owed += follow
         if self._owed >= LEAST_STEP:
-            self._step(glance, min(self._owed, 1.0))
+            self._step(stats, min(self._owed, 1.0))
 
-    def judge(self, glance: FrameStatistics) -> tuple[Sight, str]:
+    def judge(self, stats: FrameStatistics) -> tuple[Sight, str]:
         """Whether a frame shows this view, or what has become of it, with the figures that say so."""
         if not self.recognisable or self._textured_parts < LEAST_TEXTURED:
             return "same", ""
-        known, mean = self._textured_parts, _cells(glance.edges)
-        lost = mean < (LOST * lit(glance.light)) * self._strength
+        known, mean = self._textured_parts, _cells(stats.edges)
+        lost = mean < (LOST * lit(stats.light)) * self._strength
         gone = int(np.count_nonzero(self._textured & lost))
         if gone >= COVERED * known:
             return "covered", f"{gone} of {known} parts of the picture have lost their edges"
-        if (shift := self._shift(glance)) is not None:
+        if (shift := self._shift(stats)) is not None:
             right, down = 100.0 * shift[0] / WIDTH, 100.0 * shift[1] / HEIGHT
             return "moved", f"the scene lies {right:+.0f} % across and {down:+.0f} % down from where it was"
-        same = int(np.count_nonzero(self._textured & (self._likeness(glance.edges, mean) >= ALIKE)))
+        same = int(np.count_nonzero(self._textured & (self._likeness(stats.edges, mean) >= ALIKE)))
         if same < REMAINING * known:
             return "moved", f"{same} of {known} parts of the picture show what they showed"
-        if glance.sharpness < BLURRED * self.sharpness:
-            return "defocused", f"{glance.sharpness / self.sharpness:.0%} of the sharpness that the scene had"
+        if stats.sharpness < BLURRED * self.sharpness:
+            return "defocused", f"{stats.sharpness / self.sharpness:.0%} of the sharpness that the scene had"
         return "same", ""
 
-    def _correlation(self, glance: FrameStatistics) -> float:
+    def _correlation(self, stats: FrameStatistics) -> float:
         """How a frame's edges agree with those learned, at their own place."""
-        return float(np.vdot(glance.pattern, self._pattern))
+        return float(np.vdot(stats.pattern, self._pattern))
 
-    def _shift(self, glance: FrameStatistics) -> tuple[int, int] | None:
+    def _shift(self, stats: FrameStatistics) -> tuple[int, int] | None:
         """Where the scene has gone, in pixels of the small copy across and down; None if it is in its place.
 
         Correlations end at 1: edges that agree well where they are agree much better nowhere.
         """
-        own = self._correlation(glance)
+        own = self._correlation(stats)
         if own > 1.0 - ELSEWHERE:
             return None
-        both = cv2.mulSpectrums(cv2.dft(glance.pattern), cv2.dft(self._pattern), 0, conjB=True)
+        both = cv2.mulSpectrums(cv2.dft(stats.pattern), cv2.dft(self._pattern), 0, conjB=True)
         surface = cv2.idft(both, flags=cv2.DFT_REAL_OUTPUT | cv2.DFT_SCALE)
         _, best, _, (x, y) = cv2.minMaxLoc(surface)
         if best - own < ELSEWHERE:
@@ -227,11 +227,11 @@ class Scene:
         spread = (_cells(edges * edges) - mean * mean) * self._variance
         return np.asarray(both / np.sqrt(np.maximum(spread, 1e-6)), np.float32)
 
-    def _step(self, glance: FrameStatistics, follow: float) -> None:
+    def _step(self, stats: FrameStatistics, follow: float) -> None:
         self._owed = 0.0
-        self.edges += np.float32(follow) * (glance.edges - self.edges)
-        self.light += follow * (glance.light - self.light)
-        self.sharpness += follow * (glance.sharpness - self.sharpness)
+        self.edges += np.float32(follow) * (stats.edges - self.edges)
+        self.light += follow * (stats.light - self.light)
+        self.sharpness += follow * (stats.sharpness - self.sharpness)
         self._prepare()
 
     def _prepare(self) -> None:

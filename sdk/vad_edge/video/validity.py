@@ -102,36 +102,36 @@ class ValidityCheck:
             return Validity(True, verdict.reason, verdict.detail, reset=True)
         return verdict
 
-    def _judge(self, glance: FrameStatistics, time_s: float) -> Validity:
-        before, self._before = self._before, glance
-        repeated = before is not None and _identical(before, glance)
+    def _judge(self, stats: FrameStatistics, time_s: float) -> Validity:
+        before, self._before = self._before, stats
+        repeated = before is not None and _identical(before, stats)
         self._repeats = self._repeats + 1 if repeated else 0
-        if glance.light < DIM and brightest(glance) < BLACK_LEVEL:
+        if stats.light < DIM and brightest(stats) < BLACK_LEVEL:
             self._before = None
             return Validity(False, "black", f"99 % of the picture are darker than {BLACK_LEVEL:.0f}")
         if self._repeats >= FROZEN_FRAMES:
             return Validity(False, "frozen", f"{self._repeats} identical frames")
         if repeated:
             return self._standing
-        change = VALID if before is None else self._change(before, glance, time_s)
-        if self._switched(glance):
+        change = VALID if before is None else self._change(before, stats, time_s)
+        if self._switched(stats):
             change = Validity(True, "switch", f"the picture is {self._light} now", reset=True)
         if change.reason == "exposure":
             return change
         if change.reset or time_s - self._looked_s >= LOOK_EVERY_S or time_s < self._looked_s:
-            sight = self._sight(glance, time_s)
+            sight = self._sight(stats, time_s)
             self._standing = VALID if sight.ok else sight
             if sight.reason == "new_view":
                 return sight
         return change if self._standing.ok and change.reason else self._standing
 
-    def _change(self, before: FrameStatistics, glance: FrameStatistics, time_s: float) -> Validity:
+    def _change(self, before: FrameStatistics, stats: FrameStatistics, time_s: float) -> Validity:
         """What happened between two frames that differ."""
-        cut = cut_verdict(before, glance)
+        cut = cut_verdict(before, stats)
         if cut.reason:
             self._unsettled_s = None
             return cut
-        step = abs(glance.light - before.light)
+        step = abs(stats.light - before.light)
         if step >= EXPOSURE_JUMP and self._unsettled_s is None:
             self._unsettled_s = time_s
         if self._unsettled_s is None:
@@ -141,13 +141,13 @@ class ValidityCheck:
             return VALID
         return Validity(False, "exposure", f"the light went by {step:.0f} grey levels from frame to frame")
 
-    def _switched(self, glance: FrameStatistics) -> bool:
+    def _switched(self, stats: FrameStatistics) -> bool:
         """Whether colour and infra-red have changed places."""
         lowest, highest = COLOURED
         if self._light is None:
-            self._light = "grey" if glance.colour < (lowest + highest) / 2 else "colour"
+            self._light = "grey" if stats.colour < (lowest + highest) / 2 else "colour"
             return False
-        other = glance.colour > highest if self._light == "grey" else glance.colour < lowest
+        other = stats.colour > highest if self._light == "grey" else stats.colour < lowest
         self._other_light = self._other_light + 1 if other else 0
         if self._other_light < SWITCHED_FRAMES:
             return False
@@ -155,44 +155,44 @@ class ValidityCheck:
         self._stranger = None
         return True
 
-    def _sight(self, glance: FrameStatistics, time_s: float) -> Validity:
+    def _sight(self, stats: FrameStatistics, time_s: float) -> Validity:
         """Whether the camera still sees what it knows; learns from what it sees if it does."""
         assert self._light is not None  # noqa: S101 - decided before
         passed_s = min(max(time_s - self._looked_s, 0.0), 1.0)
         self._looked_s = time_s
-        self._looker.finish(glance)
+        self._looker.finish(stats)
         view = self._views.get(self._light)
         if view is None:
             view = self._views[self._light] = Scene()
         if not view.known:
-            view.learn(glance, 1.0 / (view.looks + 1))
+            view.learn(stats, 1.0 / (view.looks + 1))
             learned_s = self._learned_s[self._light] = self._learned_s.get(self._light, 0.0) + passed_s
             view.known = learned_s >= LEARNING_S and view.looks >= LEARNING_LOOKS
             return VALID
-        sight, detail = view.judge(glance)
+        sight, detail = view.judge(stats)
         if sight == "same":
             self._stranger = None
             if not self.hold:
-                view.learn(glance, passed_s / FORGETTING_S)
+                view.learn(stats, passed_s / FORGETTING_S)
             return VALID
-        if sight == "moved" and self._adopt(glance, passed_s):
+        if sight == "moved" and self._adopt(stats, passed_s):
             return Validity(True, "new_view", f"it has looked like this for {ADOPTED_S:.0f} s", reset=True)
         if sight != "moved":
             self._stranger = None
         return Validity(False, sight, detail)
 
-    def _adopt(self, glance: FrameStatistics, passed_s: float) -> bool:
+    def _adopt(self, stats: FrameStatistics, passed_s: float) -> bool:
         """Learn another view beside the known one; whether it has stayed long enough to take its place."""
         assert self._light is not None  # noqa: S101 - decided before
         stranger = self._stranger
-        if stranger is not None and stranger.looks > STRANGER_LOOKS and stranger.judge(glance)[0] != "same":
+        if stranger is not None and stranger.looks > STRANGER_LOOKS and stranger.judge(stats)[0] != "same":
             stranger = None
         if stranger is None:
             stranger = self._stranger = Scene()
             self._stranger_seen_s = 0.0
         else:
             self._stranger_seen_s += passed_s
-        stranger.learn(glance, max(1.0 / (stranger.looks + 1), LOOK_EVERY_S / LEARNING_S))
+        stranger.learn(stats, max(1.0 / (stranger.looks + 1), LOOK_EVERY_S / LEARNING_S))
         if self._stranger_seen_s < ADOPTED_S:
             return False
         stranger.known = True

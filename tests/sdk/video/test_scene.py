@@ -24,9 +24,9 @@ def test_frames_of_any_size_are_looked_at(height: int, width: int) -> None:
 
 
 def test_colour_is_the_mean_distance_of_the_largest_and_the_smallest_channel() -> None:
-    glance = Looker().look(np.random.default_rng(0).integers(0, 256, (72, 128, 3)).astype(np.uint8))
-    small = cv2.resize(glance.sample, (64, 36), interpolation=cv2.INTER_AREA).astype(float)
-    assert glance.colour == pytest.approx((small.max(axis=2) - small.min(axis=2)).mean())
+    stats = Looker().look(np.random.default_rng(0).integers(0, 256, (72, 128, 3)).astype(np.uint8))
+    small = cv2.resize(stats.sample, (64, 36), interpolation=cv2.INTER_AREA).astype(float)
+    assert stats.colour == pytest.approx((small.max(axis=2) - small.min(axis=2)).mean())
 
 
 def test_a_look_can_still_be_finished_after_the_next_one() -> None:

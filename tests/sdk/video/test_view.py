@@ -7,7 +7,7 @@ from tests.support.room import live, room, shifted
 from vad_edge.video.scene import LEAST_STEP, FrameStatistics, Image, Looker, Scene
 
 
-def glance(image: Image, noise: int) -> FrameStatistics:
+def statistics(image: Image, noise: int) -> FrameStatistics:
     looker = Looker()
     found = looker.look(live(image, noise))
     looker.finish(found)
@@ -17,12 +17,12 @@ def glance(image: Image, noise: int) -> FrameStatistics:
 def learned(looks: int) -> Scene:
     view = Scene()
     for n in range(looks):
-        view.learn(glance(room(), n), 1.0 / (n + 1))
+        view.learn(statistics(room(), n), 1.0 / (n + 1))
     return view
 
 
 def test_small_steps_wait_until_they_add_up() -> None:
-    view, seen = learned(12), glance(room(2), 50)
+    view, seen = learned(12), statistics(room(2), 50)
     view.known = True
     before = view.edges.copy()
     for _ in range(3):
@@ -36,14 +36,14 @@ def test_how_consistent_a_view_is_does_not_wait() -> None:
     view = learned(12)
     view.known = True
     before = view.consistent
-    view.learn(glance(room(2), 50), 0.1 * LEAST_STEP)
+    view.learn(statistics(room(2), 50), 0.1 * LEAST_STEP)
     assert view.consistent < before
 
 
 def test_a_scene_that_has_moved_is_told_where_it_has_gone() -> None:
     view = learned(12)
-    assert view.judge(glance(room(), 50)) == ("same", "")
-    assert view.judge(glance(shifted(room(), 0.25), 50)) == (
+    assert view.judge(statistics(room(), 50)) == ("same", "")
+    assert view.judge(statistics(shifted(room(), 0.25), 50)) == (
         "moved",
         "the scene lies +25 % across and +0 % down from where it was",
     )
@@ -53,7 +53,7 @@ def test_a_view_from_a_pack_is_known_and_is_not_learned_anew() -> None:
     before = learned(12)
     view = Scene.remembered(before.edges, before.light, before.sharpness)
     assert (view.known, view.recognisable) == (True, True)
-    view.learn(glance(room(2), 0), 0.01)
+    view.learn(statistics(room(2), 0), 0.01)
     assert np.abs(view.edges - before.edges).max() < 0.02 * np.abs(before.edges).max() + 1.0
     assert 0.85 < view.consistent < 1.0
 
