@@ -6,11 +6,11 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import cv2
 import numpy as np
@@ -198,10 +198,29 @@ class ClipFacts:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """The way clips are made, and the reason in words."""
+    """The way clips are made, and why: a code with parameters, so that any language can say it."""
 
     way: Way
-    reason: str
+    code: str
+    params: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def reason(self) -> str:
+        """The reason in English."""
+        return _REASONS[self.code].format_map(self.params)
+
+
+_REASONS: Final[Mapping[str, str]] = {
+    "keeps_no_picture": "evidence = {keeping} keeps no picture",
+    "blurred": "blurring needs pictures",
+    "masked": "masks are burned into pictures, not into packets",
+    "codec_not_copied": "its codec is {codec}, and only H.264 and H.265 are copied",
+    "codec_unknown": "its codec is not known, and only H.264 and H.265 are copied",
+    "no_ffmpeg": "{codec} could be copied, but there is no ffmpeg",
+    "not_a_network_stream": "only network streams can be read a second time",
+    "copied": "{codec} is copied as the camera sends it",
+    "cut": "{codec} is cut out of the recording",
+}
 
 
 def choose_route(facts: ClipFacts) -> Route:
@@ -213,19 +232,19 @@ def choose_route(facts: ClipFacts) -> Route:
     'masks are burned into pictures, not into packets'
     """
     if facts.keeping in ("none", "heatmap"):
-        return Route("none", f"evidence = {facts.keeping} keeps no picture")
+        return Route("none", "keeps_no_picture", {"keeping": facts.keeping})
     if facts.keeping == "blurred":
-        return Route("pictures", "blurring needs pictures")
+        return Route("pictures", "blurred")
     if facts.masked:
-        return Route("pictures", "masks are burned into pictures, not into packets")
+        return Route("pictures", "masked")
     codec = COPIED.get(facts.codec)
     if codec is None:
-        what = f"its codec is {facts.codec}" if facts.codec else "its codec is not known"
-        return Route("pictures", f"{what}, and only H.264 and H.265 are copied")
+        code = "codec_not_copied" if facts.codec else "codec_unknown"
+        return Route("pictures", code, {"codec": facts.codec})
     if not facts.has_ffmpeg:
-        return Route("pictures", f"{codec} could be copied, but there is no ffmpeg")
+        return Route("pictures", "no_ffmpeg", {"codec": codec})
     if facts.live:
         if "://" not in facts.source:
-            return Route("pictures", "only network streams can be read a second time")
-        return Route("packets", f"{codec} is copied as the camera sends it")
-    return Route("cut", f"{codec} is cut out of the recording")
+            return Route("pictures", "not_a_network_stream")
+        return Route("packets", "copied", {"codec": codec})
+    return Route("cut", "cut", {"codec": codec})

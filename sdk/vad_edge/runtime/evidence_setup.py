@@ -83,7 +83,8 @@ def _clips(
         )
     )
     way = "no clips" if route.way == "none" else f"clips from {route.way}"
-    _log.info("camera %s: %s: %s", camera.name, way, route.reason)
+    about = {"fields": {"CAMERA": camera.name, "CLIPS": route.way, "REASON": route.code}}
+    _log.info("camera %s: %s: %s", camera.name, way, route.reason, extra=about)
     if ffmpeg is not None and site.evidence.max_clip_s > 0:
         if route.way == "packets":
             return StreamCopy(ffmpeg, spec, site.evidence.before_s, now)

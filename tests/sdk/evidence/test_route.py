@@ -11,37 +11,55 @@ FILE = replace(STREAM, source="/data/clip.mp4", live=False, codec="avc1")
 
 
 @pytest.mark.parametrize(
-    ("facts", "way", "reason"),
+    ("facts", "way", "code", "reason"),
     [
-        (STREAM, "packets", "h264 is copied as the camera sends it"),
-        (replace(STREAM, codec="hevc"), "packets", "hevc is copied as the camera sends it"),
-        (FILE, "cut", "h264 is cut out of the recording"),
-        (replace(FILE, codec="hvc1"), "cut", "hevc is cut out of the recording"),
-        (replace(STREAM, keeping="none"), "none", "evidence = none keeps no picture"),
-        (replace(STREAM, keeping="heatmap"), "none", "evidence = heatmap keeps no picture"),
-        (replace(STREAM, keeping="blurred"), "pictures", "blurring needs pictures"),
-        (replace(FILE, masked=True), "pictures", "masks are burned into pictures, not into packets"),
+        (STREAM, "packets", "copied", "h264 is copied as the camera sends it"),
+        (replace(STREAM, codec="hevc"), "packets", "copied", "hevc is copied as the camera sends it"),
+        (FILE, "cut", "cut", "h264 is cut out of the recording"),
+        (replace(FILE, codec="hvc1"), "cut", "cut", "hevc is cut out of the recording"),
+        (replace(STREAM, keeping="none"), "none", "keeps_no_picture", "evidence = none keeps no picture"),
+        (
+            replace(STREAM, keeping="heatmap"),
+            "none",
+            "keeps_no_picture",
+            "evidence = heatmap keeps no picture",
+        ),
+        (replace(STREAM, keeping="blurred"), "pictures", "blurred", "blurring needs pictures"),
+        (
+            replace(FILE, masked=True),
+            "pictures",
+            "masked",
+            "masks are burned into pictures, not into packets",
+        ),
         (
             replace(STREAM, codec="mjpg"),
             "pictures",
+            "codec_not_copied",
             "its codec is mjpg, and only H.264 and H.265 are copied",
         ),
         (
             replace(STREAM, codec=""),
             "pictures",
+            "codec_unknown",
             "its codec is not known, and only H.264 and H.265 are copied",
         ),
         (
             replace(STREAM, has_ffmpeg=False),
             "pictures",
+            "no_ffmpeg",
             "h264 could be copied, but there is no ffmpeg",
         ),
-        (replace(STREAM, source="0"), "pictures", "only network streams can be read a second time"),
+        (
+            replace(STREAM, source="0"),
+            "pictures",
+            "not_a_network_stream",
+            "only network streams can be read a second time",
+        ),
     ],
 )
-def test_the_way_of_a_clip_and_its_reason(facts: ClipFacts, way: str, reason: str) -> None:
+def test_the_way_of_a_clip_and_its_reason(facts: ClipFacts, way: str, code: str, reason: str) -> None:
     route = choose_route(facts)
-    assert (route.way, route.reason) == (way, reason)
+    assert (route.way, route.code, route.reason) == (way, code, reason)
 
 
 @pytest.mark.parametrize("keeping", ["none", "heatmap", "blurred"])
