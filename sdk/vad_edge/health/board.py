@@ -100,6 +100,15 @@ class HealthBoard:
             if known is not None:
                 self._news.append(replace(known, state="cleared", since=self._now()))
 
+    def set_condition(
+        self, code: Condition, subject: str, holds: bool, message: str, **params: float | str
+    ) -> None:
+        """Raise the condition where it holds, and clear it where it does not."""
+        if holds:
+            self.raise_condition(code, subject, message, **params)
+        else:
+            self.clear_condition(code, subject)
+
     def count(self, name: str, n: int = 1) -> None:
         """Add `n` to a counter."""
         with self._lock:

@@ -170,10 +170,7 @@ class CommandHandler(Component):
 
     def _note(self, camera: Camera, found: Mapping[Condition, str]) -> None:
         for code in _CONDITIONS:
-            if code in found:
-                self._health.raise_condition(code, camera.name, found[code])
-            else:
-                self._health.clear_condition(code, camera.name)
+            self._health.set_condition(code, camera.name, code in found, found.get(code, ""))
 
     def _run(self) -> None:
         while (job := self._jobs.get()) is not None:

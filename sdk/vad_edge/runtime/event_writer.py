@@ -111,10 +111,7 @@ class EventWriter(Component):
             self._health.raise_condition(Condition.STORE_FAILED, "store", str(error))
             return replace(event, durable=False)
         for code, reason in store_conditions(self._store).items():
-            if reason:
-                self._health.raise_condition(code, "store", reason)
-            else:
-                self._health.clear_condition(code, "store")
+            self._health.set_condition(code, "store", bool(reason), reason)
         return kept
 
 

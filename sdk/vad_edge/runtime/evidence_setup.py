@@ -94,9 +94,7 @@ def _clips(
 
 
 def _look_at(stream_copy: StreamCopy, camera: str, health: HealthBoard) -> None:
-    if stream_copy.error is None:
-        health.clear_condition(Condition.EVIDENCE_STREAM, camera)
-    else:
-        health.raise_condition(
-            Condition.EVIDENCE_STREAM, camera, f"no clips of this camera: {stream_copy.error}"
-        )
+    error = stream_copy.error
+    health.set_condition(
+        Condition.EVIDENCE_STREAM, camera, error is not None, f"no clips of this camera: {error}"
+    )

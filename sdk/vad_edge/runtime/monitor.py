@@ -57,6 +57,7 @@ class ConditionMonitor(Component):
         manifest: Manifest | None = None,
     ) -> None:
         self._context, self._health = context, context.health
+        self._set = context.health.set_condition
         self._cameras = {camera.name: camera for camera in cameras}
         self._hub, self._vitals, self._manifest = hub, vitals, manifest
         self._last_s = self._told_s = -math.inf
@@ -200,9 +201,3 @@ class ConditionMonitor(Component):
         self._invalid[camera.name] = (reason, since_s)
         if reason and (reason in ("black", "frozen") or time_s - since_s >= PASSING_S):
             self._health.raise_condition(FRAME_CONDITIONS[reason], camera.name, validity.detail)
-
-    def _set(self, code: Condition, subject: str, holds: bool, message: str, **params: float | str) -> None:
-        if holds:
-            self._health.raise_condition(code, subject, message, **params)
-        else:
-            self._health.clear_condition(code, subject)

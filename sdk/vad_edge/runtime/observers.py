@@ -63,10 +63,7 @@ class Observers(Component):
         if problem == self._problems.get(name, ""):
             return
         self._problems[name] = problem
-        if problem:
-            self._context.health.raise_condition(Condition.OBSERVER_BEHIND, name, problem)
-        else:
-            self._context.health.clear_condition(Condition.OBSERVER_BEHIND, name)
+        self._context.health.set_condition(Condition.OBSERVER_BEHIND, name, bool(problem), problem)
 
     def _tell(self, message: Callable[[Observer], None]) -> None:
         for observer in list(self._observers):

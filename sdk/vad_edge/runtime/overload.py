@@ -71,9 +71,9 @@ class OverloadControl(Component):
         self._overload = overload_of(thermal, busy, self._hot_c, before=self._overload)
         end = "; nothing more can be given up" if self._ladder.reliefs and self._ladder.exhausted else ""
         hot = "" if thermal is None else heat_of(thermal, self._hot_c)
-        self._say(Condition.BOARD_HOT, self._overload.hot, f"{hot}{end}")
+        self._health.set_condition(Condition.BOARD_HOT, SUBJECT, self._overload.hot, f"{hot}{end}")
         late = f"{busy:.0%} of the time goes into frames: some come too late and are left out{end}"
-        self._say(Condition.BOARD_LATE, self._overload.late, late)
+        self._health.set_condition(Condition.BOARD_LATE, SUBJECT, self._overload.late, late)
         slowed = (relief.camera for relief in self._ladder.reliefs if relief.measure == "slow")
         if any(not _has_slow(self._cameras[name]) for name in slowed):
             self._ladder.forget_rates()
@@ -126,12 +126,6 @@ class OverloadControl(Component):
     def _recalibrate(self, camera: Camera, rate: RateProfile) -> None:
         if self._pipeline is not None:
             self._pipeline.recalibrate(self._rows[camera.name], rate.scorer, rate.weight)
-
-    def _say(self, code: Condition, holds: bool, message: str) -> None:
-        if holds:
-            self._health.raise_condition(code, SUBJECT, message)
-        else:
-            self._health.clear_condition(code, SUBJECT)
 
 
 def _has_slow(camera: Camera) -> bool:
