@@ -46,7 +46,7 @@ def test_the_sensors_of_the_example_understand_what_such_devices_send() -> None:
     assert (door.value, door.status) == (1.0, "ok")
     assert (sound.value, sound.status) == (47.5, "ok")
     assert hub.gated("entrance", 0.0)
-    assert [code for code, _, _ in hub.conditions(0.0)] == ["sensor_skewed"]
+    assert [fault.code for fault in hub.faults(0.0)] == ["sensor_skewed"]
 
 
 @pytest.mark.parametrize(

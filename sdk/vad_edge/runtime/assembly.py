@@ -35,7 +35,7 @@ from vad_edge.runtime.commands import CommandHandler
 from vad_edge.runtime.component import Component, Components
 from vad_edge.runtime.context import RunContext
 from vad_edge.runtime.engine_fallback import EngineFallback, may_fall_back
-from vad_edge.runtime.event_writer import EventWriter, store_conditions
+from vad_edge.runtime.event_writer import EventWriter, look_at_store
 from vad_edge.runtime.evidence_setup import EvidenceFeed, evidence_recorder
 from vad_edge.runtime.liveness import Liveness
 from vad_edge.runtime.monitor import ConditionMonitor
@@ -286,9 +286,7 @@ def _store(
     # A folder that was given by hand may be a slip; the device's own may have a disk that died overnight.
     store = EventStore(settings.store_path, patient=settings.output is None)
     stack.callback(store.close)
-    for code, reason in store_conditions(store).items():
-        if reason:
-            context.health.raise_condition(code, "store", reason)
+    look_at_store(store, context.health)
     try:
         Incidents(store.database).interrupt([camera.name for camera in cameras])
     except StoreError as error:

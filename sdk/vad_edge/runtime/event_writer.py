@@ -110,19 +110,17 @@ class EventWriter(Component):
             _log.error("event %s: %s", event.id, error)
             self._health.raise_condition(Condition.STORE_FAILED, "store", str(error))
             return replace(event, durable=False)
-        for code, reason in store_conditions(self._store).items():
-            self._health.set_condition(code, "store", bool(reason), reason)
+        look_at_store(self._store, self._health)
         return kept
 
 
-def store_conditions(store: EventStore) -> dict[Condition, str]:
-    """What is wrong with the store by condition code, empty for what is well."""
-    lost = f"{store.lost} events are lost: neither disk nor memory took them" if store.lost else ""
-    full = "" if store.database.reserve.held else "less disk is free than is held back for events"
-    damaged = f"the old store lies at {store.quarantined}" if store.quarantined is not None else ""
-    return {
-        Condition.STORE_FAILED: store.failure or "",
-        Condition.EVENTS_LOST: lost,
-        Condition.DISK_FULL: full,
-        Condition.STORE_DAMAGED: damaged,
-    }
+def look_at_store(store: EventStore, health: HealthBoard) -> None:
+    """Raise what is wrong with the store as conditions, and clear what is well."""
+    failure, lost, moved = store.failure or "", store.lost, store.quarantined
+    full = not store.database.reserve.held
+    health.set_condition(Condition.STORE_FAILED, "store", bool(failure), failure)
+    text = f"{lost} events are lost: neither disk nor memory took them"
+    health.set_condition(Condition.EVENTS_LOST, "store", lost > 0, text, events=lost)
+    health.set_condition(Condition.DISK_FULL, "store", full, "less disk is free than is held back for events")
+    text = f"the old store lies at {moved}"
+    health.set_condition(Condition.STORE_DAMAGED, "store", moved is not None, text, path=str(moved))

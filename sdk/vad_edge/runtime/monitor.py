@@ -6,6 +6,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 
 from vad_edge.bundle.manifest import Manifest
 from vad_edge.clock import LiveClock
@@ -99,7 +100,13 @@ class ConditionMonitor(Component):
                 self._look_at_camera(camera)
                 self._look_at_budget(camera, time_s)
                 drift = camera.drift.found if camera.drift is not None else None
-                self._set(Condition.CALIBRATION_DRIFTED, camera.name, drift is not None, str(drift))
+                self._set(
+                    Condition.CALIBRATION_DRIFTED,
+                    camera.name,
+                    drift is not None,
+                    str(drift),
+                    **({} if drift is None else asdict(drift)),
+                )
                 silent = left_out(camera.weights, self._hub.streams_for(camera.name), camera.fps)
                 self._set(Condition.SENSORS_UNCALIBRATED, camera.name, bool(silent), silent)
             self._look_at_sensors(time_s)
@@ -148,7 +155,16 @@ class ConditionMonitor(Component):
         model = self._manifest
         if model is not None:
             fault = shape_fault(source.width, source.height, model.width, model.height)
-            self._set(Condition.SQUEEZED_SOURCE, camera.name, bool(fault), f"{fault}; {SHAPE_FIX}")
+            self._set(
+                Condition.SQUEEZED_SOURCE,
+                camera.name,
+                bool(fault),
+                f"{fault}; {SHAPE_FIX}",
+                width=source.width,
+                height=source.height,
+                model_width=model.width,
+                model_height=model.height,
+            )
 
     def _look_at_budget(self, camera: Camera, time_s: float) -> None:
         limiter = camera.limiter
@@ -164,12 +180,13 @@ class ConditionMonitor(Component):
             )
 
     def _look_at_sensors(self, time_s: float) -> None:
-        found = {(code, stream): text for code, stream, text in self._hub.conditions(time_s)}
-        for (code, stream), text in found.items():
-            self._health.raise_condition(code, stream, text)
-        for code, stream in self._sensor_faults - found.keys():
+        found = self._hub.faults(time_s)
+        for fault in found:
+            self._health.raise_condition(fault.code, fault.stream, fault.message, **fault.params)
+        now = {(fault.code, fault.stream) for fault in found}
+        for code, stream in self._sensor_faults - now:
             self._health.clear_condition(code, stream)
-        self._sensor_faults = set(found)
+        self._sensor_faults = now
 
     def _look_at_clock(self, time_s: float) -> None:
         """Follow the wall clock where it was set, and say so for a while."""

@@ -10,7 +10,15 @@ from typing import Final
 from vad_edge.config.site import BoardConfig
 from vad_edge.health.board import HealthBoard
 from vad_edge.health.conditions import Condition
-from vad_edge.health.overload import Overload, OverloadLadder, Relief, Watched, heat_of, overload_of
+from vad_edge.health.overload import (
+    Overload,
+    OverloadLadder,
+    Relief,
+    Watched,
+    heat_of,
+    nearest_limit,
+    overload_of,
+)
 from vad_edge.health.vitals import Vitals
 from vad_edge.pipeline import VideoPipeline
 from vad_edge.runtime.camera import Camera
@@ -71,9 +79,16 @@ class OverloadControl(Component):
         self._overload = overload_of(thermal, busy, self._hot_c, before=self._overload)
         end = "; nothing more can be given up" if self._ladder.reliefs and self._ladder.exhausted else ""
         hot = "" if thermal is None else heat_of(thermal, self._hot_c)
-        self._health.set_condition(Condition.BOARD_HOT, SUBJECT, self._overload.hot, f"{hot}{end}")
+        nearest = None if thermal is None else nearest_limit(thermal, self._hot_c)
+        self._health.set_condition(
+            Condition.BOARD_HOT,
+            SUBJECT,
+            self._overload.hot,
+            f"{hot}{end}",
+            **({} if nearest is None else {"celsius": nearest.zone.celsius, "limit_c": nearest.limit_c}),
+        )
         late = f"{busy:.0%} of the time goes into frames: some come too late and are left out{end}"
-        self._health.set_condition(Condition.BOARD_LATE, SUBJECT, self._overload.late, late)
+        self._health.set_condition(Condition.BOARD_LATE, SUBJECT, self._overload.late, late, busy=busy)
         slowed = (relief.camera for relief in self._ladder.reliefs if relief.measure == "slow")
         if any(not _has_slow(self._cameras[name]) for name in slowed):
             self._ladder.forget_rates()

@@ -109,7 +109,9 @@ class SelfCalibration(Component):
                 f" delete {pack.path} to learn it again"
             )
             _log.warning("camera %s: %s", camera.name, reason)
-            self._health.raise_condition(Condition.BUDGET_NOT_KEPT, camera.name, reason)
+            self._health.raise_condition(
+                Condition.BUDGET_NOT_KEPT, camera.name, reason, kept=str(pack.asked), asked=str(wanted)
+            )
 
     def on_frame(self, result: FrameResult) -> None:
         """Keep the scores of a frame, at the model's own rate."""

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from vad_edge.config.site import SensorConfig
+from vad_edge.health.conditions import Condition
 
 LARGEST_SKEW_S: Final = 60.0
 
@@ -16,28 +19,38 @@ _LONGER_THAN_EVER = 3.0
 _MEMORY_READINGS = 10_000.0
 
 
+@dataclass(frozen=True, slots=True)
+class SensorFault:
+    """A condition of a stream: its message, and as params the figures in it."""
+
+    code: Condition
+    stream: str
+    message: str
+    params: Mapping[str, float | str] = field(default_factory=dict)
+
+
 class StuckCheck:
     """Notices an analog stream that has stopped moving.
 
     It knows how often a reading differs from the one before; so many equal ones in a row that their chance is
     below one in a billion, and three times as many as ever before, are no coincidence. A stream that hardly
-    ever moves is never stuck.
+    ever moves is never stuck. run counts the newest equal readings, of value.
     """
 
     def __init__(self) -> None:
         self._readings = self._changed = 0.0
-        self._longest = self._run = 0
-        self._value: float | None = None
+        self._longest = self.run = 0
+        self.value: float | None = None
 
     def learn(self, value: float) -> None:
         """Take a reading."""
-        moved = self._value is not None and value != self._value
-        self._value = value
+        moved = self.value is not None and value != self.value
+        self.value = value
         if moved:
             if not self.stuck:
-                self._longest = max(self._longest, self._run)
-            self._run = 0
-        self._run += 1
+                self._longest = max(self._longest, self.run)
+            self.run = 0
+        self.run += 1
         if not self.stuck:
             self._readings += 1.0
             self._changed += moved
@@ -47,22 +60,17 @@ class StuckCheck:
     @property
     def stuck(self) -> bool:
         """Whether the present run of equal readings is beyond belief."""
-        if self._readings < _LEAST_READINGS or self._run <= _LONGER_THAN_EVER * self._longest:
+        if self._readings < _LEAST_READINGS or self.run <= _LONGER_THAN_EVER * self._longest:
             return False
         same = 1.0 - (self._changed + 1.0) / (self._readings + 2.0)
-        return self._run > math.log(_STUCK_CHANCE) / math.log(same)
-
-    @property
-    def fault(self) -> str:
-        """The same in words, empty while all is well."""
-        return f"{self._run} consecutive readings of {self._value:g}" if self.stuck else ""
+        return self.run > math.log(_STUCK_CHANCE) / math.log(same)
 
 
 class FlapCheck:
     """Notices a binary stream that changes more often in a minute than anything real."""
 
     def __init__(self, most_per_min: int) -> None:
-        self._most = most_per_min
+        self.most_per_min = most_per_min
         self._changes: deque[float] = deque(maxlen=most_per_min + 1)
         self._value: float | None = None
 
@@ -72,19 +80,15 @@ class FlapCheck:
             self._changes.append(time_s)
         self._value = value
 
-    def fault(self, time_s: float) -> str:
-        """What is wrong at `time_s`, empty while all is well."""
-        if len(self._changes) <= self._most or not 0.0 <= time_s - self._changes[0] < 60.0:
-            return ""
-        return f"it changed more than {self._most} times within a minute"
+    def flaps(self, time_s: float) -> bool:
+        """Whether it changes too often at `time_s`."""
+        return len(self._changes) > self.most_per_min and 0.0 <= time_s - self._changes[0] < 60.0
 
 
-def skew_fault(sent_s: float | None, now_s: float) -> str:
-    """What is wrong with a sender's clock: its own time and ours, both seconds since 1970."""
-    if sent_s is None or abs(sent_s - now_s) <= LARGEST_SKEW_S:
-        return ""
-    late = "behind" if sent_s < now_s else "ahead"
-    return f"its clock is {abs(sent_s - now_s):.0f} s {late} ours"
+def skew_of(sent_s: float | None, now_s: float) -> float:
+    """By how much a sender's clock is ahead of ours where that is too much, else 0; seconds since 1970."""
+    skew_s = 0.0 if sent_s is None else sent_s - now_s
+    return skew_s if abs(skew_s) > LARGEST_SKEW_S else 0.0
 
 
 Status = Literal["waiting", "ok", "stale", "broken", "stuck", "flapping", "unlike"]

@@ -15,8 +15,7 @@ from paho.mqtt.client import topic_matches_sub
 from vad_edge.clock import RunClock
 from vad_edge.config.site import SensorConfig
 from vad_edge.errors import SensorError
-from vad_edge.health.conditions import Condition
-from vad_edge.sensors.faults import skew_fault
+from vad_edge.sensors.faults import SensorFault, skew_of
 from vad_edge.sensors.parse import LARGEST_PAYLOAD_BYTES, read_value, sender_time_s, too_large, unwrap
 from vad_edge.sensors.stream import SensorSurprise, Stream, StreamView, slot_of
 
@@ -35,7 +34,7 @@ class _Arrival:
     number: int
     value: float | None = field(compare=False)
     fault: str = field(compare=False)
-    skew: str = field(compare=False, default="")
+    skew_s: float = field(compare=False, default=0.0)
 
 
 class SensorHub:
@@ -157,36 +156,28 @@ class SensorHub:
             self._catch_up(time_s)
             return [stream.view(time_s) for stream in self._streams.values()]
 
-    def conditions(self, time_s: float) -> list[tuple[Condition, str, str]]:
-        """What is wrong with the streams at `time_s`: (code, stream, message).
-
-        A code is ``sensor_stale``, ``_broken``, ``_stuck``, ``_flapping``, ``_unlike`` or
-        ``_skewed``.
-        """
+    def faults(self, time_s: float) -> list[SensorFault]:
+        """What is wrong with the streams at `time_s`."""
         with self._lock:
             self._catch_up(time_s)
-            return [
-                (code, name, message)
-                for name, stream in self._streams.items()
-                for code, message in stream.conditions(time_s)
-            ]
+            return [fault for stream in self._streams.values() for fault in stream.faults(time_s)]
 
     def _take(self, stream: Stream, payload: bytes, recorded_s: float | None) -> None:
         self._received += 1
         time_s = self._clock.now() if recorded_s is None else recorded_s
-        time_s, value, fault, skew = self._parsed(stream.config, payload, time_s)
+        time_s, value, fault, skew_s = self._parsed(stream.config, payload, time_s)
         time_s -= stream.config.latency_s
         if self._clock.is_media:
             number = next(self._numbers)
-            heapq.heappush(self._waiting, _Arrival(time_s, stream.config.name, number, value, fault, skew))
+            heapq.heappush(self._waiting, _Arrival(time_s, stream.config.name, number, value, fault, skew_s))
         else:
-            self._apply(stream, time_s, value, fault, skew)
+            self._apply(stream, time_s, value, fault, skew_s)
 
     def _parsed(
         self, config: SensorConfig, payload: bytes, time_s: float
-    ) -> tuple[float, float | None, str, str]:
-        """A payload's time, its value or what is wrong with it, and what is wrong with its clock."""
-        skew = ""
+    ) -> tuple[float, float | None, str, float]:
+        """A payload's time, its value or what is wrong with it, and by how much its clock is wrong."""
+        skew_s = 0.0
         try:
             if len(payload) > LARGEST_PAYLOAD_BYTES:
                 raise too_large(config, payload)
@@ -195,21 +186,21 @@ class SensorHub:
                 time_s = unwrapped.media_time_s
             if config.time_field is not None:
                 sent_s = sender_time_s(config.time_field, unwrapped.content)
-                skew = skew_fault(sent_s, self._clock.wall(time_s).timestamp())
-            return time_s, read_value(config, unwrapped.content), "", skew
+                skew_s = skew_of(sent_s, self._clock.wall(time_s).timestamp())
+            return time_s, read_value(config, unwrapped.content), "", skew_s
         except SensorError as error:
-            return time_s, None, str(error), skew
+            return time_s, None, str(error), skew_s
 
     def _catch_up(self, time_s: float) -> None:
         while self._waiting and self._waiting[0].time_s <= time_s:
             came = heapq.heappop(self._waiting)
-            self._apply(self._streams[came.name], came.time_s, came.value, came.fault, came.skew)
+            self._apply(self._streams[came.name], came.time_s, came.value, came.fault, came.skew_s)
 
-    def _apply(self, stream: Stream, time_s: float, value: float | None, fault: str, skew: str) -> None:
+    def _apply(self, stream: Stream, time_s: float, value: float | None, fault: str, skew_s: float) -> None:
         if value is None:
             stream.reject(fault)
         else:
-            stream.skew = skew
+            stream.skew_s = skew_s
             stream.accept(value, time_s, self._slot(time_s))
 
     def _evidence_for(self, camera: str) -> list[Stream]:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from vad_edge.config.site import SensorConfig
 from vad_edge.health.conditions import Condition
 from vad_edge.sensors.baseline import AnalogBaseline, BinaryBaseline, decayed, new_baseline
-from vad_edge.sensors.faults import FlapCheck, Status, StuckCheck, stale_after_s, stream_status
+from vad_edge.sensors.faults import FlapCheck, SensorFault, Status, StuckCheck, stale_after_s, stream_status
 
 _LEARNED_PER_HOLD = 10.0
 _ORDINARY_SPREADS = 2.0
@@ -37,7 +37,7 @@ class Stream:
         self.name = config.name
         self.value: float | None = None
         self.fault = ""
-        self.skew = ""
+        self.skew_s = 0.0
         self.rejected = 0
         self.baseline = new_baseline(config)
         self._stuck = StuckCheck() if config.kind == "analog" else None
@@ -136,7 +136,7 @@ class Stream:
             return status
         if self._is_stuck:
             return "stuck"
-        if self._flaps is not None and self._flaps.fault(time_s):
+        if self._flaps is not None and self._flaps.flaps(time_s):
             return "flapping"
         return "unlike" if self.baseline.experience.unlike else "ok"
 
@@ -146,27 +146,36 @@ class Stream:
             return None
         return self.value > 0.5
 
-    def conditions(self, time_s: float) -> list[tuple[Condition, str]]:
-        """What is wrong with it at `time_s`: (code, message)."""
-        name, status, found = self.config.name, self.status(time_s), []
+    def faults(self, time_s: float) -> list[SensorFault]:
+        """What is wrong with it at `time_s`."""
+        found: list[SensorFault] = []
+
+        def say(code: Condition, text: str, **params: float | str) -> None:
+            found.append(SensorFault(code, self.name, text, params))
+
+        sensor, status = f"sensor {self.name}", self.status(time_s)
         if status == "broken":
-            found.append((Condition.SENSOR_BROKEN, self.fault))
+            say(Condition.SENSOR_BROKEN, self.fault)
         elif status == "stale":
             silent_s, limit_s = time_s - self._last_s, self._limit_s or 0.0
-            text = f"sensor {name} has been silent for {silent_s:.0f} s, {limit_s:g} s are allowed"
-            found.append((Condition.SENSOR_STALE, text))
+            text = f"{sensor} has been silent for {silent_s:.0f} s, {limit_s:g} s are allowed"
+            say(Condition.SENSOR_STALE, text, silent_s=silent_s, limit_s=limit_s)
         elif status == "stuck" and self._stuck is not None:
-            found.append((Condition.SENSOR_STUCK, f"sensor {name} is stuck: {self._stuck.fault}"))
+            run, value = self._stuck.run, self._stuck.value or 0.0
+            text = f"{sensor} is stuck: {run} consecutive readings of {value:g}"
+            say(Condition.SENSOR_STUCK, text, readings=run, value=value)
         elif status == "flapping" and self._flaps is not None:
-            found.append((Condition.SENSOR_FLAPPING, f"sensor {name} flaps: {self._flaps.fault(time_s)}"))
+            most = self._flaps.most_per_min
+            text = f"{sensor} flaps: it changed more than {most} times within a minute"
+            say(Condition.SENSOR_FLAPPING, text, most_per_min=most)
         elif status == "unlike":
             minutes = max(round(self.baseline.experience.recent_s / 60.0), 1)
-            text = f"sensor {name}: values that were rare are frequent in the last {minutes} min"
-            found.append((Condition.SENSOR_UNLIKE, text))
-        if self.skew:
-            found.append(
-                (Condition.SENSOR_SKEWED, f"sensor {name}: {self.skew}; readings count when they arrive")
-            )
+            text = f"{sensor}: values that were rare are frequent in the last {minutes} min"
+            say(Condition.SENSOR_UNLIKE, text, minutes=minutes)
+        if self.skew_s:
+            way = "behind" if self.skew_s < 0 else "ahead of"
+            text = f"{sensor}: its clock is {abs(self.skew_s):.0f} s {way} ours"
+            say(Condition.SENSOR_SKEWED, f"{text}; readings count when they arrive", skew_s=self.skew_s)
         return found
 
     def view(self, time_s: float) -> StreamView:

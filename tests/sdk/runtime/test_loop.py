@@ -209,6 +209,7 @@ def test_a_source_of_another_shape_than_the_model_s_is_told_once(
     (condition,) = notes.conditions
     assert (condition.code, condition.subject) == ("squeezed_source", "camera0")
     assert condition.message.startswith("its pictures, 48x64, are squeezed into the model's 48x32")
+    assert condition.params == {"width": 48, "height": 64, "model_width": 48, "model_height": 32}
 
 
 def test_a_bundle_without_calibration_is_refused(

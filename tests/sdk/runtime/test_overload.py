@@ -136,8 +136,9 @@ def test_a_hot_board_slows_then_sheds_and_takes_all_back_when_it_is_cool(house: 
     assert ("camera_shed", "yard") in home.said()
     home.live(600)
     assert not door.shed
-    hot = next(each.message for each in home.health.snapshot().conditions if each.code == "board_hot")
-    assert hot == "gpu-thermal is at 98 °C, its limit is 99; nothing more can be given up"
+    hot = next(each for each in home.health.snapshot().conditions if each.code == "board_hot")
+    assert hot.params == {"celsius": 98.0, "limit_c": 99.0}
+    assert hot.message == "gpu-thermal is at 98 °C, its limit is 99; nothing more can be given up"
     home.celsius = 70.0
     home.live(65)
     assert (door.fps, yard.shed) == (5.0, False)

@@ -116,6 +116,7 @@ def test_a_camera_learns_over_a_restart_and_keeps_its_levels_then(enrol: Callabl
     (condition,) = fourth.health.snapshot().conditions
     assert (condition.code, condition.subject) == ("budget_not_kept", "door")
     assert "keeps 1/hour, and 2/day is asked for: delete" in condition.message
+    assert condition.params == {"kept": "1/hour", "asked": "2/day"}
 
     camera, graph = CameraConfig(name="door"), third.engine.graph
     slower = third.bundle.at_rate(5.0)

@@ -50,12 +50,12 @@ def test_a_bad_payload_breaks_the_stream_until_a_good_one_comes() -> None:
         hub.accept("home/door", b"ajar")
     assert _view(hub, "door", 0.0).status == "broken"
     assert hub.evidence("front", 0.0) == []
-    ((code, stream, message),) = hub.conditions(0.0)
-    assert (code, stream) == ("sensor_broken", "door")
-    assert "expected one of on/true/1/open" in message
+    (fault,) = hub.faults(0.0)
+    assert (fault.code, fault.stream) == ("sensor_broken", "door")
+    assert "expected one of on/true/1/open" in fault.message
     hub.accept("home/door", b"closed")
     assert _view(hub, "door", 0.0).status == "ok"
-    assert hub.conditions(0.0) == []
+    assert hub.faults(0.0) == []
     assert (hub.received, hub.rejected) == (6, 5)
 
 
@@ -67,9 +67,10 @@ def test_a_stale_stream_leaves_the_evidence_and_says_so() -> None:
     hub.accept("home/hall/noise", b"40")
     assert [found.stream for found in hub.evidence("front", 4.0)] == ["noise"]
     assert hub.evidence("front", 4.1) == []
-    assert hub.conditions(11.0) == [
-        ("sensor_stale", "noise", "sensor noise has been silent for 10 s, 3 s are allowed")
-    ]
+    (fault,) = hub.faults(11.0)
+    assert (fault.code, fault.stream) == ("sensor_stale", "noise")
+    assert fault.message == "sensor noise has been silent for 10 s, 3 s are allowed"
+    assert fault.params == {"silent_s": 10.0, "limit_s": 3.0}
 
 
 def test_evidence_reaches_only_the_cameras_a_stream_is_for() -> None:
@@ -228,21 +229,22 @@ def test_a_context_switches_what_is_normal() -> None:
 def test_a_clock_an_hour_off_is_a_condition_and_its_readings_count_when_they_come() -> None:
     hub = SensorHub([DOOR.model_copy(update={"field": "state", "time_field": "at"})], LiveClock())
     hub.accept("home/door", json.dumps({"state": "open", "at": time.time() - 3600}).encode())
-    ((code, stream, message),) = hub.conditions(0.0)
-    assert (code, stream) == ("sensor_skewed", "door")
-    assert "3600 s behind" in message
+    (fault,) = hub.faults(0.0)
+    assert (fault.code, fault.stream) == ("sensor_skewed", "door")
+    assert "3600 s behind" in fault.message
+    assert fault.params["skew_s"] == pytest.approx(-3600.0, abs=60.0)
     assert _view(hub, "door", 0.0).value == 1.0
     hub.accept("home/door", json.dumps({"state": "closed", "at": time.time()}).encode())
-    assert hub.conditions(0.0) == []
+    assert hub.faults(0.0) == []
 
 
 def test_ten_megabytes_are_refused_without_being_looked_at() -> None:
     hub = SensorHub([DOOR], LiveClock())
     hub.accept("home/door", b"9" * 10_000_000)
-    ((code, _, message),) = hub.conditions(0.0)
-    assert code == "sensor_broken"
-    assert "10000000 bytes" in message
-    assert len(message) < 200
+    (fault,) = hub.faults(0.0)
+    assert fault.code == "sensor_broken"
+    assert "10000000 bytes" in fault.message
+    assert len(fault.message) < 200
 
 
 def test_a_stuck_and_a_flapping_stream_leave_the_evidence_and_say_so() -> None:
@@ -253,7 +255,11 @@ def test_a_stuck_and_a_flapping_stream_leave_the_evidence_and_say_so() -> None:
         hub.accept("home/hall/noise", b"%d" % (40 + number * 7 % 13 if number < 300 else 77))
         if number >= 360:
             hub.accept("home/door", b"open" if number % 2 else b"closed")
-    assert {code for code, _, _ in hub.conditions(399.0)} == {"sensor_stuck", "sensor_flapping"}
+    found = {fault.code.value: fault.params for fault in hub.faults(399.0)}
+    assert found == {
+        "sensor_stuck": {"readings": 100, "value": 77.0},
+        "sensor_flapping": {"most_per_min": 30},
+    }
     assert hub.evidence("front", 399.0) == []
 
 
@@ -299,14 +305,15 @@ def test_what_was_learned_is_taken_up_unless_the_stream_is_declared_otherwise() 
 
 
 @pytest.mark.parametrize(("hold_s", "minutes"), [(10.0, 10), (60.0, 60)])
-def test_a_stream_that_is_not_itself_says_since_when(hold_s: float, minutes: int) -> None:
+def test_a_stream_that_deviates_says_since_when(hold_s: float, minutes: int) -> None:
     hub = SensorHub([NOISE.model_copy(update={"hold_s": hold_s, "period_s": hold_s})], MediaClock())
     for block in range(2030):
         value = 40.0 + block % 3 + (block % 7 * 40.0 if block > 2000 else 0.0)
         hub.accept("home/hall/noise", b"%.1f" % value, hold_s * block)
-    ((code, _, message),) = hub.conditions(hold_s * 2029)
-    assert code == "sensor_unlike"
-    assert f"in the last {minutes} min" in message
+    (fault,) = hub.faults(hold_s * 2029)
+    assert fault.code == "sensor_unlike"
+    assert f"in the last {minutes} min" in fault.message
+    assert fault.params == {"minutes": minutes}
 
 
 @pytest.mark.parametrize("known", [True, False])
