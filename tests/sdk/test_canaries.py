@@ -56,8 +56,10 @@ def sites(mosquitto: Any, calibrated_bundle: Bundle, tmp_path: Path) -> tuple[Pa
         f'[webhook]\nurl = "http://127.0.0.1:9/hook?token={PASSWORDS["webhook.url"]}"\n'
     )
     head = f'site = "home"\nbundle = "{calibrated_bundle.path}"\n'
+    (tmp_path / "onvif.txt").write_text(f"{CANARY}D")
     dead = "".join(
         f'[[camera]]\nname = "{name}"\nsource = "rtsp://admin:{PASSWORDS["camera.source"]}@127.0.0.1:9/live"\n'
+        '[camera.onvif]\naddress = "127.0.0.1:9"\nuser = "admin"\npassword_file = "onvif.txt"\n'
         for name in ("dead", "gone")
     )
     (tmp_path / "dead.toml").write_text(head + dead + shared)

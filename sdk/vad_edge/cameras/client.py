@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 from xml.etree.ElementTree import Element
 
-from vad_edge.cameras.exchange import TIMEOUT_S, Exchange, HttpAnswer
+from vad_edge.cameras.exchange import TIMEOUT_S, Exchange, HttpAnswer, target_of
 from vad_edge.cameras.http_digest import authorization, challenge_of
 from vad_edge.cameras.login import CameraLogin, username_token
 from vad_edge.cameras.soap import (
@@ -140,7 +140,7 @@ class OnvifClient:
         ours, theirs = urlsplit(self.url), urlsplit(url)
         same = theirs.hostname == ours.hostname and theirs.scheme == ours.scheme
         netloc = theirs.netloc.rpartition("@")[2] if same else ours.netloc
-        return f"{ours.scheme}://{netloc}{theirs.path or '/'}"
+        return urlunsplit((ours.scheme, netloc, theirs.path or "/", theirs.query, ""))
 
     def _found_services(self) -> dict[str, str]:
         request = element(DEVICE, "GetServices", None, element(DEVICE, "IncludeCapability", "false"))
@@ -201,8 +201,9 @@ class OnvifClient:
     def _with_digest(self, message: _Message, login: CameraLogin) -> HttpAnswer:
         assert self._challenge is not None  # noqa: S101 - asked for by the caller
         self._uses += 1
-        path = urlsplit(message.url).path or "/"
-        header = authorization(self._challenge, login, path, os.urandom(8).hex(), self._uses)
+        header = authorization(
+            self._challenge, login, target_of(message.url), os.urandom(8).hex(), self._uses
+        )
         return self._post(message, envelope(message.body, None, message.header), {"Authorization": header})
 
     def _post(self, message: _Message, content: bytes, more: Mapping[str, str] | None = None) -> HttpAnswer:

@@ -55,7 +55,7 @@ class Exchange:
             watchdog = threading.Timer(timeout_s, _cut, (connection, cut))
             watchdog.daemon = True
             watchdog.start()
-            connection.request("POST", urlsplit(url).path or "/", body, {**headers, "Connection": "close"})
+            connection.request("POST", target_of(url), body, {**headers, "Connection": "close"})
             response = connection.getresponse()
             content = response.read(MOST_BYTES + 1)
             if cut.is_set():  # the end of a cut answer looks like its end
@@ -85,6 +85,16 @@ class Exchange:
             connection = self._connection
         if connection is not None:
             _cut(connection, threading.Event())
+
+
+def target_of(url: str) -> str:
+    """What is asked of the host of a URL: path and query.
+
+    >>> target_of("http://camera/onvif/pull?id=5")
+    '/onvif/pull?id=5'
+    """
+    parts = urlsplit(url)
+    return f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
 
 
 def _connection(url: str, timeout_s: float) -> http.client.HTTPConnection:

@@ -31,6 +31,7 @@ class Condition(str, Enum):
     BUDGET_NOT_KEPT = "budget_not_kept"
     CALIBRATION_BROKEN = "calibration_broken"
     CALIBRATION_DRIFTED = "calibration_drifted"
+    CAMERA_EVENTS_LOST = "camera_events_lost"
     CAMERA_LOST = "camera_lost"
     CAMERA_SHED = "camera_shed"
     CAMERA_SLOWED = "camera_slowed"
@@ -130,6 +131,12 @@ _ABOUT: Final = {
         "Scores have drifted from the calibration",
         "Light, season, furniture or the camera itself have changed.",
         "Calibrate the camera again on footage of today.",
+    ),
+    Condition.CAMERA_EVENTS_LOST: About(
+        "The camera's own events are not heard",
+        "Its ONVIF service does not answer, or refuses the user, the password or another subscription.",
+        "Check user and password with `vad-edge cameras show`; restart the camera if it has no subscription"
+        " left. It is asked again by itself.",
     ),
     Condition.CAMERA_LOST: About(
         "The camera gives no frames",

@@ -135,6 +135,7 @@ def assemble(
             components.append(learner)
         if site.sensor:
             components.append(SensorLearning(memory, hub))
+        components += _camera_links(context, hub, stack)
     components += [Liveness(manager, cameras), monitor, audience]
 
     audience.begin()
@@ -149,6 +150,19 @@ def assemble(
         context, cameras, pipeline, hub, writer, Components(components, health), audience, subscriber,
         arrived, spent,
     )  # fmt: skip
+
+
+def _camera_links(context: RunContext, hub: SensorHub, stack: ExitStack) -> list[Component]:
+    """What cameras notice by themselves."""
+    if all(camera.onvif is None for camera in context.site.camera):
+        return []
+    # What speaks HTTP and XML is not loaded for nothing.
+    from vad_edge.runtime.camera_events import CameraEvents, listeners_of
+
+    listeners = listeners_of(context.site, hub)
+    for listener in listeners:
+        stack.callback(listener.stop)
+    return [CameraEvents(listeners, context.health)]
 
 
 def _look_at_site(site: SiteConfig, health: HealthBoard) -> None:

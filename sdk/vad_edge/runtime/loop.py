@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from vad_edge.cameras.streams import with_camera_streams
 from vad_edge.clock import MediaClock
 from vad_edge.events.event import Event
 from vad_edge.health.systemd import ServiceManager
@@ -46,6 +47,7 @@ def run(
     """
     with ExitStack() as stack:
         try:
+            settings = replace(settings, site=with_camera_streams(settings.site))
             parts = assemble(settings, observers, manager or ServiceManager(), stack)
         except BaseException:
             close_all(observers)

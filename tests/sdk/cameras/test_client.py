@@ -87,7 +87,7 @@ def test_services_are_looked_for_on_the_host_that_was_given(camera: OnvifServer)
     client = OnvifClient(camera.url, LOGIN)
     assert client.service(MEDIA) == f"http://{camera.address}/onvif/media"
     assert client.at_home("https://evil.example/steal") == f"http://{camera.address}/steal"
-    assert client.at_home("http://127.0.0.1:8899/x?y=1") == "http://127.0.0.1:8899/x"
+    assert client.at_home("http://127.0.0.1:8899/x?y=1") == "http://127.0.0.1:8899/x?y=1"
 
 
 def test_an_older_camera_names_its_services_by_its_capabilities(camera: OnvifServer) -> None:
