@@ -132,13 +132,14 @@ class ConditionMonitor(Component):
             self._set(
                 Condition.SOURCE_TRUNCATED, camera.name, reader.truncated is not None, reader.truncated or ""
             )
-            fps = reader.info.fps if reader.info is not None else None
+            claimed = reader.info.fps if reader.info is not None else None
+            fps = reader.fps or claimed
             slow = fps is not None and fps < SLOW_SHARE * camera.fps
             self._set(
                 Condition.SLOW_SOURCE,
                 camera.name,
                 slow,
-                f"the source gives {fps or 0:g} frames a second, the model expects {camera.fps:g}",
+                f"the source gives {fps or 0:.3g} frames a second, the model expects {camera.fps:g}",
                 fps=fps or 0.0,
                 model_fps=camera.fps,
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Final, TypeGuard
+from urllib.parse import unquote
 
 from vad_edge.clock import RunClock
 from vad_edge.common.plugin_loader import OWN_NAMES, SOURCES, load
@@ -23,10 +24,11 @@ _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
 def open_source(spec: SourceSpec, clock: RunClock, *, fps: float | None = None) -> FrameSource:
     """Open what `spec` names.
 
-    A number is a camera index; ``gst:PIPELINE`` a GStreamer pipeline and ``csi`` or ``csi:N`` a Jetson's CSI
-    camera through it; ``rtsp://``, ``http://`` and ``https://`` are streams; any other ``scheme://`` is the
-    plug-in's of that name, or else a stream too; a folder holds images; anything else is a video file. A
-    factory is called, and a source taken as it is. fps overrides what the source says of itself.
+    A number is a camera index, and a device under ``/dev`` a camera; ``gst:PIPELINE`` a GStreamer pipeline
+    and ``csi`` or ``csi:N`` a Jetson's CSI camera through it; ``rtsp://``, ``http://`` and ``https://`` are
+    streams, or a recording where a web server sends one that has an end; any other ``scheme://`` is the
+    plug-in's of that name, or else a stream too; a folder holds images; anything else, and ``file://``, is a
+    video file. A factory is called, and a source taken as it is. fps overrides what the source says.
     Raises SourceError: what is not there, what to check, and why a plug-in cannot be used.
     """
     if not isinstance(spec, (str, int, Path)):
@@ -43,7 +45,11 @@ def open_source(spec: SourceSpec, clock: RunClock, *, fps: float | None = None) 
     from vad_edge.video.opencv import open_camera, open_file
 
     if text.isdigit():
-        return open_camera(int(text), clock, fps=fps)
+        return open_camera(Path(f"/dev/video{text}"), clock, name=f"camera {text}", fps=fps)
+    if text.startswith("file://"):
+        text = unquote(text.removeprefix("file://").removeprefix("localhost"))
+    if text.startswith("/dev/"):
+        return open_camera(Path(text), clock, fps=fps)
     if "://" in text:
         return _of_scheme(text, clock, fps)
     if Path(text).is_dir():

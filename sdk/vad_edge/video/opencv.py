@@ -12,8 +12,10 @@ import numpy as np
 from vad_edge.clock import RunClock
 from vad_edge.common.secret import HINT, needs_encoding, redacted
 from vad_edge.errors import SourceError
+from vad_edge.video.container import missing_bytes
 from vad_edge.video.frame import Frame
 from vad_edge.video.source import SourceInfo
+from vad_edge.video.timing import Backlog, LiveTimes, RecordingTimes
 
 # OpenCV's and FFmpeg's own lines on stderr say less than our errors, and show a stream's password.
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
@@ -21,19 +23,32 @@ os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
 OPEN_TIMEOUT_MS = 10_000
 READ_TIMEOUT_MS = 5_000
-_LIKELY_FPS = 240.0
+_LIKELY_FPS = 1000.0
+"""Some containers give the ticks of their clock, 90,000 a second, where they do not know the frame rate."""
 
 
 class VideoCaptureSource:
-    """Frames of one `cv2.VideoCapture`; live with a clock, a recording without one."""
+    """Frames of one `cv2.VideoCapture`; live with a clock, a recording without one.
+
+    fps, where given, is believed before a recording's time stamps. file is where a recording lies. With
+    buffered a live source leaves out what the stream held when it was opened.
+    """
 
     def __init__(
-        self, capture: cv2.VideoCapture, name: str, clock: RunClock | None, fps: float | None
+        self,
+        capture: cv2.VideoCapture,
+        name: str,
+        clock: RunClock | None,
+        fps: float | None,
+        *,
+        file: Path | None = None,
+        buffered: bool = False,
     ) -> None:
         said = capture.get(cv2.CAP_PROP_FPS)
         count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
         self._capture = capture
         self._clock = clock
+        self._file = file
         self._index = 0
         self._ended = False
         self._info = SourceInfo(
@@ -45,7 +60,9 @@ class VideoCaptureSource:
             frame_count=count if clock is None and count > 0 else None,
             codec=_codec(int(capture.get(cv2.CAP_PROP_FOURCC))),
         )
-        self._fps = self._info.fps or 25.0
+        self._recorded = RecordingTimes(self._info.fps, override_fps=fps)
+        self._live = LiveTimes()
+        self._backlog = Backlog(self._info.fps) if buffered else None
 
     @property
     def info(self) -> SourceInfo:
@@ -54,48 +71,68 @@ class VideoCaptureSource:
 
     @property
     def truncated(self) -> str | None:
-        """Set when a file gave fewer frames than its header promises: a cut-off mkv just stops."""
-        promised = self._info.frame_count
-        if not self._ended or promised is None or self._index >= promised - 1:
+        """Set at the end of a file that is shorter than its own header says; one that was cut just stops."""
+        if not self._ended or self._file is None:
             return None
-        return f"{self._info.name} ends after {self._index} of {promised} frames: the file is truncated"
+        missing = missing_bytes(self._file)
+        if not missing:
+            return None
+        return f"{self._info.name} ends after {self._index} frames: {missing:,} bytes of the file are missing"
 
     def read(self) -> Frame | None:
         """The next frame. Raises SourceError when a live source gives none."""
+        if self._backlog is not None and self._clock is not None:
+            self._skip(self._backlog, self._clock)
         ok, image = self._capture.read()
         if not ok or image is None:
             if self._clock is not None:
                 raise SourceError("no frame came", where=self._info.name, fix="check camera and cable")
             self._ended = True
             return None
-        time_s = self._index / self._fps if self._clock is None else self._clock.now()
+        stamp_s = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000.0
+        if self._clock is None:
+            time_s = self._recorded.next(stamp_s)
+        else:
+            time_s = self._live.next(self._clock.now(), stamp_s)
         frame = Frame(self._index, time_s, np.asarray(image, np.uint8))
         self._index += 1
         return frame
+
+    def _skip(self, backlog: Backlog, clock: RunClock) -> None:
+        """Leave out what was buffered, up to the first frame that had to be waited for."""
+        while backlog.holds(clock.now()) and self._capture.grab():
+            pass
+        self._backlog = None
 
     def close(self) -> None:
         """Let go of the camera or file."""
         self._capture.release()
 
 
-def open_camera(index: int, clock: RunClock, *, fps: float | None = None) -> VideoCaptureSource:
-    """The camera /dev/video`index`. Raises SourceError naming the cameras there are."""
-    device = Path(f"/dev/video{index}")
+def open_camera(
+    device: Path, clock: RunClock, *, name: str = "", fps: float | None = None
+) -> VideoCaptureSource:
+    """The camera at `device`, as /dev/video0 or a name under /dev/v4l/by-id that stays when it is replugged.
+
+    Raises SourceError naming the cameras there are.
+    """
+    name = name or str(device)
     if not device.exists():
         there = ", ".join(camera_devices()) or "none"
-        raise SourceError(f"no such device {device}", where=f"camera {index}", fix=f"cameras here: {there}")
-    capture = cv2.VideoCapture(index)
+        raise SourceError(f"no such device {device}", where=name, fix=f"cameras here: {there}")
+    # Resolved at every opening: a camera that was unplugged comes back as another number.
+    capture = cv2.VideoCapture(str(device.resolve()), cv2.CAP_V4L2)
     if not capture.isOpened():
         capture.release()
         raise SourceError(
             f"{device} cannot be opened",
-            where=f"camera {index}",
+            where=name,
             fix="check that no other program uses it and that you may read it (group video)",
         )
     if fps is not None:
         capture.set(cv2.CAP_PROP_FPS, fps)
     capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
-    return VideoCaptureSource(capture, f"camera {index}", clock, fps)
+    return VideoCaptureSource(capture, name, clock, fps)
 
 
 def open_stream(url: str, clock: RunClock, *, fps: float | None = None) -> VideoCaptureSource:
@@ -117,7 +154,10 @@ def open_stream(url: str, clock: RunClock, *, fps: float | None = None) -> Video
             where=redacted(url),
             fix=HINT if needs_encoding(url) else "check address, credentials and that the camera is on",
         )
-    return VideoCaptureSource(capture, redacted(url), clock, fps)
+    # A web server that sends a file tells how long it is; a camera does not.
+    if url.startswith("http") and capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0:
+        return VideoCaptureSource(capture, redacted(url), None, fps)
+    return VideoCaptureSource(capture, redacted(url), clock, fps, buffered=True)
 
 
 def open_file(path: Path, *, fps: float | None = None) -> VideoCaptureSource:
@@ -126,7 +166,8 @@ def open_file(path: Path, *, fps: float | None = None) -> VideoCaptureSource:
         raise SourceError("no such file", where=str(path), fix="check the path")
     if path.stat().st_size == 0:
         raise SourceError("the file is empty", where=str(path), fix="record or copy it again")
-    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+    # What stands before a colon in a relative name would be taken for a protocol.
+    capture = cv2.VideoCapture(str(path.absolute()), cv2.CAP_FFMPEG)
     if not capture.isOpened():
         capture.release()
         raise SourceError(
@@ -134,12 +175,13 @@ def open_file(path: Path, *, fps: float | None = None) -> VideoCaptureSource:
             where=str(path),
             fix="play it with another program; copy or record it again",
         )
-    return VideoCaptureSource(capture, str(path), None, fps)
+    return VideoCaptureSource(capture, str(path), None, fps, file=path)
 
 
 def camera_devices() -> Sequence[str]:
-    """The video devices of this machine, as paths."""
-    return sorted(str(path) for path in Path("/dev").glob("video*"))
+    """The video devices of this machine, as paths, by the names that stay where they have one."""
+    stable = {path.resolve(): str(path) for path in sorted(Path("/dev/v4l/by-id").glob("*"))}
+    return [stable.get(path, str(path)) for path in sorted(Path("/dev").glob("video*"))]
 
 
 def _codec(fourcc: int) -> str:

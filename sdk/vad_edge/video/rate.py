@@ -3,10 +3,36 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from dataclasses import dataclass
+from typing import Final
 
 EARLY = 0.25
 """Share of a period a frame may come before its tick and still count for it: cameras jitter."""
+
+
+MEASURED_S: Final = 10.0
+LEAST_MEASURED_S: Final = 3.0
+
+
+class RateMeter:
+    """The rate at which frames came in the last `MEASURED_S` seconds, by their own times."""
+
+    def __init__(self) -> None:
+        self._times: deque[float] = deque()
+
+    def add(self, time_s: float) -> None:
+        """Count a frame taken at `time_s`."""
+        self._times.append(time_s)
+        while time_s - self._times[0] > MEASURED_S:
+            self._times.popleft()
+
+    @property
+    def fps(self) -> float | None:
+        """Frames a second; None before there are `LEAST_MEASURED_S` seconds of them."""
+        times = self._times
+        span_s = times[-1] - times[0] if times else 0.0
+        return (len(times) - 1) / span_s if span_s >= LEAST_MEASURED_S else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from vad_edge.common.retry import Backoff
 from vad_edge.errors import SourceError
 from vad_edge.video.frame import Frame
+from vad_edge.video.rate import RateMeter
 from vad_edge.video.source import FrameSource, Policy, SourceInfo
 
 _log = logging.getLogger(__name__)
@@ -26,7 +27,8 @@ class Reader:
     ``latest`` keeps the newest frame only and counts the others as dropped; ``all`` keeps every frame and
     makes the source wait. A live source that fails is opened again by `reopen`, after growing, jittered
     pauses; without `reopen` its failure ends the reader. A source that is None is one to reopen at once.
-    arrived is set whenever there is a new frame, so that one thread can wait for several readers.
+    arrived is set whenever there is a new frame, so that one thread can wait for several readers. fps is the
+    rate at which frames came lately, None in the first seconds.
     """
 
     def __init__(
@@ -48,11 +50,13 @@ class Reader:
         self.frames_read = 0
         self.reconnects = 0
         self.decode_s = 0.0
+        self.fps: float | None = None
         self.error: SourceError | None = None
         self.truncated: str | None = None
         self._limit = 1 if policy == "latest" else QUEUE_FRAMES
         self._wait_for_room = policy == "all"
         self._frames: deque[Frame] = deque()
+        self._meter = RateMeter()
         self._changed = threading.Condition()
         self._finished = False
         self._stopping = False
@@ -127,6 +131,8 @@ class Reader:
         self.error = None
         self._backoff.reset()
         self.frames_read += 1
+        self._meter.add(frame.time_s)
+        self.fps = self._meter.fps or self.fps
         self._hand_over(frame)
         return True
 
@@ -153,6 +159,7 @@ class Reader:
         self._arrived.set()
 
     def _lose(self, error: SourceError) -> bool:
+        self._meter, self.fps = RateMeter(), None
         if self.error is None:
             _log.warning("%s", error)
         self.error = error

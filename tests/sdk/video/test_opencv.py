@@ -25,7 +25,8 @@ def test_a_truncated_file_plays_to_its_cut_and_counts_what_is_missing(tmp_path: 
     count = sum(1 for _ in iter(source.read, None))
     source.close()
     assert 0 < count < 19
-    assert source.truncated == f"{cut} ends after {count} of 20 frames: the file is truncated"
+    missing = cut.with_stem("whole").stat().st_size - cut.stat().st_size
+    assert source.truncated == f"{cut} ends after {count} frames: {missing:,} bytes of the file are missing"
 
 
 def test_an_mp4_cut_off_before_its_index_is_refused(tmp_path: Path) -> None:
@@ -46,8 +47,8 @@ def test_a_file_that_is_no_video_is_refused(tmp_path: Path) -> None:
 def test_a_camera_that_is_not_there_is_refused_with_those_that_are() -> None:
     there = ", ".join(camera_devices()) or "none"
     with pytest.raises(SourceError) as refusal:
-        open_camera(9999, LiveClock())
-    assert str(refusal.value) == f"camera 9999: no such device /dev/video9999; cameras here: {there}"
+        open_camera(Path("/dev/video9999"), LiveClock())
+    assert str(refusal.value) == f"/dev/video9999: no such device /dev/video9999; cameras here: {there}"
 
 
 def test_a_live_source_that_runs_dry_is_an_error_and_no_end(tmp_path: Path) -> None:

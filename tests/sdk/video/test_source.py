@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import http.server
+import threading
+from functools import partial
 from pathlib import Path
+from urllib.parse import quote
 
 import cv2
 import numpy as np
@@ -53,7 +57,9 @@ def test_a_truncated_video_gives_what_it_has_and_says_so(tmp_path: Path) -> None
     source = open_source(str(cut), MediaClock())
     frames = read_all(source)
     assert 5 < len(frames) < 35
-    assert source.truncated == f"{cut} ends after {len(frames)} of 40 frames: the file is truncated"
+    missing = whole.stat().st_size - cut.stat().st_size
+    text = f"{cut} ends after {len(frames)} frames: {missing:,} bytes of the file are missing"
+    assert source.truncated == text
 
 
 def test_what_is_not_there_is_named_with_what_to_check(tmp_path: Path) -> None:
@@ -73,23 +79,35 @@ def test_a_stream_that_does_not_answer_is_named_without_its_password() -> None:
     assert "secret" not in text
 
 
-def test_a_stream_over_http_is_live_and_stamped_by_the_clock(tmp_path: Path) -> None:
-    import http.server
-    import threading
-    from functools import partial
-
+def test_a_recording_over_http_is_one_and_ends(tmp_path: Path) -> None:
     write_video(tmp_path / "clip.mkv", quiet_frames(8))
     handler = partial(http.server.SimpleHTTPRequestHandler, directory=str(tmp_path))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         source = open_source(f"http://127.0.0.1:{server.server_address[1]}/clip.mkv", LiveClock())
-        first, second = source.read(), source.read()
-        source.close()
+        frames = read_all(source)
         server.shutdown()
-    assert source.info.live
-    assert first is not None
-    assert second is not None
-    assert 0 <= first.time_s < second.time_s
+    assert not source.info.live
+    assert [frame.time_s for frame in frames] == pytest.approx([number / 10 for number in range(8)])
+
+
+def test_a_recording_is_opened_by_its_file_url_and_with_a_colon_in_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    name = "2024-01-01T12:00:00 hall.mkv"
+    write_video(tmp_path / name, quiet_frames(3))
+    for spec in (
+        name,
+        f"file://{quote(str(tmp_path / name))}",
+        f"file://localhost{quote(str(tmp_path / name))}",
+    ):
+        assert len(read_all(open_source(spec, LiveClock()))) == 3
+
+
+def test_a_device_is_a_camera_and_no_file() -> None:
+    assert message("/dev/video97").startswith("/dev/video97: no such device /dev/video97; cameras here: ")
+    assert message("/dev/null").startswith("/dev/null: /dev/null cannot be opened; check that no other")
 
 
 def test_images_come_in_natural_order_and_broken_ones_are_left_out(
