@@ -9,6 +9,7 @@ settings.load_profile("any machine")
 
 # In an order in which none imports one that comes after it: pytest rewrites what it registers first.
 pytest_plugins = [
+    "tests.support.browser",
     "tests.support.mosquitto",
     "tests.support.plugins",
     "tests.support.event_stories",
@@ -26,7 +27,8 @@ ROOT = Path(__file__).parent
 
 STAND_INS = frozenset(
     {"any_broker", "connect", "listen", "machine", "mosquitto", "network", "new_mosquitto", "proxied", "rtsp",
-     "ffmpeg", "serve", "service", "small_disk", "wheelhouse", "wheels", "meet", "calibrated_bundle"}
+     "browser", "ffmpeg", "serve", "service", "small_disk", "wheelhouse", "wheels", "meet",
+     "calibrated_bundle"}
 )  # fmt: skip
 """Fixtures that start a process or a server, or train or calibrate something."""
 

@@ -70,6 +70,10 @@ class StoreError(VadEdgeError):
     """The event store on disk cannot be opened, read or written."""
 
 
+class OutputError(VadEdgeError):
+    """A file cannot be written, or not all of it: a full disk, a closed folder, an encoder that ended."""
+
+
 class DeviceError(VadEdgeError):
     """A board is not what it was said to be, or a step on it failed."""
 

@@ -17,14 +17,14 @@ from vad_edge.bundle.archive import Bundle
 
 NAMES = """
 BridgeError BrokerError BundleError ConfigError DataError DeviceError EngineError Event EventStore Frame Level
-MissingExtraError Observer PluginError PushedSensor RunSummary Running SensorError SourceError StoreError
-VadEdgeError Watch __version__ calibrate load_bundle load_site score
+MissingExtraError Observer OutputError PluginError PushedSensor RunSummary Running SensorError SourceError
+StoreError VadEdgeError Watch __version__ calibrate load_bundle load_site score
 """
 MEMBERS = {
     "Watch": "add_source from_site on_condition on_event on_frame run sensor start stop",
     "Running": "done stop wait",
     "PushedSensor": "bind name push",
-    "Observer": "begin close name on_condition on_event on_frame problem",
+    "Observer": "begin close name on_condition on_event on_frame problem remark",
     "Frame": "camera counters events frame fused heat image index invalid level risk scored scores sensors"
     " surprise time_s",
 }

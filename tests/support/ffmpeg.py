@@ -4,18 +4,33 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import json
 import os
 import shutil
 import socket
 import subprocess
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from tests.support.mosquitto import wait_until
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Codec, frames a second, (width, height), seconds, and when the first picture was taken."""
+
+    codec: str
+    fps: float
+    size: tuple[int, int]
+    duration_s: float
+    began: datetime | None
 
 
 class Ffmpeg:
@@ -60,6 +75,34 @@ class Ffmpeg:
             ["ffprobe", "-v", "error", *wanted, str(path)], capture_output=True, text=True, check=True
         )
         return found.stdout.strip()
+
+    def times(self, path: Path) -> list[float]:
+        """The presentation time of each picture, in seconds; empty while there is nothing to read."""
+        wanted = ["-select_streams", "v", "-show_entries", "packet=pts_time", "-of", "csv=p=0"]
+        found = subprocess.run(
+            ["ffprobe", "-v", "error", *wanted, str(path)], capture_output=True, text=True, check=False
+        )
+        return [float(line.strip(",")) for line in found.stdout.split()]
+
+    def facts(self, path: Path) -> Facts:
+        """What the container says of itself."""
+        wanted = "format=duration:format_tags=creation_time:stream=codec_name,avg_frame_rate,width,height"
+        found = subprocess.run(
+            ["ffprobe", "-v", "error", "-show_entries", wanted, "-of", "json", str(path)],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        said = json.loads(found.stdout)
+        (stream,) = said["streams"]
+        began = said["format"].get("tags", {}).get("creation_time")
+        return Facts(
+            codec=stream["codec_name"],
+            fps=float(Fraction(stream["avg_frame_rate"])),
+            size=(stream["width"], stream["height"]),
+            duration_s=float(said["format"].get("duration", "nan")),
+            began=None if began is None else datetime.fromisoformat(began.replace("Z", "+00:00")),
+        )
 
 
 @pytest.fixture

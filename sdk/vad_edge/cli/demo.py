@@ -29,11 +29,12 @@ def command(output: Path) -> None:
     """
     from vad_edge.cli.run_output import exit_after, stop_on_signals, terminal_observer
     from vad_edge.demo.play import run_demo
+    from vad_edge.report.annotated import video_in
 
     with stop_on_signals() as stop:
         result = run_demo(output, [terminal_observer()], stop)
     click.echo("This clip is synthetic: rendered, with labels known exactly.")
     for line in result.findings:
         click.echo(f"  {line}")
-    click.echo(f"Look at {output / 'annotated.mp4'} and {output / 'timeline.png'}.")
+    click.echo(f"Look at {video_in(output)} and {output / 'timeline.png'}.")
     exit_after(result.summary)

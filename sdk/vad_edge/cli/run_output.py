@@ -98,6 +98,8 @@ def again_on_hangup(stop: threading.Event) -> Iterator[Hangup]:
 def exit_after(summary: RunSummary) -> None:
     """Say in one line what happened, and end with 1 if something outside failed on the way."""
     click.echo(summary_line(summary), err=True)
+    for remark in summary.remarks:
+        click.echo(f"vad-edge: note: {remark}", err=True)
     for problem in summary.problems:
         click.echo(f"vad-edge: error: {problem}", err=True)
     if summary.problems:
@@ -137,7 +139,7 @@ def run_observers(
     if as_json:
         observers.append(EventLines(sys.stdout))
     if output is not None and bundle is not None:
-        observers += output_observers(output, site, bundle, fps=bundle.manifest.clock.fps)
+        observers += output_observers(output, site, bundle)
     return observers
 
 

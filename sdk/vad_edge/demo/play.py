@@ -47,9 +47,7 @@ def run_demo(output: Path, observers: Sequence[Observer], stop: threading.Event)
         site = load_site(FILES / "site.toml")
         camera = checked(site.camera[0], source=str(FILES / "clip.mp4"))
         site = site.model_copy(update={"camera": (camera,), "broker": address})
-        watching = output_observers(
-            output, site, bundle, fps=bundle.manifest.clock.fps, title=TITLE, truth=_spans(truth)
-        )
+        watching = output_observers(output, site, bundle, title=TITLE, truth=_spans(truth))
         replay = _Replay(FILES / "sensors.jsonl", address, site.site)
         replay.start()
         watch = Watch.from_site(

@@ -21,13 +21,13 @@ from vad_edge.common.verdict import Verdict
 from vad_edge.config.site import BrokerConfig, SiteConfig
 from vad_edge.diagnostics.finding import Finding, State, failure
 from vad_edge.errors import BundleError, VadEdgeError
-from vad_edge.evidence.clips import find_ffmpeg
 from vad_edge.health.clock_sync import clock_synced
 from vad_edge.health.overload import Overload, heat_of, overload_of
 from vad_edge.health.power import read_power_mode
 from vad_edge.health.thermal import read_thermal
 from vad_edge.health.vitals import nearest_existing
 from vad_edge.runtime.settings import RunSettings
+from vad_edge.video.ffmpeg import find_ffmpeg
 
 LOW_MEMORY_BYTES = 500_000_000
 LOW_DISK_BYTES = 2_000_000_000

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
@@ -15,23 +14,17 @@ from typing import Final, Literal
 import cv2
 import numpy as np
 
-from vad_edge.common.secret import redacted
 from vad_edge.config.site import Keeping
 from vad_edge.errors import StoreError
+from vad_edge.video.ffmpeg import last_words
 from vad_edge.video.writer import VideoWriter
 
-PROGRAM = "ffmpeg"
 _COPY_S = 30.0
 _VERSION = re.compile(r"version n?(\d+)\.")
 _QUIET = ("-nostdin", "-hide_banner", "-loglevel", "error")
 # Neither sound nor what the camera wrote about itself is evidence that was asked for.
 _VIDEO_ALONE = ("-map", "0:v:0", "-c", "copy", "-map_metadata", "-1")
 _PROTOCOLS = "pipe,file,rtsp,rtsps,rtp,udp,tcp,tls,http,https,crypto"
-
-
-def find_ffmpeg() -> str | None:
-    """Where ffmpeg lies; None where it is not installed."""
-    return shutil.which(PROGRAM)
 
 
 def cut_recording(program: str, source: Path, start_s: float, end_s: float, target: Path) -> None:
@@ -94,12 +87,6 @@ def is_five_or_newer(told: str) -> bool:
     return found is None or int(found[1]) >= 5
 
 
-def last_words(complaints: bytes) -> str:
-    """The last line that was written on standard error, without a password."""
-    lines = complaints.decode(errors="replace").strip().splitlines()
-    return redacted(lines[-1]) if lines else "it said nothing"
-
-
 def _mp4(target: Path) -> tuple[str, ...]:
     return ("-movflags", "+faststart", "-f", "mp4", "-y", str(target))
 
@@ -130,7 +117,7 @@ def write_film(path: Path, stills: Sequence[Still], deadline_s: float) -> None:
     """Write the pictures as WebM, each shown for as long as it was the newest.
 
     At `deadline_s` of the monotonic clock it ends early: a clip that is short is better than none.
-    Raises SourceError where the file cannot be written, ValueError without a picture.
+    Raises OutputError where the file cannot be written, ValueError without a picture.
     """
     if not stills:
         raise ValueError("no picture for a clip")

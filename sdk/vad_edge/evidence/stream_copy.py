@@ -14,8 +14,9 @@ from pathlib import Path
 
 from vad_edge.common.secret import redacted
 from vad_edge.errors import StoreError
-from vad_edge.evidence.clips import copy_command, copy_script, last_words, takes_options, wrap_packets
+from vad_edge.evidence.clips import copy_command, copy_script, takes_options, wrap_packets
 from vad_edge.evidence.ring import Ring
+from vad_edge.video.ffmpeg import last_words
 
 PACKET = 188
 _SYNC = 0x47

@@ -2,106 +2,169 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
+import os
 import queue
+import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from vad_edge.errors import OutputError
 from vad_edge.fusion.machine import Level
 from vad_edge.report.drawing import Caption, annotate, canvas_size
 from vad_edge.report.observer import FrameResult, Observer
 from vad_edge.report.scores import per_camera
 from vad_edge.scoring.regions import Region, find_regions, half_peak
-from vad_edge.video.writer import VideoWriter
+from vad_edge.video.film import NICENESS, Film, open_film
 
-QUEUE_FRAMES = 16
-HEAT_MEMORY = 300
+_log = logging.getLogger(__name__)
+
+QUEUE_FRAMES: Final = 8
+CLOSE_S: Final = 60.0
+HEAT_MEMORY: Final = 300
 """Frames whose error maps set the scale of the heat."""
-VIDEO = "annotated.mp4"
-STILL = "annotated.png"
+VIDEO: Final = "annotated"
+SUFFIXES: Final = (".mp4", ".webm")
+STILL: Final = "annotated.png"
+_FAST_PNG: Final = (cv2.IMWRITE_PNG_COMPRESSION, 1)
+
+
+def video_in(folder: Path) -> Path:
+    """The video that a run of one camera left in `folder`."""
+    left = [folder / f"{VIDEO}{suffix}" for suffix in SUFFIXES]
+    return next((path for path in left if path.exists()), left[0])
 
 
 class AnnotatedVideo(Observer):
-    """Draws every frame in a thread of its own and writes ``annotated.mp4``, one for each camera.
+    """Draws frames in a thread of its own and writes ``annotated.mp4`` or ``.webm``, one for each camera.
 
-    The frame of the highest risk is kept as ``annotated.png``. fps is the source's.
+    Every picture is shown from its own time until the next one's. A live run does not wait: what drawing has
+    no time for is left out, and `remark` counts it; a recording waits. What cannot be written is counted and
+    ends the video, not the run. The frame of the highest risk is kept as ``annotated.png``.
     """
 
-    def __init__(self, folder: Path, cameras: Sequence[str], fps: float, note: str = "") -> None:
+    def __init__(self, folder: Path, cameras: Sequence[str], note: str = "") -> None:
+        self._live = False
         self._tapes = {
             camera: _Tape(
-                folder / per_camera(VIDEO, camera, cameras),
-                folder / per_camera(STILL, camera, cameras),
-                fps,
-                note,
+                folder / per_camera(VIDEO, camera, cameras), folder / per_camera(STILL, camera, cameras), note
             )
             for camera in cameras
         }
 
+    @property
+    def problem(self) -> str:  # type: ignore[override]
+        """What cannot be written; empty while all can."""
+        return "; ".join(str(tape.error) for tape in self._tapes.values() if tape.error is not None)
+
+    @property
+    def remark(self) -> str:  # type: ignore[override]
+        """How many frames were not drawn."""
+        return "; ".join(text for tape in self._tapes.values() if (text := tape.left_out()))
+
+    def begin(self, *, live: bool) -> None:
+        """The run begins."""
+        self._live = live
+
     def on_frame(self, result: FrameResult) -> None:
-        """Have one frame drawn; waits when drawing falls far behind."""
-        self._tapes[result.camera].put(result)
+        """Have one frame drawn."""
+        self._tapes[result.camera].put(result, wait=not self._live)
 
     def close(self) -> None:
-        """Draw what is left and finish the files."""
-        for tape in self._tapes.values():
-            tape.close()
+        """Draw what is left and finish the files. Raises OutputError for those that are not whole."""
+        lost = [text for tape in self._tapes.values() if (text := tape.close())]
+        if lost:
+            raise OutputError("; ".join(lost))
 
 
 class _Tape:
     """The video of one camera."""
 
-    def __init__(self, path: Path, still: Path, fps: float, note: str) -> None:
-        self._path = path
+    def __init__(self, stem: Path, still: Path, note: str) -> None:
+        self._stem = stem
         self._still = still
-        self._fps = fps
         self._note = note
         self._results: queue.Queue[FrameResult | None] = queue.Queue(QUEUE_FRAMES)
         self._peaks: list[float] = []
         self._floors: list[float] = []
         self._highest = -1.0
-        self._error: Exception | None = None
-        self._thread = threading.Thread(target=self._run, name=f"annotate {path.name}", daemon=True)
+        self._film: Film | None = None
+        self._frames = self._dropped = self._drawn = 0
+        self.error: Exception | None = None
+        self._thread = threading.Thread(target=self._run, name=f"annotate {stem.name}", daemon=True)
         self._thread.start()
 
-    def put(self, result: FrameResult) -> None:
-        if self._error is not None:
-            raise self._error
-        self._results.put(result)
+    def put(self, result: FrameResult, *, wait: bool) -> None:
+        self._frames += 1
+        if self.error is not None:
+            return
+        try:
+            self._results.put(result, block=wait)
+        except queue.Full:
+            self._dropped += 1
 
-    def close(self) -> None:
-        self._results.put(None)
-        self._thread.join()
-        if self._error is not None:
-            raise self._error
+    def left_out(self) -> str:
+        if not self._dropped:
+            return ""
+        return (
+            f"{self._name()}: {self._dropped} of {self._frames} frames were not drawn, as there was no time;"
+            " those that are there are shown at their own times"
+        )
+
+    def close(self) -> str:
+        """Finish the file; what to say of it if it is not whole."""
+        with contextlib.suppress(queue.Full):
+            self._results.put(None, timeout=CLOSE_S)
+        self._thread.join(CLOSE_S)
+        if self._thread.is_alive() and self._film is not None:
+            self._film.abandon()
+            self._thread.join(CLOSE_S)
+        if self._thread.is_alive():
+            return f"{self._name()}: drawing does not end, and the video may be cut"
+        if self.error is None:
+            return ""
+        missing = self._frames - self._dropped - self._drawn
+        return f"{self._name()}: at least {missing} of {self._frames} frames are not in it: {self.error}"
+
+    def _name(self) -> str:
+        return self._film.path.name if self._film is not None else self._stem.name
 
     def _run(self) -> None:
-        writer: VideoWriter | None = None
+        _step_back()
         try:
-            while (result := self._results.get()) is not None:
-                if writer is None:
-                    height, width = result.frame.image.shape[:2]
-                    size = canvas_size(width, height, len(result.sensors))
-                    writer = VideoWriter(self._path, self._fps, size)
-                self._draw(writer, result)
-        except Exception as error:  # handed to the run by the next put
-            self._error = error
-            while self._results.get() is not None:
-                pass
-        finally:
-            if writer is not None:
-                writer.close()
+            try:
+                while (result := self._results.get()) is not None:
+                    self._draw(result)
+                    self._drawn += 1
+            finally:
+                if self._film is not None:
+                    self._film.close()
+        except Exception as error:
+            self._fail(error)
 
-    def _draw(self, writer: VideoWriter, result: FrameResult) -> None:
+    def _fail(self, error: Exception) -> None:
+        ours = not isinstance(error, (OSError, OutputError))
+        _log.error("the annotated video ends here: %s", error, exc_info=ours)
+        self.error = error
+        with contextlib.suppress(queue.Empty):  # whoever waits for room goes on
+            while True:
+                self._results.get_nowait()
+
+    def _draw(self, result: FrameResult) -> None:
+        height, width = result.frame.image.shape[:2]
+        if self._film is None:
+            self._film = open_film(self._stem, canvas_size(width, height, len(result.sensors)))
         heat = result.scored.error_map if result.scored is not None and result.scored.warm else None
         regions: Sequence[Region] = ()
         span = (0.0, 1.0)
         if heat is not None:
-            height, width = result.frame.image.shape[:2]
             self._remember(float(np.median(heat)), float(heat.max()))
             span = (2 * float(np.median(self._floors)), 1.5 * float(np.quantile(self._peaks, 0.9)))
             if result.level > Level.NORMAL:
@@ -110,8 +173,8 @@ class _Tape:
             result.camera, result.time_s, result.level, result.fused, result.sensors, self._note
         )
         picture = annotate(result.frame.image, heat, span, regions, caption)
-        writer.write(picture)
         self._keep_highest(picture, result)
+        self._film.write(picture, result.time_s)
 
     def _remember(self, floor: float, peak: float) -> None:
         self._floors = [*self._floors[-HEAT_MEMORY:], floor]
@@ -121,4 +184,12 @@ class _Tape:
         if result.risk is None or result.risk <= self._highest:
             return
         self._highest = result.risk
-        self._still.write_bytes(cv2.imencode(self._still.suffix, picture)[1].tobytes())
+        self._still.parent.mkdir(parents=True, exist_ok=True)
+        self._still.write_bytes(cv2.imencode(self._still.suffix, picture, _FAST_PNG)[1].tobytes())
+
+
+def _step_back() -> None:
+    """Give this thread the processor time that scoring leaves, where threads have a priority of their own."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)

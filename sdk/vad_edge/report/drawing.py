@@ -18,6 +18,8 @@ Image = NDArray[np.uint8]
 Colour = tuple[int, int, int]
 
 MIN_WIDTH = 640
+MAX_WIDTH = 1280
+"""Larger pictures are drawn smaller: at 1080p drawing and encoding cost more than scoring."""
 LINE = 26
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 INK: Colour = (235, 235, 235)
@@ -46,7 +48,7 @@ class Caption:
 
 def canvas_size(width: int, height: int, sensors: int) -> tuple[int, int]:
     """Width and height of the annotated picture of a frame, both even as encoders want them."""
-    scale = max(MIN_WIDTH / width, 1.0)
+    scale = min(max(MIN_WIDTH / width, 1.0), MAX_WIDTH / width)
     rows = 1 + -(-sensors // 2)
     return _even(width * scale), _even(height * scale + LINE * (rows + 1))
 
@@ -68,7 +70,8 @@ def annotate(
     picture_height = round(height * full_width / width)
     canvas: Image = np.full((full_height, full_width, 3), PAPER, np.uint8)
     picture = canvas[:picture_height]
-    cv2.resize(image, (full_width, picture_height), dst=picture, interpolation=cv2.INTER_CUBIC)
+    ways = cv2.INTER_CUBIC if full_width >= width else cv2.INTER_AREA
+    cv2.resize(image, (full_width, picture_height), dst=picture, interpolation=ways)
     if heat is not None:
         _lay_heat(picture, heat, heat_range)
     colour = LEVEL_COLOURS[caption.level]
@@ -88,8 +91,8 @@ def _lay_heat(picture: Image, heat: NDArray[np.float32], span: tuple[float, floa
     share = np.clip((heat - span[0]) / max(span[1] - span[0], 1e-6), 0.0, 1.0)
     large = cv2.resize(share.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
     colours = cv2.applyColorMap((large * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)
-    opacity = (0.65 * large)[..., None]
-    picture[:] = (picture * (1 - opacity) + colours * opacity).astype(np.uint8)
+    opacity = 0.65 * large
+    cv2.blendLinear(picture, colours, 1 - opacity, opacity, dst=picture)
 
 
 def _write_caption(canvas: Image, top: int, caption: Caption, colour: Colour) -> None:

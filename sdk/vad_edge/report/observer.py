@@ -85,11 +85,13 @@ class Observer:
 
     They are called on the thread of the run, for every frame and in order, and hold the run up while they
     work. `problem` says what is wrong with the observer itself, in words; while it is not empty the run shows
-    it as a condition, of `name` where that is given and else of the class.
+    it as a condition, of `name` where that is given and else of the class. `remark` is what the
+    summary says of the observer in the end and does not count as a failure, as what there was no time for.
     """
 
     name = ""
     problem = ""
+    remark = ""
 
     def begin(self, *, live: bool) -> None:
         """The run begins; a recording (live is false) waits for whoever is slow, a camera does not."""

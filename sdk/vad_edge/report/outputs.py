@@ -14,7 +14,7 @@ from typing import Final
 from vad_edge.bundle.archive import Bundle
 from vad_edge.config.site import PolicyConfig, SiteConfig
 from vad_edge.evidence.retention import Instant, Kept, Limits, doomed
-from vad_edge.report.annotated import STILL, VIDEO, AnnotatedVideo
+from vad_edge.report.annotated import STILL, SUFFIXES, VIDEO, AnnotatedVideo
 from vad_edge.report.events_log import EventsFile
 from vad_edge.report.observer import Observer
 from vad_edge.report.scores import SCORES, ScoresCsv, per_camera
@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 KEPT_RUNS: Final = 100
 """So many earlier runs are kept at most: a service that fails again and again must not fill its folder."""
 
-_NUMBERED = re.compile(r"(?:scores|annotated|timeline|summary)(?:-[^.]+)?\.(\d+)\.(?:csv|mp4|png|json)")
+_NUMBERED = re.compile(r"(?:scores|annotated|timeline|summary)(?:-[^.]+)?\.(\d+)\.(?:csv|mp4|webm|png|json)")
 _WHENEVER = Instant(0.0, "", 0.0)
 
 
@@ -80,7 +80,7 @@ def _names(paths: Sequence[Path]) -> str:
 
 
 SUMMARY = "summary.json"
-_OF_EACH_CAMERA = (SCORES, VIDEO, STILL, TIMELINE)
+_OF_EACH_CAMERA = (SCORES, *(VIDEO + suffix for suffix in SUFFIXES), STILL, TIMELINE)
 
 
 def output_observers(
@@ -88,15 +88,14 @@ def output_observers(
     site: SiteConfig,
     bundle: Bundle,
     *,
-    fps: float,
     title: str = "",
     truth: Sequence[tuple[float, float, str]] = (),
 ) -> list[Observer]:
     """Whoever writes events.jsonl, scores.csv, annotated.mp4 and timeline.png into `folder`.
 
     Events go on where an earlier run ended. Every run counts frames and their times from zero, so all else
-    of an earlier one is set aside, within the site's limits for evidence. fps is the rate of the annotated
-    video, title is written on the pictures, truth is as for `Timeline`. Raises OSError.
+    of an earlier one is set aside, within the site's limits for evidence. title is written on the pictures,
+    truth is as for `Timeline`. Raises OSError.
     """
     cameras = [camera.name for camera in site.camera]
     names = [per_camera(name, camera, cameras) for camera in cameras for name in _OF_EACH_CAMERA]
@@ -106,6 +105,6 @@ def output_observers(
     return [
         EventsFile(folder / "events.jsonl"),
         ScoresCsv(folder, cameras, bundle.manifest.cues),
-        AnnotatedVideo(folder, cameras, fps, note=title),
+        AnnotatedVideo(folder, cameras, note=title),
         Timeline(folder, policies, title=title, truth=truth),
     ]

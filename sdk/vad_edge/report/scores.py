@@ -62,7 +62,7 @@ def per_camera(name: str, camera: str, cameras: Sequence[str]) -> str:
     """`name` where there is one camera, with the camera's name before the suffix where there are more."""
     if len(cameras) == 1:
         return name
-    stem, dot, suffix = name.rpartition(".")
+    stem, dot, suffix = name.partition(".")
     return f"{stem}-{camera}{dot}{suffix}"
 
 

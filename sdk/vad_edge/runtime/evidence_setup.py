@@ -12,7 +12,7 @@ from vad_edge.config.site import SiteConfig
 from vad_edge.events.audit import trim_events
 from vad_edge.events.store import EventStore
 from vad_edge.evidence.camera import CameraEvidence, Cutter
-from vad_edge.evidence.clips import ClipFacts, choose_route, find_ffmpeg
+from vad_edge.evidence.clips import ClipFacts, choose_route
 from vad_edge.evidence.files import EvidenceFiles
 from vad_edge.evidence.recorder import EvidenceRecorder, limits_of
 from vad_edge.evidence.stream_copy import StreamCopy
@@ -22,6 +22,7 @@ from vad_edge.report.observer import FrameResult
 from vad_edge.runtime.camera import Camera
 from vad_edge.runtime.component import Component
 from vad_edge.runtime.context import RunContext
+from vad_edge.video.ffmpeg import find_ffmpeg
 from vad_edge.video.source import FrameSource
 
 _log = logging.getLogger(__name__)

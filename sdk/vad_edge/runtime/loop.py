@@ -229,4 +229,5 @@ class _Run:
             },
             seconds={"decode": sum(reader.decode_s for reader in readers), **spent, **self._parts.spent},
             problems=(*problems, *self._parts.observers.lost, *self._parts.components.lost),
+            remarks=tuple(self._parts.observers.remarks),
         )

@@ -15,7 +15,10 @@ from vad_edge.runtime.monitor import ConditionMonitor
 
 
 class Observers(Component):
-    """Passes frames, committed events and conditions on to each observer; `lost` says who failed, and why."""
+    """Passes frames, committed events and conditions on to each observer; `lost` says who failed, and why.
+
+    `remarks` are what the observers say of themselves in the end.
+    """
 
     def __init__(
         self,
@@ -28,6 +31,7 @@ class Observers(Component):
         self._context, self._writer, self._conditions = context, writer, conditions
         self._problems: dict[str, str] = {}
         self.lost: list[str] = []
+        self.remarks: list[str] = []
 
     def begin(self) -> None:
         """Tell each observer that the run begins."""
@@ -49,7 +53,9 @@ class Observers(Component):
     def close(self) -> None:
         """Pass on the last events and conditions; the run is over."""
         self.on_tick(0.0)
+        closed = list(self._observers)
         self._tell(lambda observer: observer.close())
+        self.remarks += [observer.remark for observer in closed if observer.remark]
         self._observers.clear()
 
     def _on_event(self, event: Event) -> None:

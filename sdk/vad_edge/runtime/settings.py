@@ -64,7 +64,8 @@ class RunSummary:
     skipped those the resampler left out, dropped those a live reader threw away. latency_ms holds the p50 and
     p99 from a frame's leaving the reader to its risk. seconds says where the time went; decode runs in
     threads of its own, beside the others. first_score_s is from the run's start to the first valid score.
-    problems lists what went wrong on the way, such as a truncated file.
+    problems lists what went wrong on the way, such as a truncated file; remarks what is worth knowing and no
+    failure, such as frames that there was no time to draw.
     """
 
     frames: int
@@ -79,6 +80,7 @@ class RunSummary:
     latency_ms: Mapping[str, float]
     seconds: Mapping[str, float]
     problems: tuple[str, ...]
+    remarks: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""

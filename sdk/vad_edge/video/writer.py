@@ -1,7 +1,8 @@
-"""Video files, written through OpenCV and playable whenever they are closed."""
+"""Video files of a constant frame rate, written through OpenCV and playable whenever they are closed."""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from types import TracebackType
 
@@ -9,31 +10,35 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vad_edge.errors import SourceError
+from vad_edge.errors import OutputError
 
 CODECS = {".mp4": "mp4v", ".webm": "VP80", ".mkv": "FFV1", ".avi": "MJPG"}
 """What the OpenCV wheel can write: MPEG-4, VP8 (plays in browsers), lossless FFV1, motion JPEG.
 
 VP9 through OpenCV costs five times the processor time of VP8 for a tenth less disk.
 """
+_FULL_BYTES = 256 << 10
+"""OpenCV does not say that a disk took nothing more; one with less space than this is full."""
 
 
 class VideoWriter:
     """Writes BGR frames of one size; the codec follows from the suffix.
 
-    size is (width, height). A frame of another size is resized. Raises SourceError for a suffix without
-    codec, and when the file cannot be opened.
+    size is (width, height). A frame of another size is resized. Raises OutputError for a suffix without
+    codec, when the file cannot be opened, and when the disk is full.
     """
 
     def __init__(self, path: Path, fps: float, size: tuple[int, int]) -> None:
         codec = CODECS.get(path.suffix)
         if codec is None:
-            raise SourceError(
+            raise OutputError(
                 f"no codec for {path.suffix!r}", where=str(path), fix=f"use {', '.join(CODECS)}"
             )
         self.path = path
         self._size = size
-        refusal = SourceError(
+        self._look_every = max(round(fps), 1)
+        self._written = 0
+        refusal = OutputError(
             f"cannot write {codec} video", where=str(path), fix="check the folder and free space"
         )
         try:
@@ -49,10 +54,21 @@ class VideoWriter:
         if (image.shape[1], image.shape[0]) != self._size:
             image = np.asarray(cv2.resize(image, self._size), np.uint8)
         self._writer.write(image)
+        self._written += 1
+        if self._written % self._look_every == 0:
+            self._check_disk()
 
     def close(self) -> None:
         """Finish the file."""
-        self._writer.release()
+        if self._writer.isOpened():
+            self._writer.release()
+            self._check_disk()
+
+    def _check_disk(self) -> None:
+        if is_full(self.path.parent):
+            raise OutputError(
+                "the disk is full, so the video is cut", where=str(self.path), fix="make room, and try again"
+            )
 
     def __enter__(self) -> VideoWriter:
         """The writer itself."""
@@ -66,3 +82,8 @@ class VideoWriter:
     ) -> None:
         """Finish the file, whatever happened."""
         self.close()
+
+
+def is_full(folder: Path) -> bool:
+    """Whether nothing more can be written to the disk of a folder."""
+    return shutil.disk_usage(folder).free < _FULL_BYTES

@@ -5,11 +5,14 @@ import threading
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from tests.sdk.report.test_outputs import event
+from tests.support.browser import Browser
 
 from vad_edge.demo.findings import LabelledIncident, find_incidents
-from vad_edge.demo.play import FILES, run_demo
+from vad_edge.demo.play import FILES, DemoResult, run_demo
 from vad_edge.fusion.machine import Level
+from vad_edge.report.annotated import video_in
 
 
 def test_an_incident_is_announced_before_after_or_never() -> None:
@@ -34,10 +37,23 @@ def test_an_incident_is_announced_before_after_or_never() -> None:
     ]
 
 
-def test_the_demo_leaves_its_files_and_uses_its_sensors(tmp_path: Path) -> None:
-    result = run_demo(tmp_path, [], threading.Event())
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, DemoResult]:
+    folder = tmp_path_factory.mktemp("demo")
+    return folder, run_demo(folder, [], threading.Event())
+
+
+def test_a_browser_plays_the_demo_s_video(played: tuple[Path, DemoResult], browser: Browser) -> None:
+    seen = browser.play(video_in(played[0]), until_s=20.0)
+    assert (seen.error, seen.width) == ("", 640)
+    assert abs(seen.duration - 60.0) < 0.15
+    assert seen.frames > 100
+
+
+def test_the_demo_leaves_its_files_and_uses_its_sensors(played: tuple[Path, DemoResult]) -> None:
+    folder, result = played
     for name in ("events.jsonl", "scores.csv", "annotated.mp4", "timeline.png", "annotated.png"):
-        assert (tmp_path / name).stat().st_size > 100
+        assert (folder / name).stat().st_size > 100
     assert result.summary.problems == ()
     assert result.summary.frames == result.summary.scored == 600
     assert len(result.findings) == 4

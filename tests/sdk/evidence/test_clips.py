@@ -16,11 +16,10 @@ from vad_edge.evidence.clips import (
     copy_command,
     copy_script,
     cut_recording,
-    find_ffmpeg,
-    last_words,
     wrap_packets,
 )
 from vad_edge.evidence.stream_copy import StreamCopy
+from vad_edge.video.ffmpeg import find_ffmpeg, last_words
 
 
 def frame_count(path: Path) -> int:

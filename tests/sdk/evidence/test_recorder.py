@@ -22,10 +22,10 @@ from vad_edge.events.event import Event
 from vad_edge.events.store import EventStore
 from vad_edge.evidence import camera as camera_module
 from vad_edge.evidence.camera import CameraEvidence, Cutter, Tape
-from vad_edge.evidence.clips import find_ffmpeg
 from vad_edge.evidence.files import EvidenceFile, EvidenceFiles
 from vad_edge.evidence.recorder import EvidenceRecorder
 from vad_edge.health.board import HealthBoard
+from vad_edge.video.ffmpeg import find_ffmpeg
 from vad_edge.video.frame import Frame
 
 Story = Callable[..., list[Event]]

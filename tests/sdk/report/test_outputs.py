@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import logging
+import threading
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -16,13 +17,14 @@ from tests.support.footage import quiet_frames, with_block
 from tests.support.small_disk import fill
 
 from vad_edge.config.site import PolicyConfig
-from vad_edge.errors import SourceError
+from vad_edge.errors import OutputError
 from vad_edge.events.event import Event
 from vad_edge.fusion.fuse import Risk
 from vad_edge.fusion.machine import Level
 from vad_edge.health.board import HealthEvent
 from vad_edge.health.conditions import Condition
 from vad_edge.pipeline import ScoredFrame
+from vad_edge.report import annotated
 from vad_edge.report.annotated import AnnotatedVideo
 from vad_edge.report.drawing import Caption, annotate, canvas_size, sensor_text
 from vad_edge.report.events_log import EventLines, EventsFile
@@ -138,7 +140,7 @@ def test_a_run_without_a_frame_leaves_no_scores(tmp_path: Path) -> None:
 
 
 def test_the_annotated_video_has_every_frame_and_the_worst_one_as_a_picture(tmp_path: Path) -> None:
-    show(AnnotatedVideo(tmp_path, ["front"], 10.0, note="test"), results())
+    show(AnnotatedVideo(tmp_path, ["front"], note="test"), results())
     capture = cv2.VideoCapture(str(tmp_path / "annotated.mp4"))
     frames = []
     while (read := capture.read())[0]:
@@ -153,9 +155,72 @@ def test_the_annotated_video_has_every_frame_and_the_worst_one_as_a_picture(tmp_
 
 def test_a_drawing_that_fails_reaches_the_run_with_its_reason(tmp_path: Path) -> None:
     (tmp_path / "annotated.mp4").mkdir()
-    video = AnnotatedVideo(tmp_path, ["front"], 10.0)
-    with pytest.raises(Exception, match=r"annotated\.mp4: cannot write mp4v video"):
+    video = AnnotatedVideo(tmp_path, ["front"])
+    with pytest.raises(
+        Exception,
+        match=r"at least 40 of 40 frames are not in it: .*mp4: cannot .* Is a directory",
+    ):
         show(video, results())
+
+
+class StuckFilm:
+    """A film that takes a picture only when it may."""
+
+    path = Path("annotated.mp4")
+
+    def __init__(self) -> None:
+        self.may = threading.Semaphore(0)
+        self.times: list[float] = []
+
+    def write(self, image: np.ndarray, time_s: float) -> None:
+        self.may.acquire()
+        self.times.append(time_s)
+
+    def close(self) -> None:
+        pass
+
+    def abandon(self) -> None:
+        pass
+
+
+def test_a_live_run_does_not_wait_for_drawing_and_says_what_was_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    film = StuckFilm()
+    monkeypatch.setattr(annotated, "open_film", lambda stem, size: film)
+    video = AnnotatedVideo(tmp_path, ["front"])
+    video.begin(live=True)
+    for result in results():
+        video.on_frame(result)
+    assert film.times == []
+    film.may.release(40)
+    video.close()
+    left_out = 40 - len(film.times)
+    assert left_out >= 40 - annotated.QUEUE_FRAMES - 1
+    assert video.remark.startswith(f"annotated.mp4: {left_out} of 40 frames were not drawn")
+    assert video.problem == ""
+
+
+def test_a_recording_waits_for_drawing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    film = StuckFilm()
+    monkeypatch.setattr(annotated, "open_film", lambda stem, size: film)
+    video = AnnotatedVideo(tmp_path, ["front"])
+    video.begin(live=False)
+    film.may.release(40)
+    show(video, results())
+    assert film.times == [number / 10 for number in range(40)]
+    assert video.remark == ""
+
+
+def test_a_large_picture_is_drawn_smaller() -> None:
+    width, height = canvas_size(3840, 2160, 0)
+    assert width == 1280
+    image = np.zeros((2160, 3840, 3), np.uint8)
+    caption = Caption("front", 1.0, Level.ALARM, None, ())
+    picture = annotate(image, None, (0, 1), (Region(0, 0, 1920, 1080, 1.0),), caption)
+    assert picture.shape == (height, width, 3)
+    assert picture[360, 300].any()
+    assert not picture[300, 300].any()
 
 
 def test_heat_shows_where_the_error_is_and_regions_only_above_normal() -> None:
@@ -248,5 +313,5 @@ def test_a_status_line_counts_its_own_camera(
 
 def test_a_full_disk_ends_the_video_with_one_error(small_disk: Path) -> None:
     fill(small_disk)
-    with pytest.raises((OSError, SourceError), match=r"No space left on device|cannot write"):
-        show(AnnotatedVideo(small_disk, ["front"], fps=10.0), results())
+    with pytest.raises(OutputError, match=r"of 40 frames are not in it: .*No space left on device"):
+        show(AnnotatedVideo(small_disk, ["front"]), results())

@@ -17,7 +17,6 @@ from vad_edge.video.open import open_source
 from vad_edge.video.reader import Reader
 from vad_edge.video.recorder import measured_fps, record
 from vad_edge.video.source import SourceInfo
-from vad_edge.video.writer import VideoWriter
 
 
 @pytest.fixture
@@ -110,15 +109,6 @@ def test_the_rate_is_what_came_and_not_what_was_promised() -> None:
     image = np.zeros((4, 4, 3), np.uint8)
     assert measured_fps([Frame(number, number / 7.5, image) for number in range(40)]) == 7.5
     assert measured_fps([Frame(0, 0.0, image)]) == 10.0
-
-
-def test_a_writer_takes_frames_of_another_size_and_refuses_a_suffix_without_codec(tmp_path: Path) -> None:
-    with VideoWriter(tmp_path / "clip.mp4", 10.0, (64, 48)) as writer:
-        for frame in quiet_frames(5, height=24, width=32):
-            writer.write(frame)
-    assert facts(tmp_path / "clip.mp4") == (10.0, 5)
-    with pytest.raises(SourceError, match=r"no codec for '\.gif'; use \.mp4, \.webm, \.mkv, \.avi"):
-        VideoWriter(tmp_path / "clip.gif", 10.0, (64, 48))
 
 
 def test_what_was_recorded_before_a_crash_is_kept_under_its_own_name(reader: Reader, tmp_path: Path) -> None:

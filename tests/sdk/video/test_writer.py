@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tests.support.footage import Image, quiet_frames, write_video
 
-from vad_edge.errors import SourceError
+from vad_edge.errors import OutputError
 from vad_edge.video.opencv import open_file
 from vad_edge.video.writer import CODECS, VideoWriter
 
@@ -49,7 +49,7 @@ def test_a_file_is_playable_after_a_failure_in_the_middle(tmp_path: Path, suffix
 def test_a_file_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
     path = tmp_path / "clip.avi"
     path.mkdir()
-    with pytest.raises(SourceError) as refusal:
+    with pytest.raises(OutputError) as refusal:
         VideoWriter(path, 10.0, (64, 48))
     assert str(refusal.value) == f"{path}: cannot write MJPG video; check the folder and free space"
 
@@ -57,6 +57,15 @@ def test_a_file_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "out").touch()
     path = tmp_path / "out" / "clip.avi"
-    with pytest.raises(SourceError) as refusal:
+    with pytest.raises(OutputError) as refusal:
         VideoWriter(path, 10.0, (64, 48))
     assert str(refusal.value) == f"{path}: cannot write MJPG video; check the folder and free space"
+
+
+def test_a_writer_takes_frames_of_another_size_and_refuses_a_suffix_without_codec(tmp_path: Path) -> None:
+    with VideoWriter(tmp_path / "clip.mp4", 10.0, (64, 48)) as writer:
+        for frame in quiet_frames(5, height=24, width=32):
+            writer.write(frame)
+    assert len(images(tmp_path / "clip.mp4")) == 5
+    with pytest.raises(OutputError, match=r"no codec for '\.gif'; use \.mp4, \.webm, \.mkv, \.avi"):
+        VideoWriter(tmp_path / "clip.gif", 10.0, (64, 48))
