@@ -34,6 +34,7 @@ def test_the_example_site_file_is_valid() -> None:
         "counter",
         "lights",
         "key_switch",
+        "yard_line",
     ]
 
 
@@ -41,8 +42,10 @@ def test_the_sensors_of_the_example_understand_what_such_devices_send() -> None:
     hub = SensorHub(load_site(SITE).sensor, LiveClock())
     hub.accept("zigbee2mqtt/back_door", b'{"battery": 90, "contact": false, "linkquality": 80}')
     hub.accept("shop/till/sound", b"47.5")
+    hub.accept("yard-camera/onvif-ej/RuleEngine/LineDetector/Crossed/main/1", b'{"Data": {"ObjectId": "7"}}')
     hub.accept("shop/key", b'{"armed": "off", "sent": "2020-01-01T00:00:00Z"}')
-    door, sound, *_ = hub.views(0.0)
+    door, sound, *_, line = hub.views(0.0)
+    assert (line.value, line.status) == (1.0, "ok")
     assert (door.value, door.status) == (1.0, "ok")
     assert (sound.value, sound.status) == (47.5, "ok")
     assert hub.gated("entrance", 0.0)

@@ -124,15 +124,16 @@ class CameraConfig(Table):
 class SensorConfig(Table):
     """One sensor stream on MQTT.
 
-    A payload is a plain number, one of the on/off words, or JSON when `field` names where in it the value
-    is (``battery.level``). A ``pulse`` stream counts: its number is how many came since the last message, an
-    on word is one. role: ``evidence`` joins the risk; ``context`` (binary) switches what is normal for the
-    others, as lights or opening hours do; ``gate`` (binary) arms while it is on. time_field names where in
-    the JSON the sender's own time is, epoch seconds or ISO 8601; it is compared with ours, never used.
-    period_s is how often a healthy sensor speaks; after `stale_after_s` (three periods unless told) it leaves
-    the fusion. Sensors that speak only on change have neither. A binary one that changes more than
-    most_changes_per_min times in a minute is flapping. cameras lists the cameras it is evidence for, or that
-    it arms; all of them when empty.
+    A payload is a plain number, one of the on/off words, or JSON when `field` names where in it the value is
+    (``battery.level``). With format ``onvif`` it is a camera's event over MQTT, which a topic with a level
+    ``onvif-ej`` is by itself; `field` then names an item of its data. A ``pulse`` stream counts: its number
+    is how many came since the last message, an on word is one. role: ``evidence`` joins the risk; ``context``
+    (binary) switches what is normal for the others, as lights or opening hours do; ``gate`` (binary) arms
+    while it is on. time_field names where in the JSON the sender's own time is, epoch seconds or ISO 8601; it
+    is compared with ours, never used. period_s is how often a healthy sensor speaks; after `stale_after_s`
+    (three periods unless told) it leaves the fusion. Sensors that speak only on change have neither. A binary
+    one that changes more than most_changes_per_min times in a minute is flapping. cameras lists the cameras
+    it is evidence for, or that it arms; all of them when empty.
     """
 
     name: Name
@@ -140,6 +141,7 @@ class SensorConfig(Table):
     kind: Literal["binary", "analog", "pulse"]
     role: Literal["evidence", "context", "gate"] = "evidence"
     field: str | None = None
+    format: Literal["auto", "onvif"] = "auto"
     time_field: str | None = None
     on: tuple[str, ...] = ("on", "true", "1", "open", "detected", "motion")
     off: tuple[str, ...] = ("off", "false", "0", "closed", "clear", "no_motion")

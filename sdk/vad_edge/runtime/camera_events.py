@@ -36,10 +36,7 @@ class CameraEvents(Component):
             if problem == self._problems.get(listener.camera, ""):
                 continue
             self._problems[listener.camera] = problem
-            if problem:
-                self._health.raise_condition(Condition.CAMERA_EVENTS_LOST, listener.camera, problem)
-            else:
-                self._health.clear_condition(Condition.CAMERA_EVENTS_LOST, listener.camera)
+            self._health.set_condition(Condition.CAMERA_EVENTS_LOST, listener.camera, bool(problem), problem)
         unknown = sum(listener.unknown for listener in self._listeners)
         if unknown > self._unknown:
             self._health.count(UNKNOWN, unknown - self._unknown)

@@ -16,7 +16,14 @@ from vad_edge.clock import RunClock
 from vad_edge.config.site import SensorConfig
 from vad_edge.errors import SensorError
 from vad_edge.sensors.faults import SensorFault, skew_of
-from vad_edge.sensors.parse import LARGEST_PAYLOAD_BYTES, read_value, sender_time_s, too_large, unwrap
+from vad_edge.sensors.parse import (
+    LARGEST_PAYLOAD_BYTES,
+    read_value,
+    says_nothing,
+    sender_time_s,
+    too_large,
+    unwrap,
+)
 from vad_edge.sensors.stream import SensorSurprise, Stream, StreamView, slot_of
 
 __all__ = ["SensorHub", "StreamView"]
@@ -163,6 +170,8 @@ class SensorHub:
             return [fault for stream in self._streams.values() for fault in stream.faults(time_s)]
 
     def _take(self, stream: Stream, payload: bytes, recorded_s: float | None) -> None:
+        if says_nothing(stream.config, payload):
+            return
         self._received += 1
         time_s = self._clock.now() if recorded_s is None else recorded_s
         time_s, value, fault, skew_s = self._parsed(stream.config, payload, time_s)

@@ -9,6 +9,7 @@ from datetime import datetime, timezone
 
 from vad_edge.config.site import SensorConfig
 from vad_edge.errors import SensorError
+from vad_edge.sensors.onvif import MQTT_LEVEL, state_item, truth_of
 
 LARGEST_PAYLOAD_BYTES = 65_536
 """More than this is no reading; it is not even parsed."""
@@ -52,15 +53,25 @@ def read_value(config: SensorConfig, content: object) -> float:
 
     Raises SensorError if it is not what was declared.
     """
+    if is_onvif(config):
+        return _event_value(config, content)
     if config.field is not None:
         content = _pick(config, content)
-    if config.kind == "analog":
-        value = _number(content)
-    else:
-        value = _binary(config, content) if config.kind == "binary" else _pulses(config, content)
-    if value is None or (config.kind != "binary" and not _in_range(config, value)):
+    value = _declared_value(config, content)
+    if value is None:
         raise _refusal(config, content)
     return value
+
+
+def is_onvif(config: SensorConfig) -> bool:
+    """Whether a stream's payloads are events of ONVIF: by its table, or by its topic."""
+    topic = config.topic
+    return config.format == "onvif" or (MQTT_LEVEL in topic and MQTT_LEVEL in topic.split("/"))
+
+
+def says_nothing(config: SensorConfig, payload: bytes) -> bool:
+    """Whether a payload is no reading at all: an event of ONVIF that is deleted has no number any more."""
+    return not payload and config.kind != "binary" and is_onvif(config)
 
 
 def sender_time_s(time_field: str, content: object) -> float | None:
@@ -82,6 +93,41 @@ def too_large(config: SensorConfig, payload: bytes) -> SensorError:
     return SensorError(
         f"a payload of {len(payload)} bytes came, {LARGEST_PAYLOAD_BYTES} are the most", where=_place(config)
     )
+
+
+def _event_value(config: SensorConfig, content: object) -> float:
+    """The value in an event of ONVIF: an item of its data; 0 where the state it told of is deleted."""
+    if content == "" and config.kind != "analog":
+        return 0.0
+    data = content.get("Data") if isinstance(content, dict) else None
+    if not isinstance(data, dict):
+        raise SensorError(
+            f"expected an ONVIF event, JSON with Source and Data, got {_shown(content)}", where=_place(config)
+        )
+    if config.kind == "pulse" and config.field is None:
+        return 0.0 if truth_of(data) is False else 1.0
+    item = state_item(data) if config.field is None else data.get(config.field)
+    if item is None:
+        raise SensorError(
+            f"none of the items of the event's data is known to be the value: {_shown(data)}",
+            where=_place(config),
+            fix="set the sensor's `field` to the name of the item",
+        )
+    value = _declared_value(config, item)
+    if value is None and config.kind == "binary":
+        truth = truth_of({"State": item})
+        value = None if truth is None else float(truth)
+    if value is None:
+        raise _refusal(config, item)
+    return value
+
+
+def _declared_value(config: SensorConfig, content: object) -> float | None:
+    """The value of what was declared; None where it is something else, or out of its range."""
+    if config.kind == "binary":
+        return _binary(config, content)
+    value = _number(content) if config.kind == "analog" else _pulses(config, content)
+    return value if value is not None and _in_range(config, value) else None
 
 
 def _pick(config: SensorConfig, content: object) -> object:

@@ -59,6 +59,19 @@ def test_a_bad_payload_breaks_the_stream_until_a_good_one_comes() -> None:
     assert (hub.received, hub.rejected) == (6, 5)
 
 
+def test_a_camera_that_deletes_its_event_over_mqtt_ends_the_state_and_breaks_nothing() -> None:
+    motion = SensorConfig(name="motion", topic="a/onvif-ej/VideoSource/MotionAlarm/+", kind="binary")
+    level = SensorConfig(name="level", topic="a/onvif-ej/Own/Level", kind="analog", field="Percent")
+    hub = SensorHub([motion, level], LiveClock())
+    hub.accept("a/onvif-ej/VideoSource/MotionAlarm/main", b'{"Data": {"State": "true"}}')
+    hub.accept("a/onvif-ej/Own/Level", b'{"Data": {"Percent": 7}}')
+    assert [view.value for view in hub.views(0.0)] == [1.0, 7.0]
+    hub.accept("a/onvif-ej/VideoSource/MotionAlarm/main", b"")
+    hub.accept("a/onvif-ej/Own/Level", b"")
+    assert [(view.value, view.status) for view in hub.views(0.0)] == [(0.0, "ok"), (7.0, "ok")]
+    assert hub.rejected == 0
+
+
 def test_a_stale_stream_leaves_the_evidence_and_says_so() -> None:
     clock = _SetClock()
     hub = SensorHub([NOISE], clock)
