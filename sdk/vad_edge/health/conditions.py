@@ -54,6 +54,7 @@ class Condition(str, Enum):
     LEARNING_FAILED = "learning_failed"
     MODEL_NOT_FINITE = "model_not_finite"
     OBSERVER_BEHIND = "observer_behind"
+    RELAY_FAILED = "relay_failed"
     SENSOR_BROKEN = "sensor_broken"
     SENSOR_FLAPPING = "sensor_flapping"
     SENSOR_SKEWED = "sensor_skewed"
@@ -247,6 +248,12 @@ _ABOUT: Final = {
         "Outputs or callbacks cannot keep up",
         "A callback, sink or output raised an error, or is slower than the cameras.",
         "Make the callback faster or let it hand the work on; the message names it.",
+    ),
+    Condition.RELAY_FAILED: About(
+        "An output of the camera is not switched",
+        "The camera does not answer, refuses the user, or has no such output. Events are not affected.",
+        "See the outputs and their names with `vad-edge cameras show`; correct onvif.relay, or the user's"
+        " rights in the camera. It is tried again by itself.",
     ),
     Condition.SENSOR_BROKEN: About(
         "A sensor sends what cannot be read",

@@ -135,7 +135,7 @@ def assemble(
             components.append(learner)
         if site.sensor:
             components.append(SensorLearning(memory, hub))
-        components += _camera_links(context, hub, stack)
+        components += _camera_links(context, cameras, hub, stack)
     components += [Liveness(manager, cameras), monitor, audience]
 
     audience.begin()
@@ -152,17 +152,23 @@ def assemble(
     )  # fmt: skip
 
 
-def _camera_links(context: RunContext, hub: SensorHub, stack: ExitStack) -> list[Component]:
-    """What cameras notice by themselves."""
+def _camera_links(
+    context: RunContext, cameras: Sequence[Camera], hub: SensorHub, stack: ExitStack
+) -> list[Component]:
+    """What cameras notice by themselves, and their outputs."""
     if all(camera.onvif is None for camera in context.site.camera):
         return []
     # What speaks HTTP and XML is not loaded for nothing.
     from vad_edge.runtime.camera_events import CameraEvents, listeners_of
+    from vad_edge.runtime.relay_control import RelayControl, outputs_of
 
     listeners = listeners_of(context.site, hub)
+    outputs = outputs_of(cameras)
     for listener in listeners:
         stack.callback(listener.stop)
-    return [CameraEvents(listeners, context.health)]
+    for _, output in outputs:
+        stack.callback(output.stop)
+    return [CameraEvents(listeners, context.health), RelayControl(outputs, context.health)]
 
 
 def _look_at_site(site: SiteConfig, health: HealthBoard) -> None:
