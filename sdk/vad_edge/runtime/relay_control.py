@@ -15,7 +15,7 @@ from vad_edge.runtime.component import Component
 
 
 @dataclass(frozen=True, slots=True)
-class AlarmState:
+class RelayCause:
     """What an output depends on: the level of the incident under way, and whether alarms are held back."""
 
     level: Level
@@ -24,7 +24,7 @@ class AlarmState:
     rolled_up: bool
 
 
-def relay_wanted(state: AlarmState, *, active: bool) -> bool:
+def relay_wanted(state: RelayCause, *, active: bool) -> bool:
     """Whether an output is to be active; `active` is what it was to be so far.
 
     It becomes so with an alarm or a tamper and stays so until both are over. Alarms that are not published,
@@ -75,8 +75,8 @@ def outputs_of(cameras: Sequence[Camera]) -> list[tuple[Camera, RelayOutput]]:
     return [(camera, RelayOutput(camera.name, token, connect)) for camera, token, connect in found]
 
 
-def _state_of(camera: Camera) -> AlarmState:
-    return AlarmState(
+def _state_of(camera: Camera) -> RelayCause:
+    return RelayCause(
         level=camera.machine.level,
         incident=camera.machine.incident is not None,
         tamper=camera.tamper.incident is not None,

@@ -22,11 +22,11 @@ from vad_edge.health.board import HealthBoard
 from vad_edge.health.conditions import Condition
 from vad_edge.report.observer import FrameResult
 from vad_edge.runtime.loop import run
-from vad_edge.runtime.relay_control import AlarmState, RelayControl, relay_wanted
+from vad_edge.runtime.relay_control import RelayCause, RelayControl, relay_wanted
 from vad_edge.runtime.settings import RunSettings
 from vad_edge.video.source import SourceRequest
 
-CALM = AlarmState(Level.NORMAL, incident=False, tamper=False, rolled_up=False)
+CALM = RelayCause(Level.NORMAL, incident=False, tamper=False, rolled_up=False)
 
 
 @pytest.mark.parametrize(
@@ -34,16 +34,16 @@ CALM = AlarmState(Level.NORMAL, incident=False, tamper=False, rolled_up=False)
     [
         (CALM, False, False),
         (CALM, True, False),
-        (AlarmState(Level.WARNING, incident=True, tamper=False, rolled_up=False), False, False),
-        (AlarmState(Level.ALARM, incident=True, tamper=False, rolled_up=False), False, True),
-        (AlarmState(Level.WATCH, incident=True, tamper=False, rolled_up=False), True, True),
-        (AlarmState(Level.ALARM, incident=True, tamper=False, rolled_up=True), False, False),
-        (AlarmState(Level.ALARM, incident=True, tamper=False, rolled_up=True), True, True),
-        (AlarmState(Level.NORMAL, incident=False, tamper=True, rolled_up=False), False, True),
+        (RelayCause(Level.WARNING, incident=True, tamper=False, rolled_up=False), False, False),
+        (RelayCause(Level.ALARM, incident=True, tamper=False, rolled_up=False), False, True),
+        (RelayCause(Level.WATCH, incident=True, tamper=False, rolled_up=False), True, True),
+        (RelayCause(Level.ALARM, incident=True, tamper=False, rolled_up=True), False, False),
+        (RelayCause(Level.ALARM, incident=True, tamper=False, rolled_up=True), True, True),
+        (RelayCause(Level.NORMAL, incident=False, tamper=True, rolled_up=False), False, True),
     ],
 )
 def test_an_output_is_active_from_an_alarm_to_the_end_of_its_incident(
-    state: AlarmState, before: bool, wanted: bool
+    state: RelayCause, before: bool, wanted: bool
 ) -> None:
     assert relay_wanted(state, active=before) is wanted
 
