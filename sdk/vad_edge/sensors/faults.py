@@ -20,7 +20,7 @@ _MEMORY_READINGS = 10_000.0
 
 
 @dataclass(frozen=True, slots=True)
-class SensorFault:
+class StreamFault:
     """A condition of a stream: its message, and as params the figures in it."""
 
     code: Condition

@@ -15,7 +15,7 @@ from paho.mqtt.client import topic_matches_sub
 from vad_edge.clock import RunClock
 from vad_edge.config.site import SensorConfig
 from vad_edge.errors import SensorError
-from vad_edge.sensors.faults import SensorFault, skew_of
+from vad_edge.sensors.faults import StreamFault, skew_of
 from vad_edge.sensors.parse import (
     LARGEST_PAYLOAD_BYTES,
     read_value,
@@ -163,7 +163,7 @@ class SensorHub:
             self._catch_up(time_s)
             return [stream.view(time_s) for stream in self._streams.values()]
 
-    def faults(self, time_s: float) -> list[SensorFault]:
+    def faults(self, time_s: float) -> list[StreamFault]:
         """What is wrong with the streams at `time_s`."""
         with self._lock:
             self._catch_up(time_s)

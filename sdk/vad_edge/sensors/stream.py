@@ -11,7 +11,7 @@ from typing import Any, Literal
 from vad_edge.config.site import SensorConfig
 from vad_edge.health.conditions import Condition
 from vad_edge.sensors.baseline import AnalogBaseline, BinaryBaseline, decayed, new_baseline
-from vad_edge.sensors.faults import FlapCheck, SensorFault, Status, StuckCheck, stale_after_s, stream_status
+from vad_edge.sensors.faults import FlapCheck, Status, StreamFault, StuckCheck, stale_after_s, stream_status
 
 _LEARNED_PER_HOLD = 10.0
 _ORDINARY_SPREADS = 2.0
@@ -146,12 +146,12 @@ class Stream:
             return None
         return self.value > 0.5
 
-    def faults(self, time_s: float) -> list[SensorFault]:
+    def faults(self, time_s: float) -> list[StreamFault]:
         """What is wrong with it at `time_s`."""
-        found: list[SensorFault] = []
+        found: list[StreamFault] = []
 
         def say(code: Condition, text: str, **params: float | str) -> None:
-            found.append(SensorFault(code, self.name, text, params))
+            found.append(StreamFault(code, self.name, text, params))
 
         sensor, status = f"sensor {self.name}", self.status(time_s)
         if status == "broken":
