@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 from vad_edge.version import __version__
 
 if TYPE_CHECKING:
-    from vad_edge.api import Running, Watch, calibrate, load_bundle, load_site, score
+    from vad_edge.api import Running, Watch
+    from vad_edge.bundle.archive import load_bundle
+    from vad_edge.calibration.calibrate import calibrate
+    from vad_edge.config.load import load_site
     from vad_edge.errors import (
         BridgeError,
         BrokerError,
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
     from vad_edge.report.observer import FrameResult as Frame
     from vad_edge.report.observer import Observer
     from vad_edge.runtime.pushed_sensor import PushedSensor
+    from vad_edge.runtime.score import score
     from vad_edge.runtime.settings import RunSummary
 
 __all__ = [
@@ -75,7 +79,12 @@ _WHERE: Final = {
     "Observer": "vad_edge.report.observer",
     "PushedSensor": "vad_edge.runtime.pushed_sensor",
     "RunSummary": "vad_edge.runtime.settings",
-    **dict.fromkeys(("Running", "Watch", "calibrate", "load_bundle", "load_site", "score"), "vad_edge.api"),
+    "Running": "vad_edge.api",
+    "Watch": "vad_edge.api",
+    "calibrate": "vad_edge.calibration.calibrate",
+    "load_bundle": "vad_edge.bundle.archive",
+    "load_site": "vad_edge.config.load",
+    "score": "vad_edge.runtime.score",
 }
 
 

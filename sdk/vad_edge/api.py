@@ -1,23 +1,17 @@
-"""The public API: watch cameras, score a recording, calibrate a camera."""
+"""Watching cameras and sensors: the part of the public API that runs."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from typing_extensions import Self
 
-from vad_edge.budget import AlarmBudget
-from vad_edge.bundle.archive import Bundle, read_bundle
+from vad_edge.bundle.archive import Bundle, load_bundle
 from vad_edge.bundle.manifest import Precision
-from vad_edge.bundle.pack import write_pack
-from vad_edge.calibration.calibrate import CalibrationReport
-from vad_edge.calibration.camera import calibrate_camera
-from vad_edge.calibration.scores import Progress
-from vad_edge.config.load import checked
-from vad_edge.config.load import load_site as read_site
+from vad_edge.config.load import checked, load_site
 from vad_edge.config.site import CameraConfig, SensorConfig, SiteConfig
 from vad_edge.errors import ConfigError
 from vad_edge.events.event import Event
@@ -27,7 +21,6 @@ from vad_edge.report.observer import FrameResult, Observer
 from vad_edge.runtime.callbacks import Callbacks
 from vad_edge.runtime.loop import run
 from vad_edge.runtime.pushed_sensor import PushedSensor, pushed_topic
-from vad_edge.runtime.score import score_frames
 from vad_edge.runtime.settings import RunSettings, RunSummary
 from vad_edge.video.open import SourceSpec
 
@@ -111,7 +104,7 @@ class Watch:
     @classmethod
     def from_site(cls, site: Path | str | SiteConfig, **options: Any) -> Self:
         """Watch everything in a site file; options are those of `Watch`. Raises ConfigError."""
-        return cls(site=site if isinstance(site, SiteConfig) else read_site(Path(site)), **options)
+        return cls(site=site if isinstance(site, SiteConfig) else load_site(site), **options)
 
     def add_source(self, camera: str, source: SourceSpec) -> None:
         """Open this source for one of the site's cameras. Raises ConfigError for one that is not there."""
@@ -289,97 +282,3 @@ class _Begun(Observer):
 
     def begin(self, *, live: bool) -> None:
         self.event.set()
-
-
-def score(
-    source: SourceSpec,
-    *,
-    bundle: Bundle | Path | str | None = None,
-    calibration: Path | str | None = None,
-    engine: str = "auto",
-    precision: Precision | None = None,
-    fps: float | None = None,
-) -> Generator[FrameResult, None, None]:
-    """Score each frame of a source, without a store, events or a broker.
-
-    >>> import vad_edge
-    >>> for frame in vad_edge.score("clip.mkv", bundle="my.vadb"):  # doctest: +SKIP
-    ...     print(frame.time_s, frame.scores, frame.risk, frame.level)
-
-    Arguments are as for `Watch`; fps overrides what the source says of its own rate. A live source has no
-    end: leave the loop. Raises ConfigError, SourceError, BundleError or EngineError at the first frame.
-    """
-    if bundle is None:
-        raise ConfigError(
-            "no model is given",
-            where="bundle",
-            fix="give bundle='NAME.vadb'; `vad-edge export` makes one, `vad-edge demo` has one",
-        )
-    camera = CameraConfig(name="camera", calibration=None if calibration is None else Path(calibration))
-    return score_frames(source, load_bundle(bundle), camera, engine=engine, precision=precision, fps=fps)
-
-
-def calibrate(
-    sources: str | int | Path | Sequence[str] = (),
-    *,
-    bundle: Bundle | Path | str,
-    budget: AlarmBudget | str = "1/week",
-    site: SiteConfig | Path | str | None = None,
-    camera: str | None = None,
-    cameras: int | None = None,
-    scores: Path | str | None = None,
-    engine: str = "auto",
-    precision: Precision | None = None,
-    fps: float | None = None,
-    model_fps: float | None = None,
-    duration_s: float | None = None,
-    output: Path | str | None = None,
-    stop: threading.Event | None = None,
-    all_normal: bool = False,
-    false_alarm_risks: Sequence[float] = (),
-    on_progress: Progress = lambda what, done, total: None,
-) -> CalibrationReport:
-    """Learn one camera's normal life and the levels that keep an alarm budget. Provisional.
-
-    >>> import vad_edge
-    >>> report = vad_edge.calibrate("normal/", bundle="my.vadb", output="door.vadc")  # doctest: +SKIP
-
-    sources show the camera's normal life only: videos, folders of clips, a camera for duration_s or until
-    `stop` is set; or else scores is what a run with ``[learning]`` has kept. site brings the camera's masks,
-    the sensors recorded beside the footage, and how many cameras share the budget. model_fps runs the model
-    at a lower rate than its own. false_alarm_risks are the risks of false alarms, which count as normal.
-    output is where the camera's pack is written, NAME.vadc.
-    Needs the extra ``calibrate``. Raises DataError for footage that will not do, ConfigError, SourceError,
-    SensorError, EngineError.
-    """
-    report = calibrate_camera(
-        load_bundle(bundle),
-        [str(sources)] if isinstance(sources, (str, int, Path)) else list(sources),
-        AlarmBudget.parse(budget) if isinstance(budget, str) else budget,
-        site=read_site(Path(site)) if isinstance(site, (str, Path)) else site,
-        camera=camera,
-        cameras=cameras,
-        scores=None if scores is None else Path(scores),
-        engine=engine,
-        precision=precision,
-        fps=fps,
-        model_fps=model_fps,
-        duration_s=duration_s,
-        stop=stop,
-        all_normal=all_normal,
-        false_alarm_risks=false_alarm_risks,
-        on_progress=on_progress,
-    )
-    if output is not None:
-        write_pack(Path(output), report.pack)
-    return report
-
-
-def load_bundle(bundle: Bundle | Path | str) -> Bundle:
-    """The verified bundle in a file; one that is loaded already is given back. Raises BundleError."""
-    return bundle if isinstance(bundle, Bundle) else read_bundle(Path(bundle))
-
-
-def load_site(path: Path | str) -> SiteConfig:
-    """The site that a TOML file describes. Raises ConfigError: the file, the key, what is allowed there."""
-    return read_site(Path(path))

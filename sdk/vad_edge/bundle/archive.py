@@ -156,6 +156,11 @@ def write_bundle(
         ) from error
 
 
+def load_bundle(bundle: Bundle | Path | str) -> Bundle:
+    """The verified bundle in a file; one that is loaded already is given back. Raises BundleError."""
+    return bundle if isinstance(bundle, Bundle) else read_bundle(Path(bundle))
+
+
 def sign_bundle(source: Path, target: Path, key: Ed25519PrivateKey) -> None:
     """Write the bundle at `source` to `target`, signed; a signature it has is replaced.
 

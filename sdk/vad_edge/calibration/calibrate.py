@@ -6,22 +6,24 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vad_edge.budget import AlarmBudget
-from vad_edge.bundle.archive import Bundle
+from vad_edge.bundle.archive import Bundle, load_bundle
 from vad_edge.bundle.calibration import SUM_OF_ALL
 from vad_edge.bundle.manifest import Manifest, Precision
-from vad_edge.bundle.pack import CameraPack, PackedStream
+from vad_edge.bundle.pack import CameraPack, PackedStream, write_pack
 from vad_edge.calibration.fit import Learned, learn, notes_of
 from vad_edge.calibration.recorded_scores import RecordedScores
-from vad_edge.calibration.scores import Progress, ScoredFootage, score_footage
+from vad_edge.calibration.scores import Progress, ScoredFootage, kept_footage, score_footage
 from vad_edge.calibration.sensors import Listener
-from vad_edge.config.site import Polygon, SensorConfig
-from vad_edge.errors import DataError
+from vad_edge.config.load import checked, load_site
+from vad_edge.config.site import CameraConfig, Polygon, SiteConfig
+from vad_edge.errors import ConfigError, DataError
 from vad_edge.pipeline import stored_views
 from vad_edge.scoring.regions import ignore_weight
 
@@ -61,94 +63,98 @@ class CalibrationReport:
 
 
 def calibrate(
-    bundle: Bundle,
-    sources: Sequence[str],
-    budget: AlarmBudget,
+    sources: str | int | Path | Sequence[str] = (),
     *,
-    camera: str = "camera",
-    cameras: int = 1,
+    bundle: Bundle | Path | str,
+    budget: AlarmBudget | str = "1/week",
+    site: SiteConfig | Path | str | None = None,
+    camera: str | None = None,
+    cameras: int | None = None,
+    scores: Path | str | None = None,
     engine: str = "auto",
     precision: Precision | None = None,
     fps: float | None = None,
-    masks: Sequence[Polygon] = (),
+    model_fps: float | None = None,
     duration_s: float | None = None,
+    output: Path | str | None = None,
     stop: threading.Event | None = None,
     all_normal: bool = False,
     false_alarm_risks: Sequence[float] = (),
-    sensors: Sequence[SensorConfig] = (),
-    latency_s: float = 0.0,
     on_progress: Progress = lambda what, done, total: None,
 ) -> CalibrationReport:
-    """Fit what is normal for one camera from `sources`, which must show its normal life only.
+    """Learn one camera's normal life and the levels that keep an alarm budget. Provisional.
 
-    budget is the site's, of which this camera may spend one part in `cameras`. duration_s is how long a live
-    source is watched, unless `stop` ends that before. What lies in masks counts for nothing. Moments that
-    look abnormal are named and left out unless all_normal says that there are none. false_alarm_risks are
-    those of `false_alarms`. sensors are the site's streams; those whose recordings lie beside the footage
-    join the risk that levels are set for. latency_s is the camera's. Raises DataError for footage that will
-    not do, SourceError, SensorError, EngineError. Needs scipy.
+    >>> import vad_edge
+    >>> report = vad_edge.calibrate("normal/", bundle="my.vadb", output="door.vadc")  # doctest: +SKIP
+
+    sources show the camera's normal life only: videos, folders of clips, a camera for duration_s or until
+    `stop` is set; or else scores is what a run with ``[learning]`` has kept. site brings the camera's masks,
+    the sensors recorded beside the footage, and how many cameras share the budget. model_fps runs the model
+    at a lower rate than its own. false_alarm_risks are the risks of false alarms, which count as normal.
+    output is where the camera's pack is written, NAME.vadc.
+    Needs the extra ``calibrate``. Raises DataError for footage that will not do, ConfigError, SourceError,
+    SensorError, EngineError.
     """
-    weight = _weight(masks, bundle.manifest)
-    listener = Listener(sensors, camera, latency_s=latency_s)
-    footage = score_footage(
-        bundle,
-        sources,
-        engine=engine,
-        precision=precision,
-        fps=fps,
-        weight=weight,
-        duration_s=duration_s,
-        stop=stop,
-        hear=listener.hear_clip,
-        on_progress=on_progress,
-    )
-    return calibrate_on(
-        bundle,
-        footage,
-        budget,
-        camera=camera,
-        cameras=cameras,
-        masks=masks,
-        listener=listener,
-        all_normal=all_normal,
-        false_alarm_risks=false_alarm_risks,
-        on_progress=on_progress,
-    )
-
-
-def calibrate_on(
-    bundle: Bundle,
-    footage: ScoredFootage,
-    budget: AlarmBudget,
-    *,
-    camera: str = "camera",
-    cameras: int = 1,
-    masks: Sequence[Polygon] = (),
-    listener: Listener | None = None,
-    all_normal: bool = False,
-    false_alarm_risks: Sequence[float] = (),
-    on_progress: Progress = lambda what, done, total: None,
-) -> CalibrationReport:
-    """The same for footage that is scored already, and `listener` heard; of video alone without one.
-
-    masks are those it was scored with. Raises DataError. Needs scipy.
-    """
-    manifest, graph = bundle.manifest, footage.graph
-    weight = _weight(masks, manifest)
-    listener = listener or Listener((), camera)
+    clips = [str(sources)] if isinstance(sources, (str, int, Path)) else list(sources)
+    if bool(clips) == (scores is not None):
+        raise ConfigError("there is nothing to learn from", where="sources", fix="give sources, or scores")
+    budget = AlarmBudget.parse(budget) if isinstance(budget, str) else budget
+    site = load_site(site) if isinstance(site, (str, Path)) else site
+    bundle, own = load_bundle(bundle), camera_to_calibrate(site, camera)
+    if model_fps is not None:
+        full = bundle.manifest.clock.fps
+        if model_fps >= full:
+            raise ConfigError(
+                f"{model_fps:g} is no lower rate: the model's own is {full:g}", where="--model-fps"
+            )
+        bundle = bundle.at_rate(model_fps)
+    masks: Sequence[Polygon] = own.ignored
+    listener = Listener(() if site is None else site.sensor, own.name, latency_s=own.latency_s)
+    if scores is not None:
+        footage, masks = kept_footage(bundle, Path(scores))
+        listener = Listener((), own.name)
+    else:
+        footage = score_footage(
+            bundle,
+            clips,
+            engine=engine,
+            precision=precision,
+            fps=fps,
+            weight=_weight(masks, bundle.manifest),
+            duration_s=duration_s,
+            stop=stop,
+            hear=listener.hear_clip,
+            on_progress=on_progress,
+        )
+    manifest, defaults = bundle.manifest, footage.graph.calibration
     learned = learn(
         footage.stretches,
         manifest.cues,
         manifest.clock.fps,
         budget,
-        cameras=cameras,
+        cameras=cameras or max(len(site.camera) if site is not None else 0, 1),
         streams=listener.streams,
         footage=footage.fingerprints,
-        joining=graph.calibration.joining if graph.calibration else SUM_OF_ALL,
+        joining=defaults.joining if defaults else SUM_OF_ALL,
         all_normal=all_normal,
         false_alarm_risks=false_alarm_risks,
         on_progress=on_progress,
     )
+    report = _report(own.name, manifest, footage, masks, listener, learned)
+    if output is not None:
+        write_pack(Path(output), report.pack)
+    return report
+
+
+def _report(
+    camera: str,
+    manifest: Manifest,
+    footage: ScoredFootage,
+    masks: Sequence[Polygon],
+    listener: Listener,
+    learned: Learned,
+) -> CalibrationReport:
+    graph, weight = footage.graph, _weight(masks, manifest)
     pack = CameraPack(
         camera=camera,
         graph_sha256=manifest.members[graph.member],
@@ -173,6 +179,16 @@ def calibrate_on(
     )
     notes = (*footage.notes, *listener.notes(learned.streams), *notes_of(learned))
     return CalibrationReport(pack, learned, recorded, notes)
+
+
+def camera_to_calibrate(site: SiteConfig | None, name: str | None) -> CameraConfig:
+    """The camera of that name in the site, or its only one; without a site, one of which nothing is known.
+
+    Raises ConfigError where the site has no such camera, and for a name that no camera can have.
+    """
+    if site is None:
+        return checked(CameraConfig, name="camera" if name is None else name)
+    return site.camera_named(name)
 
 
 def _weight(masks: Sequence[Polygon], manifest: Manifest) -> NDArray[np.float32] | None:

@@ -120,7 +120,7 @@ def command(
     vad-edge run --source 0 --bundle my.vadb --calibration door.vadc
     """
     from vad_edge import calibrate, load_bundle, load_site
-    from vad_edge.calibration.camera import camera_to_calibrate
+    from vad_edge.calibration.calibrate import camera_to_calibrate
     from vad_edge.cli.app import need
     from vad_edge.cli.output import progress_bars
     from vad_edge.cli.run_output import stop_on_signals

@@ -43,12 +43,13 @@ _CORNERS: Final = {"polygon", "privacy_masks"}
 _CORNER: Final = "corners are parts of its width and height, 0 to 1; `vad-edge mask` takes pixels too"
 
 
-def load_site(path: Path) -> SiteConfig:
+def load_site(path: Path | str) -> SiteConfig:
     """The site described by the TOML file at `path`.
 
     Relative paths in it (bundle, calibration, source, password_file, ca_file) start from its own folder.
     Raises ConfigError, which names the file, the key as in ``camera[0].fps``, and what is allowed there.
     """
+    path = Path(path)
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:

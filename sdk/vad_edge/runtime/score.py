@@ -6,10 +6,11 @@ from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
 
-from vad_edge.bundle.archive import Bundle
+from vad_edge.bundle.archive import Bundle, load_bundle
 from vad_edge.bundle.manifest import Precision
 from vad_edge.clock import LiveClock, MediaClock
 from vad_edge.config.site import CameraConfig, SiteConfig
+from vad_edge.errors import ConfigError
 from vad_edge.health.board import HealthBoard
 from vad_edge.inference.select import open_engine
 from vad_edge.pipeline import Lane, VideoPipeline, known_views
@@ -23,19 +24,42 @@ from vad_edge.video.validity import ValidityCheck
 _NOTHING_LEARNED = Path("/nonexistent")
 
 
-def score_frames(
+def score(
     source: SourceSpec,
-    bundle: Bundle,
-    camera: CameraConfig,
     *,
+    bundle: Bundle | Path | str | None = None,
+    calibration: Path | str | None = None,
     engine: str = "auto",
     precision: Precision | None = None,
     fps: float | None = None,
 ) -> Generator[FrameResult, None, None]:
-    """What the bundle makes of each frame of a source, at the camera's levels, without sensors.
+    """Score each frame of a source, without a store, events or a broker.
 
-    Raises as `vad_edge.score`.
+    >>> import vad_edge
+    >>> for frame in vad_edge.score("clip.mkv", bundle="my.vadb"):  # doctest: +SKIP
+    ...     print(frame.time_s, frame.scores, frame.risk, frame.level)
+
+    Arguments are as for `Watch`; fps overrides what the source says of its own rate. A live source has no
+    end: leave the loop. Raises ConfigError, SourceError, BundleError or EngineError at the first frame.
     """
+    if bundle is None:
+        raise ConfigError(
+            "no model is given",
+            where="bundle",
+            fix="give bundle='NAME.vadb'; `vad-edge export` makes one, `vad-edge demo` has one",
+        )
+    camera = CameraConfig(name="camera", calibration=None if calibration is None else Path(calibration))
+    return _frames(source, load_bundle(bundle), camera, engine, precision, fps)
+
+
+def _frames(
+    source: SourceSpec,
+    bundle: Bundle,
+    camera: CameraConfig,
+    engine: str,
+    precision: Precision | None,
+    fps: float | None,
+) -> Generator[FrameResult, None, None]:
     clock = LiveClock()
     opened = open_source(source, clock, fps=fps)
     try:

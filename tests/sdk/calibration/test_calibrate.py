@@ -53,7 +53,7 @@ def test_a_pack_made_on_tensorrt_is_of_its_graph(
     bundle: Bundle, footage: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opening(monkeypatch, iter([bundle.graph("int8", "tensorrt")] * 2))
-    pack = calibrate(bundle, [str(footage)], HOURLY).pack
+    pack = calibrate([str(footage)], bundle=bundle, budget=HOURLY).pack
     assert (pack.precision, pack.graph_sha256) == ("int8", bundle.manifest.members["int8.onnx"])
 
 
@@ -65,7 +65,7 @@ def test_clips_that_two_graphs_scored_make_no_pack(
         EngineError,
         match=r"2\.mkv: one clip was scored by int8\.onnx, this one by model\.onnx; name the engine",
     ):
-        calibrate(bundle, [str(footage)], HOURLY)
+        calibrate([str(footage)], bundle=bundle, budget=HOURLY)
 
 
 def test_a_pack_is_evaluated_by_its_own_graph_alone(
@@ -75,7 +75,7 @@ def test_a_pack_is_evaluated_by_its_own_graph_alone(
 
     with monkeypatch.context() as board:
         opening(board, iter([bundle.graph("int8", "tensorrt")] * 4))
-        write_pack(tmp_path / "board.vadc", calibrate(bundle, [str(footage)], HOURLY).pack)
+        write_pack(tmp_path / "board.vadc", calibrate([str(footage)], bundle=bundle, budget=HOURLY).pack)
         found = evaluate_events(bundle.path, footage.parent, tmp_path / "board.vadc")
         assert [clip.name for clip in found.clips] == ["1", "2"]
     opening(monkeypatch, iter([bundle.graph("fp32")]))
