@@ -90,8 +90,11 @@ class WarningMachine:
         """The id of the incident under way, None while all is normal."""
         return self._incident
 
-    def update(self, risk: Risk) -> LevelChange | None:
-        """The change this risk brings, if any. A time that does not advance is ignored."""
+    def update(self, risk: Risk, *, held: bool = False) -> LevelChange | None:
+        """The change this risk brings, if any. A time that does not advance is ignored.
+
+        While the level is held it may rise and not fall: a risk without its camera's part is no calm.
+        """
         now = risk.time_s
         if now <= self._time_s:
             return None
@@ -101,6 +104,9 @@ class WarningMachine:
             return self._open(reached, now)
         if reached > self._level and not self._cooling(reached, now):
             return self._change("raised", reached, self._incident)
+        if held:
+            self._below.clear()
+            return None
         if not _lasted(self._changed_s, now, self._policy.dwell_s):
             return None
         if _lasted(self._below.get(Level.WATCH), now, self._policy.clear_s):

@@ -17,6 +17,8 @@ FORGIVEN_S: Final = 1.0
 RESTORED_S: Final = 5.0
 GAP_S: Final = 5.0
 """Over a longer time without a frame, and when the clock steps back, nothing is concluded."""
+LOSS_EVERY_S: Final = 600.0
+"""A camera whose stream breaks off again and again is no new tamper each time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +36,8 @@ class TamperWatch:
     """Follows the verdicts on one camera's frames; knows no clock but their times.
 
     Covered or moved for after_s is a tamper, black for black_after_s where that is given. Frozen, out of
-    focus and jumps of the exposure say nothing either way. It is over when the picture has been well for
-    `RESTORED_S`.
+    focus and jumps of the exposure say nothing either way. A camera that is lost in an incident is one, too.
+    It is over when the picture has been well for `RESTORED_S`.
     """
 
     def __init__(self, config: TamperConfig, *, new_incident: Callable[[], str] = new_id) -> None:
@@ -45,6 +47,7 @@ class TamperWatch:
         self._black_s: float | None = None
         self._good_s: float | None = None
         self._last_s: float | None = None
+        self._lost_s: float | None = None
         self._incident: str | None = None
         self.reason = ""
 
@@ -78,9 +81,15 @@ class TamperWatch:
         since_s = self._black_s if black else self._bad_s
         if self._incident is not None or since_s is None or time_s - since_s < after_s:
             return None
-        self._incident = self._new_incident()
-        self.reason = f"{validity.reason}: {validity.detail}"
-        return TamperChange("tampered", self._incident, since_s, time_s, self.reason)
+        return self._begin(since_s, time_s, f"{validity.reason}: {validity.detail}")
+
+    def lose(self, since_s: float, time_s: float, detail: str) -> TamperChange | None:
+        """The camera is lost in an incident, with no frame since `since_s`; the change, if a tamper."""
+        recent = self._lost_s is not None and time_s - self._lost_s < LOSS_EVERY_S
+        if self._incident is not None or recent:
+            return None
+        self._lost_s = time_s
+        return self._begin(since_s, time_s, f"lost: {detail}")
 
     def stand_down(self, time_s: float) -> TamperChange | None:
         """Forget what has built up; the change that ends the tamper under way, if there is one."""
@@ -90,6 +99,10 @@ class TamperWatch:
         if incident is None:
             return None
         return TamperChange("restored", incident, time_s if since_s is None else since_s, time_s, reason)
+
+    def _begin(self, since_s: float, time_s: float, reason: str) -> TamperChange:
+        self._incident, self.reason = self._new_incident(), reason
+        return TamperChange("tampered", self._incident, since_s, time_s, reason)
 
     def _well(self, time_s: float) -> TamperChange | None:
         self._good_s = time_s if self._good_s is None else self._good_s

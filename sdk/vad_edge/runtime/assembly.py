@@ -38,6 +38,7 @@ from vad_edge.runtime.engine_fallback import EngineFallback, may_fall_back
 from vad_edge.runtime.event_writer import EventWriter, look_at_store
 from vad_edge.runtime.evidence_setup import EvidenceFeed, evidence_recorder
 from vad_edge.runtime.liveness import Liveness
+from vad_edge.runtime.loss_check import LossCheck
 from vad_edge.runtime.monitor import ConditionMonitor
 from vad_edge.runtime.observers import Observers
 from vad_edge.runtime.overload import OverloadControl
@@ -87,10 +88,13 @@ def assemble(
     live, arrived, health = LiveClock(), threading.Event(), HealthBoard()
     _look_at_site(site, health)
     specs = {camera.name: _source_of(camera, settings) for camera in site.camera}
-    sources = {camera.name: _open(camera, specs[camera.name], live, site, health) for camera in site.camera}
+    failures: dict[str, SourceError] = {}
+    sources = {camera.name: _open(camera, specs[camera.name], live, site, failures) for camera in site.camera}
     context = RunContext(site, _clock(sources, live), health, settings.bundle if site.camera else None)
     readers = {
-        camera.name: _reader(camera, specs[camera.name], sources[camera.name], live, arrived)
+        camera.name: _reader(
+            camera, specs[camera.name], sources[camera.name], live, arrived, failures.get(camera.name)
+        )
         for camera in site.camera
     }
     cameras = _cameras(context, readers)
@@ -125,6 +129,7 @@ def assemble(
         RiskPublisher(cameras),
     ]
     if not context.is_media:
+        components.append(LossCheck(cameras, writer))
         components.append(
             OverloadControl(
                 cameras, pipeline, health, site.board,
@@ -191,7 +196,11 @@ def _source_of(camera: CameraConfig, settings: RunSettings) -> SourceSpec:
 
 
 def _open(
-    camera: CameraConfig, spec: SourceSpec, clock: LiveClock, site: SiteConfig, health: HealthBoard
+    camera: CameraConfig,
+    spec: SourceSpec,
+    clock: LiveClock,
+    site: SiteConfig,
+    failures: dict[str, SourceError],
 ) -> FrameSource | None:
     """The camera's source. One that is not there ends the run only where it is the only one."""
     try:
@@ -200,7 +209,7 @@ def _open(
         if len(site.camera) == 1:
             raise
         _log.warning("camera %s: %s", camera.name, error)
-        health.raise_condition(Condition.CAMERA_LOST, camera.name, str(error))
+        failures[camera.name] = error
         return None
 
 
@@ -245,6 +254,7 @@ def _reader(
     source: FrameSource | None,
     clock: LiveClock,
     arrived: threading.Event,
+    error: SourceError | None,
 ) -> Reader:
     live = source is None or source.info.live
     policy = camera.reader
@@ -255,7 +265,12 @@ def _reader(
         return open_source(spec, clock, fps=camera.fps)
 
     return Reader(
-        camera.name, source, policy, reopen=reopen if live and can_reopen(spec) else None, arrived=arrived
+        camera.name,
+        source,
+        policy,
+        reopen=reopen if live and can_reopen(spec) else None,
+        arrived=arrived,
+        error=error,
     )
 
 

@@ -16,7 +16,8 @@ from vad_edge.fusion.flood import FloodLimiter
 from vad_edge.fusion.fuse import STREAM_FLOOR, Fuser, Risk, excess
 from vad_edge.fusion.machine import LevelChange, WarningMachine
 from vad_edge.fusion.policy import Standing
-from vad_edge.fusion.tamper import TamperWatch
+from vad_edge.fusion.sight import Hold, Presence
+from vad_edge.fusion.tamper import TamperChange, TamperWatch
 from vad_edge.mqtt.publisher import CameraPublisher, RunsOn
 from vad_edge.pipeline import ScoredFrame
 from vad_edge.runtime.arming import Guard
@@ -41,7 +42,8 @@ class Camera:
     surprises with the calibration's. limiter watches over the alarm budget, where there is one; rolled_up
     says whether the last event is kept from being published. weights are those of the streams that an alarm
     budget was calibrated with, None where there is no such budget. time_synced says whether the wall times
-    given to it are true now. counts are running totals of its frames.
+    given to it are true now. counts are running totals of its frames. lost says why a live camera gives no
+    frames, empty while it does.
     """
 
     def __init__(
@@ -73,6 +75,9 @@ class Camera:
         self.regions = RegionTracker()
         self.masks = PrivacyMasks(config.privacy_masks)
         self.tamper = TamperWatch(config.tamper)
+        self.lost = ""
+        self._hold = Hold(config.hold_s)
+        self._presence = Presence()
         self._since_s: float | None = None
         self._sequence = 0
         self._gate: FrameRateGate | None = None
@@ -209,12 +214,51 @@ class Camera:
         if self._accumulator is not None:
             self.risk = self._accumulator.update(self.risk)
         closes, self.gated = gated and not self.gated, gated
-        ending: Ending = "gate_closed" if closes else "calm"
+        change: LevelChange | None = None
+        ending: Ending = "calm"
         if closes:
-            change = self.machine.stand_down(time_s)
-        else:
-            change = self.machine.update(self.risk) if self.armed and not gated else None
+            change, ending = self.machine.stand_down(time_s), "gate_closed"
+        elif self.armed and not gated:
+            change, ending = self._judge(self.risk, blind=self.rate is not None and surprise is None)
         return None if change is None else self._event(change, self.risk, scored, ending)
+
+    def _judge(self, risk: Risk, *, blind: bool) -> tuple[LevelChange | None, Ending]:
+        """The change that a risk brings, and why the incident ends, if it does."""
+        if not blind:
+            change = self.machine.update(risk)
+            self._hold.see(risk.time_s, self.machine.incident)
+            return change, "calm"
+        holding = self._hold.judge(risk.time_s, self.machine.incident)
+        if holding == "lost":
+            return self.machine.stand_down(risk.time_s), "camera_lost"
+        if holding == "acknowledged":
+            return self.machine.stand_down(risk.time_s), "acknowledged"
+        return self.machine.update(risk, held=holding == "held"), "calm"
+
+    def acknowledge(self, incident: str | None) -> None:
+        """A person knows of this incident, or of the newest: a level held without a picture is let go."""
+        newest = self.machine.incident
+        if newest is not None and incident in (None, newest):
+            self._hold.acknowledge(newest)
+
+    def look_for_loss(self, now_s: float) -> Event | None:
+        """Follow whether a live camera's frames come; the event, where it is lost in an incident."""
+        if self.reader is None or self.shed:
+            self._presence.rest()
+            self.lost = ""
+            return None
+        error = self.reader.error
+        frame_s = self.reader.last_frame_s
+        was_lost = self._presence.lost
+        if not self._presence.update(now_s, frame_s, self.fps, failed=error is not None):
+            self.lost = ""
+            return None
+        silent_s = now_s - (frame_s or 0.0)
+        self.lost = f"no frame for {silent_s:.0f} s" if error is None else str(error)
+        if was_lost or self.machine.incident is None:
+            return None
+        change = self.tamper.lose(now_s - silent_s, now_s, self.lost)
+        return None if change is None else self._tamper_event(change, "")
 
     def look_for_tamper(self, time_s: float, validity: Validity) -> Event | None:
         """The event, where the camera was covered or turned, or sees again.
@@ -225,6 +269,10 @@ class Camera:
         change = self.tamper.stand_down(time_s) if maintained else self.tamper.update(time_s, validity)
         if change is None:
             return None
+        ending: Ending = "" if change.kind == "tampered" else "maintenance" if maintained else "calm"
+        return self._tamper_event(change, ending)
+
+    def _tamper_event(self, change: TamperChange, ending: Ending) -> Event:
         return event_from_tamper(
             change,
             self.risk,
@@ -232,7 +280,7 @@ class Camera:
             camera=self.name,
             wall=self._context.wall,
             time_synced=self.time_synced(),
-            ending="" if change.kind == "tampered" else "maintenance" if maintained else "calm",
+            ending=ending,
             fresh_s=self._context.site.broker.fresh_s,
         )
 

@@ -108,6 +108,7 @@ class CommandHandler(Component):
             self._jobs.put(lambda: publisher.publish_result(self._remember(camera.name, asked, command)))
             _log.info("camera %s: %s by %s", camera.name, command.command, command.by or "a client")
         elif command.command == "acknowledge":
+            camera.acknowledge(command.incident)
             self._jobs.put(lambda: publisher.publish_result(self._acknowledge(camera.name, command)))
         elif command.command == "snapshot":
             refusal = self._cannot_photograph(camera, command)

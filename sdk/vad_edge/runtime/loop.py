@@ -213,6 +213,7 @@ class _Run:
         spent = pipeline.seconds if pipeline is not None else dict.fromkeys(STAGES, 0.0)
         latencies = np.array(self._latencies or [0.0]) * 1000.0
         problems = [reader.truncated for reader in readers if reader.truncated]
+        problems += [f"camera {camera.name} is lost: {camera.lost}" for camera in cameras if camera.lost]
         return RunSummary(
             frames=sum(camera.counts["frames"] for camera in cameras),
             scored=counts.get("scored", 0),

@@ -127,8 +127,7 @@ class ConditionMonitor(Component):
     def _look_at_camera(self, camera: Camera) -> None:
         reader = camera.reader
         if reader is not None:
-            error = reader.error
-            self._set(Condition.CAMERA_LOST, camera.name, error is not None, str(error))
+            self._set(Condition.CAMERA_LOST, camera.name, bool(camera.lost), camera.lost)
             self._set(
                 Condition.SOURCE_TRUNCATED, camera.name, reader.truncated is not None, reader.truncated or ""
             )

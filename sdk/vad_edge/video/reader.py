@@ -26,9 +26,10 @@ class Reader:
 
     ``latest`` keeps the newest frame only and counts the others as dropped; ``all`` keeps every frame and
     makes the source wait. A live source that fails is opened again by `reopen`, after growing, jittered
-    pauses; without `reopen` its failure ends the reader. A source that is None is one to reopen at once.
+    pauses; without `reopen` its failure ends the reader. A source that is None is one to reopen at once, and
+    error says why it could not be opened.
     arrived is set whenever there is a new frame, so that one thread can wait for several readers. fps is the
-    rate at which frames came lately, None in the first seconds.
+    rate at which frames came lately, None in the first seconds; last_frame_s is the newest one's time.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class Reader:
         *,
         reopen: Callable[[], FrameSource] | None = None,
         arrived: threading.Event | None = None,
+        error: SourceError | None = None,
     ) -> None:
         self._source = source
         self._reopen = reopen
@@ -51,7 +53,8 @@ class Reader:
         self.reconnects = 0
         self.decode_s = 0.0
         self.fps: float | None = None
-        self.error: SourceError | None = None
+        self.last_frame_s: float | None = None
+        self.error = error
         self.truncated: str | None = None
         self._limit = 1 if policy == "latest" else QUEUE_FRAMES
         self._wait_for_room = policy == "all"
@@ -133,6 +136,7 @@ class Reader:
         self.frames_read += 1
         self._meter.add(frame.time_s)
         self.fps = self._meter.fps or self.fps
+        self.last_frame_s = frame.time_s
         self._hand_over(frame)
         return True
 

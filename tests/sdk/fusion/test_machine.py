@@ -212,3 +212,23 @@ def test_standing_down_while_all_is_normal_says_nothing() -> None:
     machine.update(Risk(1.0, 2.5, {}))
     assert machine.stand_down(1.2) is None
     assert machine.update(Risk(1.6, 2.5, {})) is None
+
+
+def test_a_level_that_is_held_may_rise_and_not_fall_and_calm_counts_from_its_release() -> None:
+    machine = WarningMachine(PolicyConfig(watch=1.0, warning=2.0, alarm=3.0, dwell_s=0.0, clear_s=3.0))
+
+    def follow(time_s: float, value: float, *, held: bool) -> LevelChange | None:
+        return machine.update(Risk(time_s, value, {}), held=held)
+
+    follow(0.0, 1.5, held=False)
+    assert [follow(float(time), 0.0, held=True) for time in range(1, 100)] == [None] * 99
+    raised = follow(100.0, 3.5, held=True)
+    assert raised is not None
+    assert raised.level is Level.ALARM
+    assert follow(101.0, 0.0, held=True) is None
+    assert machine.level is Level.ALARM
+    changes = [follow(102.0 + step / 10, 0.0, held=False) for step in range(60)]
+    assert [change.kind for change in changes if change][-1] == "cleared"
+    assert machine.level is Level.NORMAL
+    cleared = next(change for change in changes if change and change.kind == "cleared")
+    assert cleared.time_s == pytest.approx(105.0, abs=0.11)

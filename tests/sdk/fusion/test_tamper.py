@@ -90,3 +90,26 @@ def test_tampers_begin_and_end_in_turn_and_never_in_good_pictures(shots: list[tu
     assert all(change.since_s <= change.time_s for change in changes)
     if all(verdict.ok for verdict, _ in shots):
         assert not changes
+
+
+def test_a_camera_that_is_lost_in_an_incident_is_a_tamper_until_it_sees_again() -> None:
+    watch = TamperWatch(TamperConfig())
+    change = watch.lose(8.0, 10.0, "no frame for 2 s")
+    assert change is not None
+    assert (change.kind, change.since_s, change.time_s) == ("tampered", 8.0, 10.0)
+    assert watch.reason == "lost: no frame for 2 s"
+    assert watch.lose(18.0, 20.0, "no frame for 2 s") is None
+    ends = [watch.update(600.0 + step / 10, VALID) for step in range(60)]
+    assert [change.kind for change in ends if change] == ["restored"]
+
+
+def test_a_stream_that_breaks_off_again_and_again_is_one_tamper_in_ten_minutes() -> None:
+    watch = TamperWatch(TamperConfig())
+    times = range(0, 3600, 60)
+    begun = []
+    for time_s in times:
+        if watch.lose(float(time_s), time_s + 2.0, "no frame for 2 s") is not None:
+            begun.append(time_s)
+        for step in range(60):
+            watch.update(time_s + 10.0 + step / 10, VALID)
+    assert begun == list(range(0, 3600, 600))

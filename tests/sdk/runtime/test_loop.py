@@ -255,6 +255,10 @@ def test_live_cameras_that_are_gone_leave_the_others_and_their_sensors_running(
     assert summary.frames == 0
     assert notes.codes()[:2] == [("camera_lost", "left"), ("camera_lost", "right")]
     assert "no such device /dev/video97" in notes.conditions[0].message
+    assert [problem.partition(":")[0] for problem in summary.problems] == [
+        "camera left is lost",
+        "camera right is lost",
+    ]
 
 
 def test_a_site_of_sensors_alone_runs_without_a_model_and_keeps_what_it_learns(
