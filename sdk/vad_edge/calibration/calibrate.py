@@ -21,6 +21,7 @@ from vad_edge.calibration.fit import Learned, learn, notes_of
 from vad_edge.calibration.recorded_scores import RecordedScores
 from vad_edge.calibration.scores import Progress, ScoredFootage, kept_footage, score_footage
 from vad_edge.calibration.sensors import Listener
+from vad_edge.cameras.streams import with_camera_streams
 from vad_edge.config.load import checked, load_site
 from vad_edge.config.site import CameraConfig, Polygon, SiteConfig
 from vad_edge.errors import ConfigError, DataError
@@ -109,7 +110,8 @@ def calibrate(
             )
         bundle = bundle.at_rate(model_fps)
     masks: Sequence[Polygon] = own.ignored
-    listener = Listener(() if site is None else site.sensor, own.name, latency_s=own.latency_s)
+    sensors = () if site is None else with_camera_streams(site).sensor
+    listener = Listener(sensors, own.name, latency_s=own.latency_s)
     if scores is not None:
         footage, masks = kept_footage(bundle, Path(scores))
         listener = Listener((), own.name)

@@ -92,8 +92,10 @@ def command(
         sensors: tuple[SensorConfig, ...] = ()
         latency_s = 0.0
         if config is not None:
+            from vad_edge.cameras.streams import with_camera_streams
+
             site, own = camera_of_site(config, read_pack(calibration).camera)
-            sensors, latency_s = site.sensor, own.latency_s
+            sensors, latency_s = with_camera_streams(site).sensor, own.latency_s
         judged = importlib.import_module("vad_edge_training.evaluate.evaluate_events")
         with progress_bars() as report:
             values = judged.evaluate_events(

@@ -248,6 +248,10 @@ def _site(settings: RunSettings, graph: Graph | None) -> Iterator[Finding]:
 
     site, model = settings.site, settings.bundle
     yield from site_check.check_cameras(site, model)
+    if any(camera.onvif is not None for camera in site.camera):
+        from vad_edge.diagnostics.onvif import check_onvif
+
+        yield from check_onvif(site)
     if model is not None and graph is not None:
         yield from site_check.check_calibrations(site, model, graph, settings.learned)
     yield from site_check.check_store(settings.store_path)

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from vad_edge.cameras.client import OnvifClient
+from vad_edge.cameras.connect import connector
 from vad_edge.cameras.listener import EventListener
-from vad_edge.cameras.login import read_login
 from vad_edge.cameras.streams import kinds_of, stream_name
-from vad_edge.config.onvif import EventKind, OnvifConfig
+from vad_edge.config.onvif import EventKind
 from vad_edge.config.site import CameraConfig, SiteConfig
 from vad_edge.health.board import HealthBoard
 from vad_edge.health.conditions import Condition
@@ -50,20 +50,13 @@ class CameraEvents(Component):
             listener.close()
 
 
-def connector(camera: CameraConfig, onvif: OnvifConfig) -> Callable[[], OnvifClient]:
-    """What makes clients for a camera. Raises ConfigError where its password cannot be read."""
-    login = read_login(onvif.user, onvif.password_file, where=f"camera {camera.name}: onvif.password_file")
-    url = onvif.url
-    return lambda: OnvifClient(url, login)
-
-
 def listeners_of(site: SiteConfig, hub: SensorHub) -> list[EventListener]:
     """A listener for each camera whose events are streams; its threads begin at once.
 
     Raises ConfigError where a password cannot be read, before any thread begins.
     """
     found = [
-        (camera, connector(camera, camera.onvif))
+        (camera, connector(camera.name, camera.onvif))
         for camera in site.camera
         if camera.onvif is not None and kinds_of(camera)
     ]

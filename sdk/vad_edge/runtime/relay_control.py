@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from vad_edge.cameras.connect import connector
 from vad_edge.cameras.relay import RelayOutput
 from vad_edge.fusion.machine import Level
 from vad_edge.health.board import HealthBoard
 from vad_edge.health.conditions import Condition
 from vad_edge.runtime.camera import Camera
-from vad_edge.runtime.camera_events import connector
 from vad_edge.runtime.component import Component
 
 
@@ -68,7 +68,7 @@ def outputs_of(cameras: Sequence[Camera]) -> list[tuple[Camera, RelayOutput]]:
     Raises ConfigError where a password cannot be read, before any thread begins.
     """
     found = [
-        (camera, onvif.relay, connector(camera.config, onvif))
+        (camera, onvif.relay, connector(camera.name, onvif))
         for camera in cameras
         if (onvif := camera.config.onvif) is not None and onvif.relay is not None
     ]
