@@ -39,9 +39,13 @@ _TIME: Final = "GetSystemDateAndTime"
 
 @dataclass(frozen=True, slots=True)
 class ServicePort:
-    """Where a camera answers, and the headers that tell it which of its resources is meant."""
+    """Where a camera answers, and the headers that tell it which of its resources is meant.
+
+    name is what the camera itself calls the place.
+    """
 
     url: str
+    name: str
     headers: tuple[Element, ...] = ()
 
 
@@ -116,11 +120,11 @@ class OnvifClient:
         if url is None:
             name = _SERVICES.get(namespace, namespace)
             raise CameraError(f"it has no {name} service", where=self.place)
-        return ServicePort(url)
+        return ServicePort(url, url)
 
     def tell(self, port: ServicePort, action: str, body: Element, *, longer_s: float = 0.0) -> Element:
         """The answer to a request of WS-Addressing, as event services want them. Raises CameraError."""
-        header = [*addressing(action, port.url, f"urn:uuid:{uuid.uuid4()}"), *port.headers]
+        header = [*addressing(action, port.name, f"urn:uuid:{uuid.uuid4()}"), *port.headers]
         return self._called(_Message(port.url, action, body, header, longer_s))
 
     def service(self, namespace: str) -> str | None:
@@ -169,10 +173,22 @@ class OnvifClient:
         answer = self._authorized(message)
         if answer.status == 401:
             raise self._refusal()
-        body = read_body(answer.body, where=self.place)
+        body = self._read(message, answer)
         if isinstance(body, SoapFault) and body.not_authorized:
             raise self._refusal()
         return body
+
+    def _read(self, message: _Message, answer: HttpAnswer) -> Element | SoapFault:
+        try:
+            return read_body(answer.body, where=self.place)
+        except CameraError as error:
+            if answer.status == 200:
+                raise
+            raise CameraError(
+                f"it answers {local(message.body)} with HTTP status {answer.status}",
+                where=self.place,
+                fix="check port and path; `vad-edge cameras discover` shows where a camera has its service",
+            ) from error
 
     def _authorized(self, message: _Message) -> HttpAnswer:
         """The answer to a request with our credentials: WS-Security, or HTTP Digest where it is asked for."""

@@ -41,11 +41,13 @@ def read_profiles(client: OnvifClient) -> list[MediaProfile]:
 
     Raises CameraError where it has none of the two services, or they do not answer.
     """
-    namespace = MEDIA2 if client.service(MEDIA2) is not None else MEDIA
-    asked = [element(MEDIA2, "Type", "VideoEncoder")] if namespace == MEDIA2 else []
-    answer = client.ask(namespace, "GetProfiles", *asked)
-    found = [_profile(each) for each in find_all(answer, "Profiles")[:MOST_PROFILES]]
-    return [_with_uris(client, namespace, profile) for profile in found if profile.token]
+    if client.service(MEDIA2) is not None:
+        try:
+            return _profiles(client, MEDIA2, element(MEDIA2, "Type", "VideoEncoder"))
+        except CameraError as error:
+            if error.refused or client.service(MEDIA) is None:
+                raise
+    return _profiles(client, MEDIA)
 
 
 def detect_profile(profiles: Sequence[MediaProfile]) -> MediaProfile | None:
@@ -78,24 +80,37 @@ def _profile(told: Element) -> MediaProfile:
     )
 
 
-def _with_uris(client: OnvifClient, namespace: str, profile: MediaProfile) -> MediaProfile:
-    token = element(namespace, "ProfileToken", profile.token)
-    if namespace == MEDIA2:
-        stream = client.ask(namespace, "GetStreamUri", element(namespace, "Protocol", "RTSP"), token)
-        uri = text_of(stream, "Uri")
-    else:
-        transport = element(SCHEMA, "Transport", None, element(SCHEMA, "Protocol", "RTSP"))
-        setup = element(namespace, "StreamSetup", None, element(SCHEMA, "Stream", "RTP-Unicast"), transport)
-        uri = text_of(client.ask(namespace, "GetStreamUri", setup, token), "MediaUri/Uri")
-    return replace(profile, uri=uri, snapshot=_snapshot(client, namespace, token))
+def _profiles(client: OnvifClient, namespace: str, *asked: Element) -> list[MediaProfile]:
+    answer = client.ask(namespace, "GetProfiles", *asked)
+    found = [_profile(each) for each in find_all(answer, "Profiles")[:MOST_PROFILES]]
+    return [
+        replace(
+            profile,
+            uri=_uri(client, namespace, "GetStreamUri", profile.token),
+            snapshot=_uri(client, namespace, "GetSnapshotUri", profile.token),
+        )
+        for profile in found
+        if profile.token
+    ]
 
 
-def _snapshot(client: OnvifClient, namespace: str, token: Element) -> str:
-    """The address of a still picture; many cameras have none."""
+def _uri(client: OnvifClient, namespace: str, name: str, profile: str) -> str:
+    """The stream or the still picture of a profile; a profile may have neither."""
+    asked = [element(namespace, "ProfileToken", profile)]
+    if name == "GetStreamUri":
+        asked = [_transport(namespace), *asked]
     try:
-        answer = client.ask(namespace, "GetSnapshotUri", token)
+        answer = client.ask(namespace, name, *asked)
     except CameraError as error:
         if error.refused:
             raise
         return ""
     return text_of(answer, "Uri") or text_of(answer, "MediaUri/Uri")
+
+
+def _transport(namespace: str) -> Element:
+    """RTP over RTSP and TCP, as each of the two services has it."""
+    if namespace == MEDIA2:
+        return element(namespace, "Protocol", "RTSP")
+    transport = element(SCHEMA, "Transport", None, element(SCHEMA, "Protocol", "RTSP"))
+    return element(namespace, "StreamSetup", None, element(SCHEMA, "Stream", "RTP-Unicast"), transport)

@@ -55,7 +55,7 @@ class PullPoint:
         parameters = find_all(answer, "SubscriptionReference/ReferenceParameters/*")[:_MOST_PARAMETERS]
         for each in parameters:
             each.set(tag(ADDRESSING, "IsReferenceParameter"), "true")
-        self._port = ServicePort(client.at_home(address), tuple(parameters))
+        self._port = ServicePort(client.at_home(address), address, tuple(parameters))
         self._renew_s = self._half_of(answer)
 
     def pull(self) -> list[Notification]:

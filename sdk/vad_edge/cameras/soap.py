@@ -73,14 +73,12 @@ def envelope(body: Element, token: UsernameToken | None = None, header: Sequence
 
 
 def addressing(action: str, to: str, message_id: str) -> list[Element]:
-    """The WS-Addressing headers that say what is asked of whom."""
+    """The WS-Addressing headers that say what is asked of whom; cameras that lack it may ignore them."""
     found = []
     for name, text in (("Action", action), ("MessageID", message_id), ("To", to)):
-        element = Element(
-            tag(ADDRESSING, name), {tag(SOAP, "mustUnderstand"): "1"} if name != "MessageID" else {}
-        )
-        element.text = text
-        found.append(element)
+        header = Element(tag(ADDRESSING, name))
+        header.text = text
+        found.append(header)
     return found
 
 

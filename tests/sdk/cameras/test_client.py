@@ -82,6 +82,12 @@ def test_an_answer_that_is_garbage_is_a_camera_error(camera: OnvifServer) -> Non
         model(OnvifClient(camera.url, LOGIN))
 
 
+def test_a_page_instead_of_an_answer_is_named_by_its_status(camera: OnvifServer) -> None:
+    camera.answers["GetDeviceInformation"] = lambda handler: handler.reply(b"<html>no", 404)
+    with pytest.raises(CameraError, match="GetDeviceInformation with HTTP status 404; check port and path"):
+        model(OnvifClient(camera.url, LOGIN))
+
+
 def test_services_are_looked_for_on_the_host_that_was_given(camera: OnvifServer) -> None:
     camera.advertised = "203.0.113.9:81"
     client = OnvifClient(camera.url, LOGIN)

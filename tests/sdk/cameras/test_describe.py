@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -39,6 +40,26 @@ def test_a_camera_is_described_by_either_media_service(camera: OnvifServer, medi
     assert found.kinds == ("motion", "tamper")
     assert found.topics == 3
     assert found.relays == ("relay1",)
+
+
+def test_the_older_media_service_is_asked_where_the_newer_one_fails(camera: OnvifServer) -> None:
+    def fail_once(handler: Any) -> None:
+        del camera.answers["GetProfiles"]
+        handler.fault("s:Receiver", "ter:ActionNotSupported", "not yet")
+
+    camera.answers["GetProfiles"] = fail_once
+    assert described(camera).profiles[0].uri == "rtsp://127.0.0.1:8554/p1"
+    assert camera.calls.count("GetProfiles") == 2
+
+
+def test_a_profile_without_a_stream_is_shown_without_one(camera: OnvifServer) -> None:
+    camera.answers["GetStreamUri"] = lambda handler: handler.fault(
+        "s:Sender", "ter:IncompleteConfiguration", "none"
+    )
+    found = described(camera)
+    assert [each.uri for each in found.profiles] == ["", ""]
+    assert "it names no stream" in found.notes
+    assert parse_site(site_block(found), Path("site.toml")).camera[0].source is None
 
 
 def test_credentials_in_a_cameras_uris_are_not_shown(camera: OnvifServer) -> None:
