@@ -84,6 +84,12 @@ class Ffmpeg:
         )
         return [float(line.strip(",")) for line in found.stdout.split()]
 
+    def complaints(self, path: Path) -> str:
+        """What ffmpeg has to say of a file that it decodes to its end."""
+        command = ["ffmpeg", "-v", "warning", "-i", str(path), "-f", "null", "-"]
+        found = subprocess.run(command, capture_output=True, text=True, check=True)
+        return "\n".join(line for line in found.stderr.splitlines() if "deprecated pixel format" not in line)
+
     def facts(self, path: Path) -> Facts:
         """What the container says of itself."""
         wanted = "format=duration:format_tags=creation_time:stream=codec_name,avg_frame_rate,width,height"
@@ -137,6 +143,8 @@ class RtspServer:
         self._open.clear()
 
     def close(self) -> None:
+        with contextlib.suppress(OSError):  # closing alone lets one more viewer in
+            self._server.shutdown(socket.SHUT_RDWR)
         self._server.close()
         self.hang_up()
         for port in list(self._senders):

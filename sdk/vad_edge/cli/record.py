@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -40,7 +41,9 @@ def command(
     """Record normal life to train on, into OUTPUT/training.
 
     Record when nothing unusual happens, at all times of day the camera will watch. A camera that
-    is lost for a while is waited for. Ctrl-C keeps what there is. With a site file the camera's privacy masks
+    is lost for a while is waited for, up to the end of --duration. Files are of use whatever ends the
+    recording; Ctrl-C ends it early. Ends with 1, and says so, when frames could not be written, as on a full
+    disk, or the camera was gone in the end. With a site file the camera's privacy masks
     are black, and its sensors are recorded too, into OUTPUT/sensors/training, where `vad-edge calibrate
     --config` finds them.
 
@@ -54,7 +57,6 @@ def command(
     from vad_edge.cli.site_options import recorded_camera, with_outside_broker
     from vad_edge.clock import LiveClock
     from vad_edge.config.load import load_site
-    from vad_edge.errors import SourceError
     from vad_edge.evidence.images import PrivacyMasks
     from vad_edge.mqtt.sensors import SensorRecorder
     from vad_edge.video.open import open_source
@@ -68,7 +70,7 @@ def command(
     clock = LiveClock()
     opened = open_source(spec, clock, fps=fps)
     reopen = (lambda: open_source(spec, clock, fps=fps)) if opened.info.live else None
-    reader = Reader(str(spec), opened, "all", reopen=reopen)
+    reader = Reader(opened.info.name, opened, "all", reopen=reopen)
     with ExitStack() as stack:
         stack.callback(reader.stop)
         stop = stack.enter_context(stop_on_signals())
@@ -78,7 +80,7 @@ def command(
             sensors = stack.enter_context(SensorRecorder(heard, output / "sensors" / "training", clock.now))
         report = stack.enter_context(progress_bars())
         reader.start()
-        files = record(
+        recorded = record(
             reader,
             output / "training",
             duration_s=duration,
@@ -86,9 +88,13 @@ def command(
             stop=stop,
             shown=PrivacyMasks(found.privacy_masks).burn,
             on_progress=lambda seconds, frames: report("recording", seconds, duration),
-            on_file=sensors.write if sensors is not None else None,
+            on_piece=sensors.write if sensors is not None else None,
         )
-    for file in files:
+    for file in recorded.files:
         click.echo(file)
-    if reader.truncated:
-        raise SourceError(reader.truncated)
+    losses = sensors.losses if sensors is not None else []
+    problems = [*recorded.problems, *losses, *([reader.truncated] if reader.truncated else [])]
+    for problem in problems:
+        click.echo(f"vad-edge: error: {problem}", err=True)
+    if problems:
+        sys.exit(1)

@@ -10,6 +10,7 @@ from types import TracebackType
 
 from typing_extensions import Self
 
+from vad_edge.common.whole_writes import Lines
 from vad_edge.config.site import SiteConfig
 from vad_edge.errors import BrokerError, ConfigError
 from vad_edge.mqtt.client import MqttClient
@@ -17,7 +18,7 @@ from vad_edge.mqtt.identity import client_id
 from vad_edge.mqtt.messages import json_object
 from vad_edge.mqtt.topics import replay_watermark
 from vad_edge.sensors.hub import SensorHub
-from vad_edge.sensors.recording import SensorLog, write_recording
+from vad_edge.sensors.recording import SensorLog, recorded_line
 
 PACE_S = 0.05
 """How late a reading may be for the sake of taking in many at once."""
@@ -77,8 +78,8 @@ _READY_S = 10.0
 class SensorRecorder:
     """Hears every sensor topic of a site while it is entered; `write` keeps what came during a file.
 
-    now is the clock of the frames. Raises ConfigError for a site without sensors, and BrokerError on entering
-    where the broker does not answer.
+    now is the clock of the frames. `losses` says what could not be kept. Raises ConfigError for a
+    site without sensors, and BrokerError on entering where the broker does not answer.
     """
 
     def __init__(self, site: SiteConfig, folder: Path, now: Callable[[], float]) -> None:
@@ -92,6 +93,10 @@ class SensorRecorder:
             on_message=self._log.accept,
             pace_s=PACE_S,
         )
+        self._clip: Path | None = None
+        self._lines: Lines | None = None
+        self._until_s = 0.0
+        self.losses: list[str] = []
         for topic in dict.fromkeys(sensor.topic for sensor in site.sensor):
             self._client.subscribe(topic)
 
@@ -107,20 +112,42 @@ class SensorRecorder:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._client.stop()
+        self._finish()
 
-    def write(self, clip: Path, began_s: float, ended_s: float) -> None:
-        """Keep what came between two moments beside a clip of that name.
+    def write(self, clip: Path, began_s: float, until_s: float) -> None:
+        """Keep what came since a clip began, beside it; called again while the clip goes on.
 
-        A disk that does not take it is only logged: the video is worth having without.
+        A disk that does not take it costs lines, not the recording: the video is worth having without.
         """
+        if clip != self._clip:
+            self._begin(clip)
+            messages, full = self._log.take(began_s, until_s)
+        else:
+            messages, full = self._log.take(self._until_s, until_s, clip_s=began_s)
+        self._until_s = until_s
+        if self._lines is not None:
+            for message in messages:
+                self._lines.add(recorded_line(message))
+        if full:
+            _log.warning("more came from the sensors than is kept in a second: some of it is lost")
+
+    def _begin(self, clip: Path) -> None:
+        self._finish()
+        self._clip = clip
         path = self._folder / f"{clip.stem}.jsonl"
-        messages, full = self._log.take(began_s, ended_s)
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            write_recording(path, messages)
+            self._lines = Lines(path, "w")
         except OSError as error:
             _log.warning("%s cannot be written: %s", path, error)
+            self.losses.append(f"{path} could not be written: {error.strerror or error}")
         for topic, problem in self._client.refused.items():
             _log.warning("%s says nothing of %s: %s", path, topic, problem)
-        if full:
-            _log.warning("more came from the sensors than is kept for one file: record shorter segments")
+
+    def _finish(self) -> None:
+        """Close the file of the clip that is over."""
+        lines, self._lines = self._lines, None
+        if lines is not None:
+            lines.close()
+            if lines.loss:
+                self.losses.append(lines.loss)

@@ -50,9 +50,13 @@ def write_recording(path: Path, messages: Iterable[RecordedMessage]) -> None:
     Raises SensorError if a payload is not UTF-8 text.
     """
     with path.open("w", encoding="utf-8") as file:
-        for message in messages:
-            line = {"t": message.time_s, "topic": message.topic, "payload": _plain(message)}
-            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+        file.writelines(map(recorded_line, messages))
+
+
+def recorded_line(message: RecordedMessage) -> str:
+    """One line of a recording. Raises SensorError if the payload is not UTF-8 text."""
+    line = {"t": message.time_s, "topic": message.topic, "payload": _plain(message)}
+    return json.dumps(line, ensure_ascii=False) + "\n"
 
 
 def envelope(message: RecordedMessage) -> bytes:
@@ -134,11 +138,14 @@ class SensorLog:
                 self._bytes += size
                 self._messages.append(RecordedMessage(self._now(), topic, payload))
 
-    def take(self, begin_s: float, end_s: float) -> tuple[list[RecordedMessage], bool]:
+    def take(
+        self, begin_s: float, end_s: float, *, clip_s: float | None = None
+    ) -> tuple[list[RecordedMessage], bool]:
         """The messages between two run times, as seconds from the first; older ones are forgotten.
 
         With them whether some were not kept since the last call, because there were too many. What each
-        state had said last before is put at 0, so that doors and lights are known from the start.
+        state had said last before is put at 0, so that doors and lights are known from the start. For a clip
+        that goes on, clip_s is when it began: times are seconds from there, and nothing is put at 0.
         """
         with self._lock:
             full, self._full = self._full, False
@@ -152,10 +159,14 @@ class SensorLog:
             ]
             self._remember(within)
         since = [
-            RecordedMessage(round(message.time_s - begin_s, 3), message.topic, message.payload)
+            RecordedMessage(
+                round(message.time_s - (begin_s if clip_s is None else clip_s), 3),
+                message.topic,
+                message.payload,
+            )
             for message in within
         ]
-        return known + since, full
+        return (known if clip_s is None else []) + since, full
 
     def _remember(self, messages: Sequence[RecordedMessage]) -> None:
         for message in messages:

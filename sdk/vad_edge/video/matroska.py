@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ TICK_S: Final = 1e-4
 CLUSTER_S: Final = 1.0
 
 _UNKNOWN: Final = b"\x01" + b"\xff" * 7
+_SEGMENT: Final = b"\x18\x53\x80\x67"
+_CLUSTER: Final = b"\x1f\x43\xb6\x75"
 _EPOCH: Final = datetime(2001, 1, 1, tzinfo=timezone.utc)
 _CODECS: Final = {"mjpeg": b"V_MJPEG", "i420": b"V_UNCOMPRESSED"}
 
@@ -32,7 +35,7 @@ class Muxer:
 
     size is (width, height). Times are seconds from the first picture, and rise by at least `TICK_S`. gap_s is
     how far apart pictures are expected, and how long the last one is shown. The true figure and the duration
-    are not known before the end: `patches` gives them, for a file that can be changed.
+    and sizes are not known before the end: `patches` gives them, for a file that can be changed.
     """
 
     def __init__(
@@ -47,30 +50,39 @@ class Muxer:
         self._put = put
         self._gap_s = gap_s
         head, self._duration_at, self._frame_at = _head(coding, size, gap_s, began)
-        self._cluster_ticks: int | None = None
+        self._clusters: list[tuple[int, int]] = []
+        self._segment_at = len(_ebml()) + len(_SEGMENT)
         self._last_ticks = -1
         self.frames = 0
         put(head)
+        self._length = len(head)
 
     def add(self, picture: bytes, time_s: float) -> None:
         """Append one picture; raises what `put` raises, and then it is not counted."""
         ticks = max(round(time_s / TICK_S), self._last_ticks + 1)
-        begins = self._cluster_ticks is None or ticks - self._cluster_ticks >= round(CLUSTER_S / TICK_S)
-        base = ticks if begins else (self._cluster_ticks or 0)
-        head = b"\x1f\x43\xb6\x75" + _UNKNOWN + _number(b"\xe7", ticks) if begins else b""
-        block = b"\x81" + struct.pack(">h", ticks - base) + b"\x80"
-        self._put(head + b"\xa3" + _size(len(block) + len(picture)) + block + picture)
-        self._cluster_ticks = base
+        base = self._clusters[-1][1] if self._clusters else -math.inf
+        begins = ticks - base >= CLUSTER_S / TICK_S
+        head = _CLUSTER + _UNKNOWN + _number(b"\xe7", ticks) if begins else b""
+        block = b"\x81" + struct.pack(">h", 0 if begins else int(ticks - base)) + b"\x80"
+        piece = head + b"\xa3" + _size(len(block) + len(picture)) + block + picture
+        self._put(piece)
+        if begins:
+            self._clusters.append((self._length + len(_CLUSTER), ticks))
+        self._length += len(piece)
         self._last_ticks = ticks
         self.frames += 1
 
     def patches(self) -> list[Patch]:
-        """What to change in a whole file, so that its duration and rate are known."""
+        """What to change in a whole file, so that its duration, rate and sizes are known."""
         if not self.frames:
             return []
         frame_s = self._last_ticks * TICK_S / (self.frames - 1) if self.frames > 1 else self._gap_s
         duration = self._last_ticks + frame_s / TICK_S
+        begun = [offset for offset, _ in self._clusters]
+        ends = [offset - len(_CLUSTER) for offset in begun[1:]] + [self._length]
+        sizes = zip([self._segment_at, *begun], [self._length, *ends], strict=True)
         return [
+            *(Patch(offset, ((1 << 56) | (end - offset - 8)).to_bytes(8, "big")) for offset, end in sizes),
             Patch(self._duration_at, struct.pack(">d", duration)),
             Patch(self._frame_at, round(frame_s * 1e9).to_bytes(8, "big")),
         ]
@@ -93,7 +105,7 @@ def _head(
     names = _number(b"\xd7", 1) + _number(b"\x73\xc5", 1) + _number(b"\x83", 1) + _number(b"\x9c", 0)
     entry = _element(b"\xae", frame + names + _element(b"\x86", _CODECS[coding]) + video)
     tracks = _element(b"\x16\x54\xae\x6b", entry)
-    before = _ebml() + b"\x18\x53\x80\x67" + _UNKNOWN
+    before = _ebml() + _SEGMENT + _UNKNOWN
     duration_at = len(before) + info.index(duration) + 3
     frame_at = len(before) + len(info) + tracks.index(frame) + 4
     return before + info + tracks, duration_at, frame_at

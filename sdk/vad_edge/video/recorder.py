@@ -1,27 +1,43 @@
-"""Recording normal footage to train on, in segments that survive an interruption."""
+"""Recording normal footage to train on, in segments that are of use whatever ends the recording."""
 
 from __future__ import annotations
 
+import logging
+import math
 import shutil
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from datetime import datetime
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vad_edge.errors import SourceError
+from vad_edge.errors import OutputError, SourceError
 from vad_edge.video.frame import Frame
 from vad_edge.video.reader import Reader
-from vad_edge.video.writer import VideoWriter
+from vad_edge.video.segment import SUFFIX, Segment
 
-FREE_FLOOR_BYTES = 1_000_000_000
-MEASURED_FRAMES = 50
-MAX_GAP_S = 2.0
-SUFFIX = ".avi"
-"""Motion JPEG: every frame stands alone, costs little CPU on a board, and has no artefacts over time."""
+_log = logging.getLogger(__name__)
+
+FREE_FLOOR_BYTES: Final = 1_000_000_000
+MAX_GAP_S: Final = 2.0
+LOOK_S: Final = 1.0
+RETRY_S: Final = 10.0
+
+Piece = Callable[[Path, float, float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What a recording left: its files and frames, and in words what is missing."""
+
+    files: tuple[Path, ...]
+    frames: int
+    problems: tuple[str, ...]
 
 
 def record(
@@ -30,114 +46,172 @@ def record(
     *,
     duration_s: float,
     segment_s: float = 600.0,
+    floor_bytes: int = FREE_FLOOR_BYTES,
     stop: threading.Event | None = None,
     shown: Callable[[NDArray[np.uint8]], NDArray[np.uint8]] | None = None,
     on_progress: Callable[[float, int], None] | None = None,
-    on_file: Callable[[Path, float, float], None] | None = None,
-) -> list[Path]:
+    on_piece: Piece | None = None,
+) -> Recorded:
     """Write `duration_s` seconds of a started reader into `output`, a file every `segment_s` seconds.
 
-    After a gap in the stream a new file begins. Each has the frame rate that was measured as it began,
-    whatever the camera says of itself, and is hidden until it is whole. shown takes out of a picture what may
-    not be kept. on_progress gets the seconds recorded and the frames; on_file every whole file, and the times
-    of its first and last frame. `stop` ends the recording early and keeps what there is. Returns the files
-    written. Raises SourceError when the source gives nothing, or less than a gigabyte is free on the disk.
+    Of a camera that is wall time, whether frames come or not; of a recording its own time. After a gap in the
+    stream a new file begins. Every picture has its own time. A disk that takes no more, or has less than
+    floor_bytes free, costs the frames that come until it does again: they are counted. shown takes out of a
+    picture what may not be kept. on_progress gets the seconds recorded and the frames; on_piece a file, the
+    time of its first frame and the time up to which it is written, once a second and when it is whole. `stop`
+    ends the recording early and keeps what there is. Raises SourceError when the source gives nothing, and
+    OutputError when the first frame cannot be written.
     """
-    output.mkdir(parents=True, exist_ok=True)
-    recording = _Recording(output, segment_s, on_file)
-    first_s: float | None = None
+    _make_room(output, floor_bytes)
+    live = reader.info is None or reader.info.live
+    recording = _Recording(output, segment_s, floor_bytes, live, on_piece)
+    began_s = heard_s = time.monotonic()
     try:
         while not reader.ended and not (stop is not None and stop.is_set()):
-            frame = reader.get(timeout_s=0.5)
+            passed_s = time.monotonic() - began_s if live else recording.span_s
+            if passed_s >= duration_s:
+                break
+            frame = reader.get(timeout_s=min(0.5, duration_s - passed_s) if live else 0.5)
             if frame is None:
-                if reader.error is not None and first_s is None:
+                if reader.error is not None and not recording.seen:
                     raise reader.error
                 continue
-            first_s = frame.time_s if first_s is None else first_s
-            if frame.time_s - first_s >= duration_s:
+            heard_s = time.monotonic()
+            if not live and recording.seen and frame.time_s - recording.first_s >= duration_s:
                 break
-            recording.add(frame if shown is None else replace(frame, image=shown(frame.image)))
+            recording.add(frame, frame.image if shown is None else shown(frame.image))
             if on_progress is not None:
-                on_progress(frame.time_s - first_s, recording.frames)
+                on_progress(passed_s if live else recording.span_s, recording.frames)
     finally:
         recording.finish()
-    if not recording.frames:
+    if not recording.seen:
         raise reader.error or SourceError("not one frame came", where=reader.name, fix="check the source")
-    return recording.files
+    problems = [recording.loss] if recording.loss else []
+    silent_s = time.monotonic() - heard_s
+    if live and silent_s > MAX_GAP_S:
+        why = f": {reader.error}" if reader.error is not None else ""
+        problems.append(f"{reader.name}: no frame came in the last {silent_s:.0f} s{why}")
+    return Recorded(tuple(recording.files), recording.frames, tuple(problems))
 
 
 class _Recording:
     """The segments of one recording."""
 
     def __init__(
-        self, output: Path, segment_s: float, on_file: Callable[[Path, float, float], None] | None
+        self, output: Path, segment_s: float, floor_bytes: int, live: bool, on_piece: Piece | None
     ) -> None:
         self._output = output
         self._segment_s = segment_s
-        self._on_file = on_file
-        self._writer: VideoWriter | None = None
-        self._whole = output
-        self._first: list[Frame] = []
-        self._began_s = self._last_s = 0.0
-        self.files: list[Path] = []
+        self._floor_bytes = floor_bytes
+        self._live = live
+        self._on_piece = on_piece
+        self._segment: Segment | None = None
+        self._began_s = self._last_s = self._looked_s = 0.0
+        self._closed_until_s = -math.inf
+        self._lost = 0
+        self._reason = ""
+        self.first_s = 0.0
+        self.seen = 0
         self.frames = 0
+        self.files: list[Path] = []
 
-    def add(self, frame: Frame) -> None:
-        """Append a frame, in a new segment when the present one is full."""
-        full = frame.time_s - self._began_s >= self._segment_s
-        if self.frames and (full or frame.time_s - self._last_s > MAX_GAP_S):
+    @property
+    def span_s(self) -> float:
+        """From the first frame to the last one."""
+        return self._last_s - self.first_s
+
+    @property
+    def loss(self) -> str:
+        """How many frames could not be written, and why; empty where all could."""
+        if not self._lost:
+            return ""
+        return f"{self._lost} of {self.seen} frames were not recorded: {self._reason}"
+
+    def add(self, frame: Frame, image: NDArray[np.uint8]) -> None:
+        """Append a frame, in a new segment when the present one is full. Raises OutputError for the first."""
+        if not self.seen:
+            self.first_s = self._last_s = frame.time_s
+        size = (image.shape[1], image.shape[0])
+        if self._segment is not None and (
+            frame.time_s - self._began_s >= self._segment_s
+            or frame.time_s - self._last_s > MAX_GAP_S
+            or size != self._segment.size
+        ):
             self.finish()
         self._last_s = frame.time_s
-        if self._writer is None and not self._first:
-            self._began_s = frame.time_s
-        self.frames += 1
-        if self._writer is not None:
-            self._writer.write(frame.image)
+        self.seen += 1
+        if time.monotonic() < self._closed_until_s:
+            self._lost += 1
             return
-        self._first.append(frame)
-        if len(self._first) >= MEASURED_FRAMES:
-            self._begin()
+        try:
+            self._write(frame, image, size)
+        except (OSError, OutputError) as error:
+            self._lose(error)
 
     def finish(self) -> None:
-        """Close the present segment and give it its name."""
-        if self._writer is None and self._first:
-            self._begin()
-        if self._writer is None:
+        """Close the present segment."""
+        if self._segment is None:
             return
-        written, self._writer = self._writer, None
-        written.close()
-        written.path.rename(self._whole)
-        self.files.append(self._whole)
-        if self._on_file is not None:
-            self._on_file(self._whole, self._began_s, self._last_s)
+        written, self._segment = self._segment, None
+        if written.finish():
+            self.files.append(written.path)
+            self._tell(written.path)
 
-    def _begin(self) -> None:
-        free = shutil.disk_usage(self._output).free
-        if free < FREE_FLOOR_BYTES:
-            raise SourceError(
-                f"only {free / 1e9:.1f} GB are free",
-                where=str(self._output),
-                fix="make room, or use another disk",
-            )
-        self._whole = self._unused(datetime.now().strftime("%Y%m%d-%H%M%S"))
-        path = self._whole.with_name(f".{self._whole.name}")
-        image = self._first[0].image
-        size = (image.shape[1], image.shape[0])
-        self._writer = VideoWriter(path, measured_fps(self._first), size)
-        for frame in self._first:
-            self._writer.write(frame.image)
-        self._first.clear()
+    def _write(self, frame: Frame, image: NDArray[np.uint8], size: tuple[int, int]) -> None:
+        if self._segment is None:
+            _make_room(self._output, self._floor_bytes)
+            self._segment = self._begin(size)
+            self._began_s = self._looked_s = frame.time_s
+        elif frame.time_s - self._looked_s >= LOOK_S:
+            self._looked_s = frame.time_s
+            self._tell(self._segment.path)
+            _make_room(self._output, self._floor_bytes)
+        self._segment.add(image, frame.time_s)
+        self.frames += 1
+        if self._closed_until_s > -math.inf:
+            _log.info("%s: the recording goes on", self._output)
+            self._closed_until_s = -math.inf
 
-    def _unused(self, stamp: str) -> Path:
-        number = 0
+    def _begin(self, size: tuple[int, int]) -> Segment:
+        now = datetime.now(timezone.utc)
+        stamp, number = now.astimezone().strftime("%Y%m%d-%H%M%S"), 0
         while True:
             name = f"{stamp}{f'_{number}' if number else ''}{SUFFIX}"
-            if not (self._output / name).exists():
-                return self._output / name
-            number += 1
+            try:
+                return Segment(self._output / name, size, now if self._live else None)
+            except FileExistsError:
+                number += 1
+
+    def _lose(self, error: OSError | OutputError) -> None:
+        """Count a frame that could not be written; try again in a while."""
+        reason = (
+            str(error) if isinstance(error, OutputError) else f"{self._output}: {error.strerror or error}"
+        )
+        if self._closed_until_s == -math.inf:
+            _log.warning("frames are not recorded: %s", reason)
+        written = self.frames > 0
+        self.finish()
+        if not written:
+            raise OutputError(reason) from error
+        self._reason = reason
+        self._closed_until_s = time.monotonic() + RETRY_S
+        self._lost += 1
+
+    def _tell(self, path: Path) -> None:
+        if self._on_piece is not None:
+            self._on_piece(path, self._began_s, self._last_s)
 
 
-def measured_fps(frames: Sequence[Frame]) -> float:
-    """The rate at which frames came, for in dim light a camera gives less than it says; 10 for one frame."""
-    span_s = frames[-1].time_s - frames[0].time_s
-    return round((len(frames) - 1) / span_s, 2) if span_s > 0 else 10.0
+def _make_room(output: Path, floor_bytes: int) -> None:
+    """Make the folder. Raises OutputError where its disk has less than `floor_bytes` free."""
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(output).free
+    except OSError as error:
+        raise OutputError(
+            error.strerror or str(error), where=str(output), fix="use another folder"
+        ) from error
+    if free < floor_bytes:
+        raise OutputError(
+            f"only {free / 1e9:.1f} GB are free", where=str(output), fix="make room, or use another disk"
+        )

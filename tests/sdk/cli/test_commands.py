@@ -207,7 +207,7 @@ def test_recording_a_camera_of_a_site_file_leaves_nothing_under_its_masks(
     assert "there are 2 cameras; give its name, one of: left, right" in refused.output
     result = CliRunner().invoke(main, [*arguments, "--name", "left", *more, *([str(clip)] if more else [])])
     assert result.exit_code == 0, result.output
-    (segment,) = (tmp_path / "data" / "training").glob("*.avi")
+    (segment,) = (tmp_path / "data" / "training").glob("*.mkv")
     capture = cv2.VideoCapture(str(segment))
     images = []
     while (read := capture.read())[0]:

@@ -29,11 +29,18 @@ def test_what_sensors_say_is_recorded_beside_each_file(
             now[0] = 10.0 * number
             sender.publish("home/door", word, qos=1).wait(10)
             eventually(lambda heard=number + 1: len(recorder._log._messages) == heard, "it to be heard")
-        recorder.write(tmp_path / "20260101-000000.avi", 5.0, 15.0)
+        recorder.write(tmp_path / "20260101-000000.mkv", 5.0, 15.0)
+        (written,) = (tmp_path / "sensors").iterdir()
+        found = [(message.time_s, message.payload) for message in read_recording(written)]
+        assert found == [(0.0, b"closed"), (5.0, b"open")]
+        recorder.write(tmp_path / "20260101-000000.mkv", 5.0, 21.0)
+        recorder.write(tmp_path / "20260101-000021.mkv", 21.0, 22.0)
         sender.stop()
-    (written,) = (tmp_path / "sensors").iterdir()
     found = [(message.time_s, message.payload) for message in read_recording(written)]
-    assert found == [(0.0, b"closed"), (5.0, b"open")]
+    assert found == [(0.0, b"closed"), (5.0, b"open"), (15.0, b"closed")]
+    (newest,) = read_recording(tmp_path / "sensors" / "20260101-000021.jsonl")
+    assert (newest.time_s, newest.payload) == (0.0, b"closed")
+    assert recorder.losses == []
 
 
 def test_without_a_broker_nothing_is_recorded(tmp_path: Path) -> None:
@@ -51,7 +58,8 @@ def test_a_disk_that_does_not_take_it_and_a_broker_that_refuses_are_told(
     recorder = SensorRecorder(SiteConfig(sensor=(DOOR,), broker=NOWHERE), tmp_path / "sensors", lambda: 0.0)
     (tmp_path / "sensors").write_text("a file, no folder")
     recorder._client.forbidden("the subscription to", "home/door", "Not authorized")
-    recorder.write(tmp_path / "20260101-000000.avi", 0.0, 1.0)
+    recorder.write(tmp_path / "20260101-000000.mkv", 0.0, 1.0)
+    assert any("20260101-000000.jsonl could not be written" in loss for loss in recorder.losses)
     told = [record.getMessage() for record in caplog.records]
     assert any("20260101-000000.jsonl cannot be written" in line for line in told)
     assert any("says nothing of home/door" in line for line in told)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from datetime import datetime, timezone
 from itertools import accumulate
 from pathlib import Path
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from tests.support.ffmpeg import Ffmpeg
 from tests.support.footage import quiet_frames
 
+from vad_edge.video.container import missing_bytes
 from vad_edge.video.matroska import TICK_S, Muxer
 
 BEGAN = datetime(2026, 3, 1, 12, 0, 0, tzinfo=timezone.utc)
@@ -43,6 +45,16 @@ def test_each_picture_has_its_own_time_and_the_file_its_rate_and_start(
     assert abs(facts.fps / rate - 1) < 0.001
     assert abs(facts.duration_s - 60 / rate) < 0.001
     assert facts.began == BEGAN
+    assert ffmpeg.complaints(path) == ""
+
+
+def test_a_file_that_was_cut_says_so_and_one_that_was_never_finished_does_not(tmp_path: Path) -> None:
+    times = [n / 25 for n in range(100)]
+    whole = mux(tmp_path / "whole.mkv", times)
+    assert missing_bytes(whole) == 0
+    os.truncate(whole, whole.stat().st_size - 1000)
+    assert missing_bytes(whole) == 1000
+    assert missing_bytes(mux(tmp_path / "killed.mkv", times, finish=False)) == 0
 
 
 def test_a_file_that_was_never_finished_plays_to_its_last_picture(ffmpeg: Ffmpeg, tmp_path: Path) -> None:
