@@ -141,7 +141,7 @@ def test_run_ends_with_1_and_the_reason_when_the_file_was_truncated(invoke: Invo
     cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
     result = invoke("run", "--source", cut, "--bundle", BUNDLE, "--output", tmp_path / "out")
     assert result.exit_code == 1
-    assert "of 40 frames: the file is truncated" in result.output
+    assert "bytes of the file are missing" in result.output
     assert (tmp_path / "out" / "timeline.png").exists()
 
 
@@ -185,7 +185,7 @@ def test_recording_a_truncated_file_keeps_what_there_was_and_ends_with_1(
     cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
     result = invoke("record", "--source", cut, "--output", tmp_path / "data")
     assert result.exit_code == 1
-    assert "the file is truncated" in result.output
+    assert "bytes of the file are missing" in result.output
     assert len(list((tmp_path / "data" / "training").iterdir())) == 1
 
 
