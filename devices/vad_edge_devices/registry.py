@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 from typing_extensions import Self
 
+from vad_edge.common.explain import first_problem
 from vad_edge.errors import ConfigError, DeviceError
 
 if sys.version_info >= (3, 11):
@@ -203,11 +204,3 @@ def _parsed(name: str, text: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except ValueError as error:
         raise DeviceError(f"not valid TOML: {error}", where=name, fix="correct the file") from error
-
-
-def first_problem(error: ValidationError) -> str:
-    """The first thing that is wrong with a table, and where in it."""
-    first = error.errors(include_url=False, include_context=False)[0]
-    place = ".".join(str(part) for part in first["loc"])
-    what = first["msg"].removeprefix("Value error, ")
-    return f"{place}: {what}" if place else what

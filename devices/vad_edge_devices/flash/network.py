@@ -12,8 +12,8 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 from typing_extensions import Self
 
+from vad_edge.common.explain import first_problem
 from vad_edge.errors import ConfigError
-from vad_edge_devices.registry import first_problem
 from vad_edge_devices.release import Item
 
 if sys.version_info >= (3, 11):

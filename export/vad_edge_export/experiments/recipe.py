@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from vad_edge.common.explain import first_problem
 from vad_edge.errors import ConfigError
 from vad_edge_training.datasets.folds import Fold
 from vad_edge_training.fit.schedule import FitConfig
@@ -66,9 +67,7 @@ def read_recipe(path: Path) -> Recipe:
     except FileNotFoundError as error:
         raise ConfigError("no such recipe", where=str(path), fix="see training/recipes/") from error
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(f"{key}: {first['msg']}", where=str(path)) from error
+        raise ConfigError(first_problem(error), where=str(path)) from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"not valid TOML: {error}", where=str(path)) from error
     return recipe

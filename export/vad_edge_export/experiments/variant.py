@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from vad_edge.bundle.archive import read_bundle
+from vad_edge.common.explain import first_problem
 from vad_edge.errors import ConfigError
 from vad_edge.inference.benchmark import Case, benchmark
 from vad_edge.pipeline import score_recording
@@ -70,9 +71,7 @@ def read_variant(path: Path) -> Variant:
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"not valid TOML: {error}", where=str(path)) from error
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(f"{key}: {first['msg']}", where=str(path)) from error
+        raise ConfigError(first_problem(error), where=str(path)) from error
     return variant
 
 

@@ -19,6 +19,7 @@ from vad_edge.bundle.container import MAX_BYTES, ContainerError, pack_members, u
 from vad_edge.bundle.keys import trusted_keys
 from vad_edge.bundle.manifest import SCHEMA_VERSION, Graph, Manifest, Precision
 from vad_edge.bundle.signature import SIGNATURE, sign, signature_holds
+from vad_edge.common.explain import first_problem, system_errors_as
 from vad_edge.common.files import write_atomically
 from vad_edge.errors import BundleError
 
@@ -141,19 +142,14 @@ def write_bundle(
     try:
         complete = Manifest.model_validate({**manifest.model_dump(), "members": hashes})
     except ValidationError as error:
-        raise BundleError(_first_error(error), where=f"{path}: {MANIFEST}") from error
+        raise BundleError(first_problem(error, whole="manifest"), where=f"{path}: {MANIFEST}") from error
     _check_members(complete, hashes, path)
     text = complete.model_dump_json(indent=2).encode()
     contents = {MANIFEST: text, **{name: members[name] for name in hashes}}
     if signing_key is not None:
         contents[SIGNATURE] = sign({MANIFEST: _sha256(text), **hashes}, signing_key)
-    try:
+    with system_errors_as(BundleError, "cannot be written", path, fix="choose another place"):
         write_atomically(path, pack_members(contents))
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise BundleError(
-            f"cannot be written: {reason}", where=str(path), fix="choose another place"
-        ) from error
 
 
 def load_bundle(bundle: Bundle | Path | str) -> Bundle:
@@ -196,20 +192,19 @@ def read_bundle(path: Path, *, trusted: Sequence[Ed25519PublicKey] | None = None
     try:
         manifest = Manifest.model_validate(fields)
     except ValidationError as error:
-        raise BundleError(_first_error(error), where=f"{path}: {MANIFEST}", fix=_FETCH_AGAIN) from error
+        raise BundleError(
+            first_problem(error, whole="manifest"), where=f"{path}: {MANIFEST}", fix=_FETCH_AGAIN
+        ) from error
     _check_members(manifest, hashes, path)
     return Bundle(path, manifest, _sha256(data), signature is not None and bool(trusted), contents)
 
 
 def _read(path: Path) -> bytes:
-    try:
+    with system_errors_as(BundleError, "cannot be read", path, fix="give a .vadb file"):
         size = path.stat().st_size
         if size > MAX_BYTES:
             raise BundleError(f"{size} bytes are more than a bundle may have ({MAX_BYTES})", where=str(path))
         return path.read_bytes()
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise BundleError(f"cannot be read: {reason}", where=str(path), fix="give a .vadb file") from error
 
 
 def _known_version(text: bytes, path: Path) -> dict[str, Any]:
@@ -241,12 +236,6 @@ def _check_members(manifest: Manifest, hashes: Mapping[str, str], path: Path) ->
             raise BundleError(
                 f"member {name!r} is not what the manifest says", where=str(path), fix=_FETCH_AGAIN
             )
-
-
-def _first_error(error: ValidationError) -> str:
-    first = error.errors(include_url=False, include_context=False)[0]
-    key = ".".join(str(part) for part in first["loc"]) or "manifest"
-    return f"{key}: {first['msg']}"
 
 
 def _sha256(data: bytes) -> str:

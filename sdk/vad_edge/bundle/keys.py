@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
+from vad_edge.common.explain import system_errors_as
 from vad_edge.errors import BundleError
 
 TRUST_FOLDER: Final = Path("/etc/vad-edge/trust")
@@ -35,12 +36,8 @@ def make_key(path: Path) -> Path:
     private_text = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     public_text = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     for file, text, mode in ((public, public_text, 0o644), (path, private_text, 0o600)):
-        try:
+        with system_errors_as(BundleError, "cannot be written", file, fix="choose another name"):
             descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-        except OSError as error:
-            raise BundleError(
-                f"cannot be written: {error.strerror}", where=str(file), fix="choose another name"
-            ) from error
         with os.fdopen(descriptor, "wb") as opened:
             opened.write(text)
     return public

@@ -14,6 +14,7 @@ from vad_edge.bundle.archive import Bundle
 from vad_edge.bundle.calibration import Calibration
 from vad_edge.bundle.levels import Accumulation, AlarmLevels
 from vad_edge.bundle.manifest import Graph, Sha256
+from vad_edge.common.explain import first_problem, system_errors_as
 from vad_edge.common.files import write_atomically
 from vad_edge.common.verdict import Verdict
 from vad_edge.errors import BundleError
@@ -131,22 +132,16 @@ def pack_fits(pack: CameraPack, bundle: Bundle, graph: Graph) -> Verdict:
 
 def write_pack(path: Path, pack: CameraPack) -> None:
     """Write a pack; a crash leaves the old file or the new one. Raises BundleError where it cannot."""
-    try:
+    with system_errors_as(BundleError, "cannot be written", path, fix="choose another place"):
         write_atomically(path, pack.model_dump_json(indent=1).encode())
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise BundleError(
-            f"cannot be written: {reason}", where=str(path), fix="choose another place"
-        ) from error
 
 
 def read_pack(path: Path) -> CameraPack:
     """Read a pack. Raises BundleError for a file that is missing, broken or of an unknown version."""
+    with system_errors_as(BundleError, "cannot be read", path, fix="give a .vadc file"):
+        text = path.read_bytes()
     try:
-        fields: Any = json.loads(path.read_bytes())
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise BundleError(f"cannot be read: {reason}", where=str(path), fix="give a .vadc file") from error
+        fields: Any = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise BundleError(f"it is not JSON: {error}", where=str(path), fix=_RECALIBRATE) from error
     version = fields.get("schema_version") if isinstance(fields, dict) else None
@@ -156,6 +151,4 @@ def read_pack(path: Path) -> CameraPack:
     try:
         return CameraPack.model_validate(fields)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
-        key = ".".join(str(part) for part in first["loc"]) or "pack"
-        raise BundleError(f"{key}: {first['msg']}", where=str(path), fix=_RECALIBRATE) from error
+        raise BundleError(first_problem(error, whole="pack"), where=str(path), fix=_RECALIBRATE) from error

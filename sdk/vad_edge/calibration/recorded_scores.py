@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from vad_edge.bundle.calibration import SUM_OF_ALL, Joining
 from vad_edge.calibration.scores import Stretch
 from vad_edge.calibration.tails import FloatArray
+from vad_edge.common.explain import system_errors_as
 from vad_edge.common.files import write_atomically
 from vad_edge.errors import DataError
 
@@ -60,13 +61,8 @@ def write_recorded_scores(path: Path, recorded: RecordedScores, *, small: bool =
         about=np.array(recorded.about),
         joining=np.array(recorded.joining.model_dump_json()),
     )
-    try:
+    with system_errors_as(DataError, "cannot be written", path, fix="choose another place"):
         write_atomically(path, stored.getvalue())
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise DataError(
-            f"cannot be written: {reason}", where=str(path), fix="choose another place"
-        ) from error
 
 
 def read_recorded_scores(source: Path | IO[bytes]) -> RecordedScores:

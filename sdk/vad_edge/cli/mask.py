@@ -48,6 +48,7 @@ def command(
     """
     import cv2
 
+    from vad_edge.common.explain import system_errors_as
     from vad_edge.config.polygons import parse_polygon
     from vad_edge.errors import ConfigError
     from vad_edge.mask_editor.editor import MaskEditor, MaskServer
@@ -64,15 +65,9 @@ def command(
         editor.add(kind, name, parse_polygon(polygon, *editor.size))
         click.echo(f"{config}: {kind} {name} on camera {editor.camera.name}")
     elif picture is None:
-        try:
+        fix = "give another --port, or none"
+        with system_errors_as(ConfigError, "the page cannot be served", f"port {port}", fix=fix):
             server = MaskServer(editor, port)
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise ConfigError(
-                f"the page cannot be served: {reason}",
-                where=f"port {port}",
-                fix="give another --port, or none",
-            ) from error
         click.echo(f"draw at {server.url} (Ctrl-C ends)")
         try:
             server.serve_forever()
@@ -82,10 +77,5 @@ def command(
             server.server_close()
     if picture is not None:
         _, data = cv2.imencode(picture.suffix, editor.picture())
-        try:
+        with system_errors_as(ConfigError, "cannot be written", picture, fix="give a folder that is there"):
             picture.write_bytes(data.tobytes())
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise ConfigError(
-                f"cannot be written: {reason}", where=str(picture), fix="give a folder that is there"
-            ) from error

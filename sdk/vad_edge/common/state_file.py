@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
+from pydantic import TypeAdapter, ValidationError
+
+from vad_edge.common.explain import first_problem
 from vad_edge.common.files import write_atomically
 
 Content = TypeVar("Content")
@@ -20,20 +22,14 @@ _log = logging.getLogger(__name__)
 class StateFile(Generic[Content]):
     """One value as JSON, whole or not there at all.
 
-    parse makes the value of what the JSON holds, or raises ValueError, KeyError, TypeError or AttributeError;
-    plain makes plain JSON values of it. A file that cannot be read is set aside as ``NAME.damaged``;
-    `problem` then says why, and is empty otherwise.
+    kind is the type of the value, which pydantic reads and writes. A file that cannot be read is set aside as
+    ``NAME.damaged``; `problem` then says why, and is empty otherwise.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        parse: Callable[[Any], Content],
-        plain: Callable[[Content], Any] = lambda value: value,
-    ) -> None:
+    def __init__(self, path: Path, kind: type[Content]) -> None:
         self.path = path
         self.problem = ""
-        self._parse, self._plain = parse, plain
+        self._adapter = TypeAdapter(kind)
 
     def read(self) -> Content | None:
         """The value that was written last; None where there is none, or none that can be read."""
@@ -43,13 +39,15 @@ class StateFile(Generic[Content]):
             framed = isinstance(found, dict) and found.keys() == {"version", "content"}
             if framed and found["version"] != VERSION:
                 raise ValueError(f"its version is {found['version']!r}, this one knows {VERSION}")
-            value = self._parse(found["content"] if framed else found)
+            content = json.dumps(found["content"] if framed else found)
+            value = self._adapter.validate_json(content, strict=True)
         except FileNotFoundError:
             return None
         except OSError as error:
             self.problem = f"{self.path} cannot be read: {error.strerror or error}"
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            self.problem = f"{self.path} is damaged ({error}){self._set_aside()}"
+        except (ValueError, RecursionError) as error:
+            reason = first_problem(error) if isinstance(error, ValidationError) else error
+            self.problem = f"{self.path} is damaged ({reason}){self._set_aside()}"
         else:
             return value
         _log.error("%s", self.problem)
@@ -58,7 +56,7 @@ class StateFile(Generic[Content]):
     def write(self, value: Content) -> None:
         """Replace what is there, durably. Raises OSError where the disk does not take it."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        content = {"version": VERSION, "content": self._plain(value)}
+        content = {"version": VERSION, "content": self._adapter.dump_python(value, mode="json")}
         write_atomically(self.path, json.dumps(content, separators=(",", ":")).encode())
         self.problem = ""
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
 from vad_edge.clock import LiveClock
+from vad_edge.common.explain import system_errors_as
 from vad_edge.common.files import write_atomically
 from vad_edge.config.edit import PlaceKind, with_place
 from vad_edge.config.load import load_site
@@ -52,13 +53,10 @@ class MaskEditor:
     def add(self, kind: PlaceKind, name: str, polygon: Polygon) -> None:
         """Write a place into the site file, from any thread. Raises ConfigError where it may not be added."""
         with self._writing:
-            try:
+            with system_errors_as(ConfigError, "cannot be written", self.path):
                 before = self.path.read_text(encoding="utf-8")
                 text = with_place(before, self.path, self.camera.name, kind, name, polygon)
                 write_atomically(self.path.resolve(), text.encode())
-            except OSError as error:
-                reason = error.strerror or str(error)
-                raise ConfigError(f"cannot be written: {reason}", where=str(self.path)) from error
             self.camera = load_site(self.path).camera_named(self.camera.name, where=str(self.path))
 
     def picture(self) -> NDArray[np.uint8]:

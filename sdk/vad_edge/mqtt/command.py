@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 from typing_extensions import Self
 
+from vad_edge.common.explain import first_problem
 from vad_edge.common.retry import RateLimit
 from vad_edge.health.conditions import Condition
 
@@ -102,10 +103,7 @@ def parse_command(payload: bytes) -> Command | CommandResult:
     try:
         return Command.model_validate(content)
     except ValidationError as error:
-        detail = error.errors(include_url=False, include_context=False)[0]
-        place = ".".join(str(part) for part in detail["loc"])
-        reason = detail["msg"].removeprefix("Value error, ")
-        return _bad(f"{place}: {reason}"[:200] if place else reason[:200], fix, content)
+        return _bad(first_problem(error)[:200], fix, content)
 
 
 def _bad(reason: str, fix: str, content: dict[str, Any] | None = None) -> CommandResult:

@@ -7,6 +7,8 @@ from datetime import date, datetime, timedelta
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
+from pydantic import AwareDatetime
+
 from vad_edge.config.schedule import DAYS, ArmedConfig, Day, ScheduleConfig
 
 REMEMBERED: Final = timedelta(days=8)
@@ -78,8 +80,8 @@ class Asked:
     """
 
     armed: bool | None = None
-    at: datetime | None = None
-    maintenance_until: datetime | None = None
+    at: AwareDatetime | None = None
+    maintenance_until: AwareDatetime | None = None
     maintenance_minutes: int = 0
 
 

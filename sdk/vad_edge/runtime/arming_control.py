@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from vad_edge.clock import utc_now
 from vad_edge.common.state_file import StateFile
@@ -26,54 +26,21 @@ class ArmingFile:
     """
 
     def __init__(self, path: Path) -> None:
-        self._file = StateFile(path, _parsed, _content)
-        self._asked: Mapping[str, Asked] = self._file.read() or {}
+        # A plain truth value is from before there were schedules.
+        self._file = StateFile(path, dict[str, Asked | bool])
+        self._asked = self._file.read() or {}
         self.problem = f"{self._file.problem}: every camera is armed" if self._file.problem else ""
 
     def asked(self, camera: str) -> Asked:
         """What was asked of the camera; nothing of one that was never armed or disarmed."""
-        return self._asked.get(camera, Asked())
+        found = self._asked.get(camera, Asked())
+        return Asked(armed=found) if isinstance(found, bool) else found
 
     def remember(self, camera: str, asked: Asked) -> None:
         """Keep it on the disk. Raises OSError where that does not work."""
         self._asked = {**self._asked, camera: asked}
         self._file.write(self._asked)
         self.problem = ""
-
-
-def _parsed(content: Any) -> Mapping[str, Asked]:
-    return {name: _asked(entry) for name, entry in content.items()}
-
-
-def _content(asked: Mapping[str, Asked]) -> dict[str, Any]:
-    return {name: _plain(each) for name, each in asked.items()}
-
-
-def _plain(asked: Asked) -> dict[str, Any]:
-    return {
-        "armed": asked.armed,
-        "at": None if asked.at is None else asked.at.isoformat(),
-        "maintenance_until": None if asked.maintenance_until is None else asked.maintenance_until.isoformat(),
-        "maintenance_minutes": asked.maintenance_minutes,
-    }
-
-
-def _asked(entry: Any) -> Asked:
-    """What one entry says; a plain truth value is from before there were schedules. Raises ValueError."""
-    if isinstance(entry, bool):
-        return Asked(armed=entry)
-    try:
-        armed, minutes = entry["armed"], entry["maintenance_minutes"]
-        times = [
-            None if entry[key] is None else datetime.fromisoformat(entry[key])
-            for key in ("at", "maintenance_until")
-        ]
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"{entry!r} says nothing about a camera") from error
-    known = armed is None or isinstance(armed, bool)
-    if not known or not isinstance(minutes, int) or any(time and time.tzinfo is None for time in times):
-        raise ValueError(f"{entry!r} says nothing about a camera")
-    return Asked(armed, times[0], times[1], minutes)
 
 
 LOOK_EVERY_S: Final = 1.0

@@ -22,7 +22,7 @@ class SensorMemory:
     """
 
     def __init__(self, path: Path) -> None:
-        self._file: StateFile[Mapping[str, Any]] = StateFile(path, _table)
+        self._file = StateFile(path, dict[str, Any])
         self._writer: threading.Thread | None = None
         self._written_s = 0.0
 
@@ -42,7 +42,7 @@ class SensorMemory:
     def write(self, learned: Mapping[str, Any]) -> None:
         """Keep it now. A disk that does not take it is only logged: nothing is lost but what was learned."""
         try:
-            self._file.write(learned)
+            self._file.write(dict(learned))
         except OSError as error:
             _log.warning("%s cannot be written: %s", self._file.path, error)
 
@@ -51,9 +51,3 @@ class SensorMemory:
         if self._writer is not None:
             self._writer.join()
         self.write(learned)
-
-
-def _table(content: Any) -> Mapping[str, Any]:
-    if not isinstance(content, dict):
-        raise ValueError("it is no table")
-    return content

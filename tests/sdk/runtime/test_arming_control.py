@@ -33,9 +33,9 @@ def test_a_file_from_before_schedules_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "content",
     [
-        b"", b"[]", b'{"front": "no"}', b"\xff\xfe", b'{"front": {"armed": true}}',
+        b"", b"[]", b'{"front": "no"}', b"\xff\xfe", b'{"front": {"armed": "yes"}}',
         b'{"front": {"armed": 1, "at": null, "maintenance_until": null, "maintenance_minutes": 0}}',
-        b'{"front": {"armed": true, "at": "2026", "maintenance_until": null, "maintenance_minutes": 0}}',
+        b'{"front": {"armed": true, "at": "2026-03-02T12:00:00"}}',
     ],
 )  # fmt: skip
 def test_a_file_that_cannot_be_read_arms_everything_and_says_so(tmp_path: Path, content: bytes) -> None:

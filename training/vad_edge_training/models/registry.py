@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from vad_edge.common.explain import first_problem
 from vad_edge.common.plugin_loader import MODELS as PLUGINS
 from vad_edge.common.plugin_loader import load, names, usable
 from vad_edge.errors import ConfigError, PluginError
@@ -89,11 +90,9 @@ def config_of(name: str, values: Mapping[str, Any]) -> Any:
     try:
         return TypeAdapter(model_type(name).config_type).validate_python(values)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        key = ".".join(str(part) for part in first["loc"])
         known = [each.name for each in fields(model_type(name).config_type)]
         raise ConfigError(
-            f"{key}: {first['msg']}", where=f"model {name!r}", fix=f"its settings are {', '.join(known)}"
+            first_problem(error), where=f"model {name!r}", fix=f"its settings are {', '.join(known)}"
         ) from error
 
 
@@ -112,8 +111,7 @@ def fit_of(name: str, values: Mapping[str, Any]) -> FitConfig:
     try:
         return adapter.validate_python({**adapter.dump_python(model_type(name).defaults), **values})
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise ConfigError(f"fit of {name}: {first['loc'][0]}: {first['msg']}") from error
+        raise ConfigError(f"fit of {name}: {first_problem(error)}") from error
 
 
 def build(name: str, values: Mapping[str, Any]) -> Model:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import IntEnum
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeAlias, TypeVar
 
 from vad_edge.common.state_file import StateFile
 
 _T = TypeVar("_T")
+_Three: TypeAlias = tuple[_T, _T, _T]
 
 ACK_REQUIRED = (True, True, False)
 """Whether a transition to-offnormal, to-fault, to-normal has to be acknowledged."""
@@ -40,9 +41,9 @@ class Alarm:
     """
 
     state: EventState = EventState.NORMAL
-    acked: tuple[bool, ...] = (True, True, True)
-    stamps: tuple[datetime | None, ...] = (None, None, None)
-    texts: tuple[str, ...] = ("", "", "")
+    acked: _Three[bool] = (True, True, True)
+    stamps: _Three[datetime | None] = (None, None, None)
+    texts: _Three[str] = ("", "", "")
     incident: str | None = None
 
     @property
@@ -84,8 +85,9 @@ def acknowledged(alarm: Alarm, state: EventState) -> Alarm:
     return replace(alarm, acked=_with(alarm.acked, state, True))
 
 
-def _with(values: Sequence[_T], state: EventState, value: _T) -> tuple[_T, ...]:
-    return tuple(value if place == state.place else kept for place, kept in enumerate(values))
+def _with(values: _Three[_T], state: EventState, value: _T) -> _Three[_T]:
+    first, second, third = (value if place == state.place else kept for place, kept in enumerate(values))
+    return first, second, third
 
 
 _log = logging.getLogger(__name__)
@@ -93,38 +95,12 @@ _log = logging.getLogger(__name__)
 
 def recall(path: Path) -> dict[str, Alarm]:
     """The alarms by camera as `remember` left them; a file that is missing or damaged holds none."""
-    return StateFile(path, _alarms).read() or {}
+    return StateFile(path, dict[str, Alarm]).read() or {}
 
 
 def remember(path: Path, alarms: Mapping[str, Alarm]) -> None:
     """Keep the alarms; a disk that fails is logged, since the alarms themselves must go on."""
     try:
-        StateFile(path, _alarms, _entries).write(dict(alarms))
+        StateFile(path, dict[str, Alarm]).write(dict(alarms))
     except OSError as error:
         _log.error("%s cannot be written, a restart will announce alarms again: %s", path, error)
-
-
-def _alarms(content: Any) -> dict[str, Alarm]:
-    return {camera: _alarm(entry) for camera, entry in content.items()}
-
-
-def _entries(alarms: Mapping[str, Alarm]) -> dict[str, Any]:
-    return {camera: _entry(alarm) for camera, alarm in alarms.items()}
-
-
-def _entry(alarm: Alarm) -> dict[str, Any]:
-    return {
-        "state": alarm.state.name,
-        "acked": alarm.acked,
-        "stamps": [stamp and stamp.isoformat() for stamp in alarm.stamps],
-        "texts": alarm.texts,
-        "incident": alarm.incident,
-    }
-
-
-def _alarm(entry: Mapping[str, Any]) -> Alarm:
-    acked, texts = tuple(map(bool, entry["acked"])), tuple(map(str, entry["texts"]))
-    stamps = tuple(stamp and datetime.fromisoformat(stamp) for stamp in entry["stamps"])
-    if not len(acked) == len(texts) == len(stamps) == len(EventState):
-        raise ValueError("three transitions are needed")
-    return Alarm(EventState[entry["state"]], acked, stamps, texts, entry["incident"])

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
+from vad_edge.common.explain import system_errors_as
 from vad_edge.errors import ConfigError
 
 Verdict = Literal["taken", "again", "refused"]
@@ -99,12 +100,8 @@ class Endpoint:
         self._timeout_s = timeout_s
         self._tls: ssl.SSLContext | None = None
         if parts.scheme == "https":
-            try:
+            with system_errors_as(ConfigError, "cannot use the CA file", f"webhook.ca_file ({ca_file})"):
                 self._tls = ssl.create_default_context(cafile=ca_file)
-            except (OSError, ssl.SSLError) as error:
-                raise ConfigError(
-                    f"cannot use the CA file: {error.strerror or error}", where=f"webhook.ca_file ({ca_file})"
-                ) from error
 
     def post(self, headers: Mapping[str, str], body: bytes) -> Response:
         """Send `body` and wait for the head of the answer; what fails is an answer of status 0."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from vad_edge.bundle.archive import read_bundle
+from vad_edge.common.explain import system_errors_as
 from vad_edge.common.files import write_atomically
 from vad_edge.diagnostics.engines.job import Job
 from vad_edge.diagnostics.engines.plan import CheckStep, Result, plan_steps, run_steps
@@ -49,7 +50,8 @@ def check_engines(
 
         def keep(so_far: list[Result]) -> None:
             results[:] = so_far
-            _write(output, report())
+            with system_errors_as(ConfigError, "cannot be written", output, fix="give --report FILE"):
+                write_atomically(output, (json.dumps(report(), indent=2) + "\n").encode())
 
         keep([])
         job = Job(path.resolve(), Path(folder))
@@ -60,13 +62,3 @@ def check_engines(
             on_end=keep,
         )
         return report()
-
-
-def _write(output: Path, report: dict[str, Any]) -> None:
-    try:
-        write_atomically(output, (json.dumps(report, indent=2) + "\n").encode())
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise ConfigError(
-            f"cannot be written: {reason}", where=str(output), fix="give --report FILE"
-        ) from error

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
 
+from vad_edge.common.explain import system_errors_as
 from vad_edge.common.files import write_atomically
 from vad_edge.common.verdict import Verdict
 from vad_edge.errors import EngineError
@@ -143,11 +144,8 @@ def write_engine(path: Path, key: EngineKey, engine: bytes) -> None:
 
 def read_engine(path: Path) -> StoredEngine:
     """Read and verify an engine file. Raises EngineError."""
-    try:
+    with system_errors_as(EngineError, "cannot be read", path, fix=_FIX):
         data = path.read_bytes()
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise EngineError(f"cannot be read: {reason}", where=str(path), fix=_FIX) from error
     return unpack_engine(data, str(path))
 
 
