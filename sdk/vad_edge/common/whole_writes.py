@@ -44,23 +44,32 @@ class WholeWrites:
 
 
 class Lines:
-    """Lines of text in a file, each written at once.
+    """Lines of text in a file that is begun with the first one; each is written at once.
 
     One that cannot be written is counted, and the next is tried. failing says whether the last one was lost.
     """
 
     def __init__(self, path: Path, mode: Literal["w", "a"]) -> None:
-        self._file = WholeWrites(path, mode)
+        self._path = path
+        self._mode = mode
+        self._file: WholeWrites | None = None
         self._lines = 0
         self._lost = 0
         self._reason = ""
         self.failing = False
 
+    def open(self) -> WholeWrites:
+        """Begin the file before its first line. Raises OSError where that cannot be done."""
+        if self._file is None:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = WholeWrites(self._path, self._mode)
+        return self._file
+
     def add(self, line: str) -> None:
         """Append one line, which ends with a newline; never raises for a disk that does not take it."""
         self._lines += 1
         try:
-            self._file.write(line.encode())
+            self.open().write(line.encode())
             self.failing = False
         except OSError as error:
             self._lost += 1
@@ -72,8 +81,9 @@ class Lines:
         """How many lines are missing, and why; empty where none is."""
         if not self._lost:
             return ""
-        return f"{self._file.path}: {self._lost} of {self._lines} lines could not be written: {self._reason}"
+        return f"{self._path}: {self._lost} of {self._lines} lines could not be written: {self._reason}"
 
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
+        if self._file is not None:
+            self._file.close()

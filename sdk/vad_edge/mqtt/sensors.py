@@ -135,9 +135,10 @@ class SensorRecorder:
         self._finish()
         self._clip = clip
         path = self._folder / f"{clip.stem}.jsonl"
+        lines = Lines(path, "w")
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            self._lines = Lines(path, "w")
+            lines.open()
+            self._lines = lines
         except OSError as error:
             _log.warning("%s cannot be written: %s", path, error)
             self.losses.append(f"{path} could not be written: {error.strerror or error}")

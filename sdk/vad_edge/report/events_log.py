@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 from typing import IO
 
+from vad_edge.common.whole_writes import Lines
+from vad_edge.errors import OutputError
 from vad_edge.events.event import Event, to_cloudevent
 from vad_edge.report.observer import Observer
 
@@ -19,24 +21,44 @@ class EventLines(Observer):
 
     def on_event(self, event: Event) -> None:
         """Append one line."""
-        self._stream.write(json.dumps(to_cloudevent(event), ensure_ascii=False) + "\n")
+        self._stream.write(event_line(event))
         self._stream.flush()
 
 
-class EventsFile(EventLines):
-    """`EventLines` in a file of its own, after those of earlier runs."""
+class EventsFile(Observer):
+    """Writes the same lines into a file, after those of earlier runs.
+
+    Lines that the disk does not take are counted, and the next is tried. Raises OSError where the file cannot
+    be opened.
+    """
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         torn = _is_torn(path)
-        self._file = path.open("a", encoding="utf-8")
-        super().__init__(self._file)
+        self._lines = Lines(path, "a")
+        file = self._lines.open()
         if torn:
-            self._file.write("\n")
+            file.write(b"\n")
+
+    @property
+    def problem(self) -> str:  # type: ignore[override]
+        """What is being lost; empty while nothing is."""
+        return self._lines.loss if self._lines.failing else ""
+
+    def on_event(self, event: Event) -> None:
+        """Append one line."""
+        self._lines.add(event_line(event))
 
     def close(self) -> None:
-        """Finish the file."""
-        self._file.close()
+        """Finish the file. Raises OutputError where lines are missing."""
+        self._lines.close()
+        if self._lines.loss:
+            raise OutputError(self._lines.loss)
+
+
+def event_line(event: Event) -> str:
+    """An event as a line of JSON."""
+    return json.dumps(to_cloudevent(event), ensure_ascii=False) + "\n"
 
 
 def _is_torn(path: Path) -> bool:

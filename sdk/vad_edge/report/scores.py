@@ -3,47 +3,58 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Any
 
+from vad_edge.common.whole_writes import Lines
+from vad_edge.errors import OutputError
 from vad_edge.report.observer import FrameResult, Observer
 
 SCORES = "scores.csv"
 
 
 class ScoresCsv(Observer):
-    """Writes frame, time_s, score_<cue> for each cue, surprise, risk and level, as they come.
+    """Writes frame, time_s, score_<cue> for each cue, surprise, risk and level, each row at once.
 
     A frame without a valid score has empty cells. Several cameras get a file each, ``scores-<camera>.csv``.
-    A file begins with its camera's first frame: a run that cannot begin leaves none.
+    A file begins with its camera's first frame: a run that cannot begin leaves none. Rows that the disk does
+    not take are counted, and the next is tried.
     """
 
     def __init__(self, folder: Path, cameras: Sequence[str], cues: Sequence[str]) -> None:
         self._folder = folder
         self._cameras = cameras
         self._cues = cues
-        self._files: list[IO[str]] = []
-        self._writers: dict[str, Any] = {}
+        self._files: dict[str, Lines] = {}
+
+    @property
+    def problem(self) -> str:  # type: ignore[override]
+        """What is being lost; empty while nothing is."""
+        return "; ".join(lines.loss for lines in self._files.values() if lines.failing)
 
     def on_frame(self, result: FrameResult) -> None:
         """Append one row."""
-        if result.camera not in self._writers:
-            self._begin(result.camera)
-        self._writers[result.camera].writerow(score_row(result, self._cues))
-
-    def _begin(self, camera: str) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        path = self._folder / per_camera(SCORES, camera, self._cameras)
-        file = path.open("w", newline="", encoding="utf-8")
-        self._files.append(file)
-        self._writers[camera] = csv.writer(file)
-        self._writers[camera].writerow(score_columns(self._cues))
+        lines = self._files.get(result.camera)
+        if lines is None:
+            lines = Lines(self._folder / per_camera(SCORES, result.camera, self._cameras), "w")
+            self._files[result.camera] = lines
+            lines.add(_row(score_columns(self._cues)))
+        lines.add(_row(score_row(result, self._cues)))
 
     def close(self) -> None:
-        """Finish the files."""
-        for file in self._files:
-            file.close()
+        """Finish the files. Raises OutputError where rows are missing."""
+        for lines in self._files.values():
+            lines.close()
+        losses = [lines.loss for lines in self._files.values() if lines.loss]
+        if losses:
+            raise OutputError("; ".join(losses))
+
+
+def _row(cells: Sequence[str | int]) -> str:
+    text = io.StringIO(newline="")
+    csv.writer(text).writerow(cells)
+    return text.getvalue()
 
 
 def score_columns(cues: Sequence[str]) -> list[str]:

@@ -5,6 +5,7 @@ import io
 import json
 import logging
 import threading
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -221,6 +222,39 @@ def test_a_large_picture_is_drawn_smaller() -> None:
     assert picture.shape == (height, width, 3)
     assert picture[360, 300].any()
     assert not picture[300, 300].any()
+
+
+def test_rows_and_events_that_a_full_disk_does_not_take_are_counted(small_disk: Path) -> None:
+    scores, events = ScoresCsv(small_disk, ["front"], ["mean"]), EventsFile(small_disk / "events.jsonl")
+    for result in results()[:10]:
+        scores.on_frame(result)
+    events.on_event(event())
+    filler = fill(small_disk)
+    long = replace(event(), rarity="r" * 8000)
+    for result in results() * 10:
+        scores.on_frame(result)
+        events.on_event(long)
+    assert scores.problem.endswith("lines could not be written: No space left on device")
+    assert events.problem.endswith("of 401 lines could not be written: No space left on device")
+    filler.unlink()
+    scores.on_frame(results()[0])
+    events.on_event(event())
+    assert (scores.problem, events.problem) == ("", "")
+    with pytest.raises(OutputError, match=r"scores\.csv: \d+ of 412 lines could not be written: No space"):
+        scores.close()
+    with pytest.raises(OutputError, match=r"events\.jsonl: \d+ of 402 lines could not be written: No space"):
+        events.close()
+    with (small_disk / "scores.csv").open(newline="") as stream:
+        assert {len(row) for row in csv.reader(stream)} == {6}
+    kept = [json.loads(line) for line in (small_disk / "events.jsonl").read_text().splitlines()]
+    assert kept[0]["data"]["rarity"] == kept[-1]["data"]["rarity"] == "video rare"
+
+
+def test_a_row_is_in_the_file_at_once(tmp_path: Path) -> None:
+    scores = ScoresCsv(tmp_path, ["front"], ["mean"])
+    scores.on_frame(results()[0])
+    assert len((tmp_path / "scores.csv").read_text().splitlines()) == 2
+    scores.close()
 
 
 def test_heat_shows_where_the_error_is_and_regions_only_above_normal() -> None:
