@@ -43,15 +43,17 @@ def command(
     Record when nothing unusual happens, at all times of day the camera will watch. A camera that
     is lost for a while is waited for, up to the end of --duration. Files are of use whatever ends the
     recording; Ctrl-C ends it early. Ends with 1, and says so, when frames could not be written, as on a full
-    disk, or the camera was gone in the end. With a site file the camera's privacy masks
-    are black, and its sensors are recorded too, into OUTPUT/sensors/training, where `vad-edge calibrate
-    --config` finds them.
+    disk, or the camera was gone in the end. With a site file the camera's privacy masks are black, and its
+    sensors are recorded too, with what the camera notices by itself (ONVIF), into OUTPUT/sensors/training,
+    where `vad-edge calibrate --config` finds them.
 
     \b
     vad-edge record --camera 0 --output data --duration 2h
     vad-edge record --camera 0 --output data --duration 24h --config site.toml
     vad-edge record --config site.toml --name entrance --output data
     """
+    from vad_edge.cameras.recording import recorded_events
+    from vad_edge.cameras.streams import with_camera_streams
     from vad_edge.cli.output import progress_bars
     from vad_edge.cli.run_output import stop_on_signals
     from vad_edge.cli.site_options import recorded_camera, with_outside_broker
@@ -75,9 +77,12 @@ def command(
         stack.callback(reader.stop)
         stop = stack.enter_context(stop_on_signals())
         sensors = None
-        if site is not None and site.sensor:
-            heard = with_outside_broker(site, broker, broker_password_file)
+        heard = with_camera_streams(site) if site is not None and opened.info.live else site
+        if site is not None and heard is not None and heard.sensor:
+            if site.sensor:
+                heard = with_outside_broker(heard, broker, broker_password_file)
             sensors = stack.enter_context(SensorRecorder(heard, output / "sensors" / "training", clock.now))
+            stack.enter_context(recorded_events(found, heard, sensors.accept))
         report = stack.enter_context(progress_bars())
         reader.start()
         recorded = record(

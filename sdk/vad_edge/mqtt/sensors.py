@@ -17,7 +17,7 @@ from vad_edge.mqtt.client import MqttClient
 from vad_edge.mqtt.identity import client_id
 from vad_edge.mqtt.messages import json_object
 from vad_edge.mqtt.topics import replay_watermark
-from vad_edge.sensors.hub import SensorHub
+from vad_edge.sensors.hub import PUSHED, SensorHub
 from vad_edge.sensors.recording import SensorLog, recorded_line
 
 PACE_S = 0.05
@@ -78,8 +78,9 @@ _READY_S = 10.0
 class SensorRecorder:
     """Hears every sensor topic of a site while it is entered; `write` keeps what came during a file.
 
-    now is the clock of the frames. `losses` says what could not be kept. Raises ConfigError for a
-    site without sensors, and BrokerError on entering where the broker does not answer.
+    now is the clock of the frames. `losses` says what could not be kept. Streams that are not on MQTT come by
+    `accept`; no broker is asked where there are no others. Raises ConfigError for a site without sensors, and
+    BrokerError on entering where the broker does not answer.
     """
 
     def __init__(self, site: SiteConfig, folder: Path, now: Callable[[], float]) -> None:
@@ -87,20 +88,15 @@ class SensorRecorder:
             raise ConfigError("the site file has no sensors to record", fix="add [[sensor]] tables")
         self._folder = folder
         self._log = SensorLog(now, {sensor.topic for sensor in site.sensor if sensor.kind == "binary"})
-        self._client = MqttClient(
-            site.broker,
-            client_id=client_id(site.broker, site.site, "recorder"),
-            on_message=self._log.accept,
-            pace_s=PACE_S,
-        )
+        self._client = _listening(site, self._log)
         self._clip: Path | None = None
         self._lines: Lines | None = None
         self._until_s = 0.0
         self.losses: list[str] = []
-        for topic in dict.fromkeys(sensor.topic for sensor in site.sensor):
-            self._client.subscribe(topic)
 
     def __enter__(self) -> Self:
+        if self._client is None:
+            return self
         self._client.start()
         if not self._client.wait_subscribed(_READY_S):
             reason = self._client.last_error or "no answer from the broker"
@@ -111,8 +107,13 @@ class SensorRecorder:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._client.stop()
+        if self._client is not None:
+            self._client.stop()
         self._finish()
+
+    def accept(self, topic: str, payload: bytes) -> None:
+        """Take in what a stream says that is not on MQTT; from any thread."""
+        self._log.accept(topic, payload)
 
     def write(self, clip: Path, began_s: float, until_s: float) -> None:
         """Keep what came since a clip began, beside it; called again while the clip goes on.
@@ -142,7 +143,8 @@ class SensorRecorder:
         except OSError as error:
             _log.warning("%s cannot be written: %s", path, error)
             self.losses.append(f"{path} could not be written: {error.strerror or error}")
-        for topic, problem in self._client.refused.items():
+        refused = {} if self._client is None else self._client.refused
+        for topic, problem in refused.items():
             _log.warning("%s says nothing of %s: %s", path, topic, problem)
 
     def _finish(self) -> None:
@@ -152,3 +154,19 @@ class SensorRecorder:
             lines.close()
             if lines.loss:
                 self.losses.append(lines.loss)
+
+
+def _listening(site: SiteConfig, log: SensorLog) -> MqttClient | None:
+    """A client that notes what is said on the site's topics; None where there is none."""
+    topics = [sensor.topic for sensor in site.sensor if not sensor.topic.startswith(PUSHED)]
+    if not topics:
+        return None
+    client = MqttClient(
+        site.broker,
+        client_id=client_id(site.broker, site.site, "recorder"),
+        on_message=log.accept,
+        pace_s=PACE_S,
+    )
+    for topic in dict.fromkeys(topics):
+        client.subscribe(topic)
+    return client

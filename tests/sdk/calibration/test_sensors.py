@@ -13,7 +13,9 @@ from vad_edge.calibration.fit import Learned, default_policy, learn
 from vad_edge.calibration.policy_replay import incidents_at, replay_of, without
 from vad_edge.calibration.scores import Stretch
 from vad_edge.calibration.sensors import HeardClip, Listener, began_at, believed, recording_beside
-from vad_edge.config.site import SensorConfig
+from vad_edge.cameras.streams import with_camera_streams
+from vad_edge.config.onvif import OnvifConfig
+from vad_edge.config.site import CameraConfig, SensorConfig, SiteConfig
 from vad_edge.sensors.recording import RecordedMessage, write_recording
 
 DOOR = SensorConfig(name="door", topic="door", kind="binary")
@@ -38,6 +40,20 @@ def test_what_was_said_stands_beside_the_frames() -> None:
     assert np.nanmax(heard.heard[:20]) == 0.0
     assert heard.heard[20, 0] == pytest.approx(1.55, abs=0.1)  # a surprise of 2.6, less what is noise
     assert np.nanmax(heard.heard[50:]) == 0.0
+
+
+def test_what_a_camera_notices_by_itself_is_learned_with_the_others() -> None:
+    onvif = OnvifConfig(address="192.0.2.10", kinds=("motion", "tamper"))
+    site = with_camera_streams(SiteConfig(camera=(CameraConfig(name="front", onvif=onvif),)))
+    listener = Listener(site.sensor, "front")
+    times = np.arange(0.0, 30.0, 0.5)
+    said = tuple(
+        RecordedMessage(time_s, "$pushed/front_motion", word)
+        for time_s, word in ((0.0, b"off"), (10.0, b"on"))
+    )
+    heard = listener.hear(HeardClip(None, (Stretch("clip", times, np.zeros((len(times), 1))),), said))
+    assert believed(heard, listener.streams) == ("front_motion",)
+    assert "sensor front_tamper is in no recording" in listener.notes(["front_motion"])[0]
 
 
 def test_clips_follow_each_other_as_they_were_recorded() -> None:

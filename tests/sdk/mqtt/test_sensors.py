@@ -65,6 +65,17 @@ def test_a_disk_that_does_not_take_it_and_a_broker_that_refuses_are_told(
     assert any("says nothing of home/door" in line for line in told)
 
 
+def test_streams_that_are_not_on_mqtt_are_recorded_without_a_broker(tmp_path: Path) -> None:
+    now = [0.0]
+    motion = SensorConfig(name="motion", topic="$pushed/motion", kind="binary")
+    with SensorRecorder(SiteConfig(sensor=(motion,), broker=NOWHERE), tmp_path, lambda: now[0]) as recorder:
+        for now[0], word in ((1.0, b"off"), (7.0, b"on")):
+            recorder.accept("$pushed/motion", word)
+        recorder.write(tmp_path / "20260101-000000.avi", 5.0, 15.0)
+    found = read_recording(tmp_path / "20260101-000000.jsonl")
+    assert [(each.time_s, each.payload) for each in found] == [(0.0, b"off"), (2.0, b"on")]
+
+
 def test_a_site_without_sensors_has_nothing_to_record(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no sensors to record"):
         SensorRecorder(SiteConfig(), tmp_path, lambda: 0.0)
