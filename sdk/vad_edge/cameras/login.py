@@ -12,6 +12,7 @@ from typing import Final
 
 from pydantic import SecretStr
 
+from vad_edge.common.secret import secret_in
 from vad_edge.errors import ConfigError
 
 PASSWORD_VARIABLE: Final = "VAD_EDGE_ONVIF_PASSWORD"  # noqa: S105
@@ -43,13 +44,7 @@ def read_login(user: str | None, password_file: Path | None, *, where: str) -> C
     """
     secret = os.environ.get(PASSWORD_VARIABLE)
     if password_file is not None:
-        try:
-            secret = password_file.read_text(encoding="utf-8").rstrip("\r\n")
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(
-                f"cannot read the password: {getattr(error, 'strerror', None) or 'not UTF-8 text'}",
-                where=f"{where} ({password_file})",
-            ) from error
+        secret = secret_in(password_file, "the password", where)
         if user is None:
             raise ConfigError("a password needs a user", where=where, fix="give the user, too")
     if user is None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Final
+
+from vad_edge.errors import ConfigError
 
 HINT: Final = "a '/', '#', '?', '@' or ':' in a password is written %2F, %23, %3F, %40 or %3A"
 
@@ -28,6 +31,18 @@ def redacted(text: str) -> str:
     'rtspsrc location=rtsp://camera/1 user-id=a user-pw=*** ! decodebin'
     """
     return _NAMED.sub(rf"\1\2{HIDDEN}", _USER_INFO.sub(rf"\1{HIDDEN}@", text))
+
+
+def secret_in(file: Path, what: str, where: str) -> str:
+    """The text of a file that holds a secret, without its line end; what names it (``the password``).
+
+    Raises ConfigError where it cannot be read; where is the setting that names the file.
+    """
+    try:
+        return file.read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not UTF-8 text"
+        raise ConfigError(f"cannot read {what}: {reason}", where=f"{where} ({file})") from error
 
 
 def needs_encoding(url: str) -> bool:

@@ -8,6 +8,7 @@ import ssl
 
 import paho.mqtt.client as paho
 
+from vad_edge.common.secret import secret_in
 from vad_edge.config.site import BrokerConfig
 from vad_edge.errors import ConfigError
 from vad_edge.mqtt.address import BrokerAddress
@@ -99,10 +100,4 @@ def _password(broker: BrokerConfig, address: BrokerAddress) -> str | None:
         return secret
     if broker.password_file is None:
         return address.password
-    try:
-        return broker.password_file.read_text(encoding="utf-8").rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(
-            f"cannot read the password: {getattr(error, 'strerror', None) or 'not UTF-8 text'}",
-            where=f"broker.password_file ({broker.password_file})",
-        ) from error
+    return secret_in(broker.password_file, "the password", "broker.password_file")

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal, NoReturn
 from urllib.parse import quote
 
+from vad_edge.common.secret import secret_in
 from vad_edge.errors import ConfigError
 from vad_edge.version import __version__
 
@@ -129,13 +130,7 @@ def read_secret(file: Path | None, variable: str, where: str) -> str | None:
     """
     secret = os.environ.get(variable)
     if secret is None and file is not None:
-        try:
-            secret = file.read_text(encoding="utf-8").rstrip("\r\n")
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(
-                f"cannot read the secret: {getattr(error, 'strerror', None) or 'not UTF-8 text'}",
-                where=f"{where} ({file})",
-            ) from error
+        secret = secret_in(file, "the secret", where)
     if secret is not None and not (secret and all(32 < ord(sign) < 127 for sign in secret)):
         raise ConfigError(
             "the secret is not one line of printable ASCII without spaces", where=f"{where} or {variable}"
