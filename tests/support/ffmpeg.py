@@ -184,6 +184,8 @@ class RtspServer:
             extra = "Public: OPTIONS, DESCRIBE, SETUP, PLAY, TEARDOWN\r\n"
         elif headers.get("authorization") != self._secret:
             status, extra = "401 Unauthorized", 'WWW-Authenticate: Basic realm="camera"\r\n'
+        elif "/live" not in url:
+            status = "404 Not Found"
         elif method == "DESCRIBE":
             body = self._describe(packets.getsockname()[1])
             extra = f"Content-Type: application/sdp\r\nContent-Base: {url}/\r\n"

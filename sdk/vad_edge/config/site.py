@@ -85,6 +85,7 @@ class CameraConfig(Table):
     slow_calibration is a pack made at a lower frame rate, which the camera falls back to where the machine is
     too hot or too slow. Of several cameras the one with the highest priority is watched in full the longest.
     The level of a camera that is lost in an incident is held for hold_s, or until it is acknowledged.
+    decode, decode_width, transport and low_latency say how its video is decoded, as in `StreamOptions`.
     privacy_masks are polygons that are black in everything that is kept; corners are fractions of the
     picture's width and height. What lies in an ignore place counts for nothing, and the camera's pack belongs
     to these places; events carry the names of the zones they are in. onvif is the camera's own control
@@ -100,6 +101,10 @@ class CameraConfig(Table):
     priority: int = Field(default=0, ge=-100, le=100)
     latency_s: float = Field(default=0.0, ge=0, le=60)
     hold_s: float = Field(default=300.0, ge=0, le=86400)
+    decode: Literal["auto", "cpu", "nvdec", "v4l2", "vaapi"] = "auto"
+    decode_width: int | None = Field(default=None, ge=64, le=7680)
+    transport: Literal["tcp", "udp"] = "tcp"
+    low_latency: bool = False
     privacy_masks: tuple[Polygon, ...] = ()
     policy: PolicyConfig = PolicyConfig()
     tamper: TamperConfig = TamperConfig()

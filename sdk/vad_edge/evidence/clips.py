@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
@@ -20,11 +19,9 @@ from vad_edge.video.ffmpeg import last_words
 from vad_edge.video.writer import VideoWriter
 
 _COPY_S = 30.0
-_VERSION = re.compile(r"version n?(\d+)\.")
 _QUIET = ("-nostdin", "-hide_banner", "-loglevel", "error")
 # Neither sound nor what the camera wrote about itself is evidence that was asked for.
 _VIDEO_ALONE = ("-map", "0:v:0", "-c", "copy", "-map_metadata", "-1")
-_PROTOCOLS = "pipe,file,rtsp,rtsps,rtp,udp,tcp,tls,http,https,crypto"
 
 
 def cut_recording(program: str, source: Path, start_s: float, end_s: float, target: Path) -> None:
@@ -39,52 +36,6 @@ def cut_recording(program: str, source: Path, start_s: float, end_s: float, targ
 def wrap_packets(program: str, packets: bytes, target: Path) -> None:
     """Put an MPEG transport stream that begins with a key frame into an MP4. Raises StoreError."""
     _run([program, *_QUIET[1:], "-f", "mpegts", "-i", "pipe:0", *_VIDEO_ALONE, *_mp4(target)], packets)
-
-
-def copy_command(program: str) -> list[str]:
-    """The command that reads a stream's address from its standard input and writes transport stream packets.
-
-    The address is never an argument: it may hold a password, and arguments are there for all to see.
-    """
-    stream = ("-f", "concat", "-safe", "0", "-protocol_whitelist", _PROTOCOLS)
-    output = ("-f", "mpegts", "-flush_packets", "1", "pipe:1")
-    probing = ("-analyzeduration", "2000000")
-    return [program, *_QUIET[1:], *stream, *probing, "-i", "pipe:0", *_VIDEO_ALONE, *output]
-
-
-def copy_script(url: str, *, options: bool) -> bytes:
-    """What goes into that standard input; options says whether this ffmpeg `takes_options` there.
-
-    >>> copy_script("rtsp://camera/it's", options=True).decode()
-    "ffconcat version 1.0\\nfile 'rtsp://camera/it'\\\\''s'\\noption rtsp_transport tcp\\n"
-    """
-    quoted = url.replace("'", "'\\''")
-    script = f"ffconcat version 1.0\nfile '{quoted}'\n"
-    if options and url.startswith("rtsp"):
-        # As OpenCV has it. An older ffmpeg tries UDP first, and TCP where the camera refuses that.
-        script += "option rtsp_transport tcp\n"
-    return script.encode()
-
-
-def takes_options(program: str) -> bool:
-    """Whether this ffmpeg is of version 5 or newer, whose scripts may set options."""
-    try:
-        told = subprocess.run(  # noqa: S603 - a list
-            [program, "-version"], capture_output=True, timeout=_COPY_S, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return is_five_or_newer(told.stdout.decode(errors="replace"))
-
-
-def is_five_or_newer(told: str) -> bool:
-    """What ``ffmpeg -version`` says of its age; a build without a number is taken for new.
-
-    >>> [is_five_or_newer(f"ffmpeg version {name}") for name in ("4.4.2-0ubuntu", "n6.1", "N-1234-g0")]
-    [False, True, True]
-    """
-    found = _VERSION.search(told)
-    return found is None or int(found[1]) >= 5
 
 
 def _mp4(target: Path) -> tuple[str, ...]:
@@ -204,7 +155,7 @@ _REASONS: Final[Mapping[str, str]] = {
     "codec_not_copied": "its codec is {codec}, and only H.264 and H.265 are copied",
     "codec_unknown": "its codec is not known, and only H.264 and H.265 are copied",
     "no_ffmpeg": "{codec} could be copied, but there is no ffmpeg",
-    "not_a_network_stream": "only network streams can be read a second time",
+    "not_a_network_stream": "only network streams have packets to copy",
     "copied": "{codec} is copied as the camera sends it",
     "cut": "{codec} is cut out of the recording",
 }

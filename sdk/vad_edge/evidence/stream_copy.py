@@ -1,22 +1,17 @@
-"""A second look at a network stream: its packets as they come, and the last seconds of them."""
+"""The packets of a network stream as they come, and the last seconds of them."""
 
 from __future__ import annotations
 
-import logging
-import select
-import subprocess
-import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from vad_edge.common.secret import redacted
 from vad_edge.errors import StoreError
-from vad_edge.evidence.clips import copy_command, copy_script, takes_options, wrap_packets
+from vad_edge.evidence.clips import wrap_packets
 from vad_edge.evidence.ring import Ring
-from vad_edge.video.ffmpeg import last_words
+from vad_edge.video.stream_options import PacketTap
 
 PACKET = 188
 _SYNC = 0x47
@@ -98,15 +93,11 @@ def _aligned(data: bytes) -> int:
     return len(data) if len(data) >= PACKET else 0
 
 
-_log = logging.getLogger(__name__)
-
 STALL_S = 15.0
-LONGEST_PAUSE_S = 60.0
 LONGEST_GROUP_S = 12.0
 """The longest time between two key frames that a clip's beginning survives."""
 RING_BYTES = 48 << 20
 TAPE_BYTES = 192 << 20
-_READ = 1 << 16
 
 
 class PacketTape:
@@ -137,25 +128,27 @@ class PacketTape:
 
 
 class StreamCopy:
-    """Keeps an ffmpeg that copies a stream's packets to us, and their last seconds; nothing is decoded.
+    """Keeps the last seconds of the packets that a stream's source hands on; nothing is decoded.
 
-    A stream that ends or is silent for fifteen seconds is opened again after growing pauses; `error` says
-    why there is none now. now gives the run clock.
+    `error` says why there are none. now gives the run clock.
     """
 
-    def __init__(self, program: str, url: str, seconds: float, now: Callable[[], float]) -> None:
-        self.error: str | None = None
+    def __init__(self, program: str, tap: PacketTap, seconds: float, now: Callable[[], float]) -> None:
         self._program = program
-        self._url = url
+        self._tap = tap
         self._now = now
+        self._began_s = now()
         self._lock = threading.Lock()
         self._ring: Ring[Piece] = Ring(seconds + LONGEST_GROUP_S, RING_BYTES)
         self._splitter = PacketSplitter()
         self._tapes: list[PacketTape] = []
-        self._options = False
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="evidence stream", daemon=True)
-        self._thread.start()
+        tap.consumer = self._take
+
+    @property
+    def error(self) -> str | None:
+        """Why no packets come though the camera is there; None while they may."""
+        silent = not self._tap.taken and self._now() - self._began_s > STALL_S
+        return "its stream hands on no packets" if silent else None
 
     def begin(self, start_s: float) -> PacketTape:
         """A tape of what came since `start_s`, and of what will come until it is ended."""
@@ -171,65 +164,8 @@ class StreamCopy:
             self._tapes.remove(tape)
 
     def close(self) -> None:
-        """End ffmpeg."""
-        self._stopping.set()
-        self._thread.join(timeout=5.0)
-
-    def _run(self) -> None:
-        self._options = takes_options(self._program)
-        pause_s = 1.0
-        while not self._stopping.is_set():
-            began_s = self._now()
-            self.error = self._copy()
-            if self._stopping.is_set():
-                return
-            _log.warning("evidence of %s: %s", redacted(self._url), self.error)
-            pause_s = 1.0 if self._now() - began_s > LONGEST_PAUSE_S else min(2 * pause_s, LONGEST_PAUSE_S)
-            self._stopping.wait(pause_s)
-
-    def _copy(self) -> str:
-        """Copy until the stream ends; why it did."""
-        with tempfile.TemporaryFile() as complaints:
-            try:
-                process = subprocess.Popen(  # noqa: S603 - a list
-                    copy_command(self._program),
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=complaints,
-                    bufsize=0,
-                )
-            except OSError as error:
-                return str(error)
-            with process:
-                try:
-                    silent = self._pump(process)
-                finally:
-                    process.kill()
-            complaints.seek(0)
-            return silent or f"the stream ended: {last_words(complaints.read())}"
-
-    def _pump(self, process: subprocess.Popen[bytes]) -> str:
-        assert process.stdin is not None  # noqa: S101 - opened with pipes
-        assert process.stdout is not None  # noqa: S101
-        try:
-            process.stdin.write(copy_script(self._url, options=self._options))
-            process.stdin.close()
-        except BrokenPipeError:
-            return ""
-        self._splitter = PacketSplitter()
-        waited_s = 0.0
-        while not self._stopping.is_set():
-            if not select.select([process.stdout], [], [], 0.25)[0]:
-                waited_s += 0.25
-                if waited_s >= STALL_S:
-                    return f"nothing came for {STALL_S:.0f} s"
-                continue
-            data = process.stdout.read(_READ)
-            if not data:
-                return ""
-            waited_s, self.error = 0.0, None
-            self._take(data)
-        return ""
+        """Take no more packets."""
+        self._tap.consumer = None
 
     def _take(self, data: bytes) -> None:
         with self._lock:

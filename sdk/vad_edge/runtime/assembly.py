@@ -45,6 +45,7 @@ from vad_edge.runtime.overload import OverloadControl
 from vad_edge.runtime.profile import resolve, with_streams
 from vad_edge.runtime.risk_publisher import RiskPublisher
 from vad_edge.runtime.self_calibration import SelfCalibration
+from vad_edge.runtime.sensor_learning import SensorLearning
 from vad_edge.runtime.sensor_memory import SensorMemory
 from vad_edge.runtime.settings import RunSettings, sensors_heard
 from vad_edge.runtime.tamper_check import TamperCheck
@@ -52,6 +53,7 @@ from vad_edge.sensors.hub import SensorHub
 from vad_edge.video.open import SourceSpec, can_reopen, open_source
 from vad_edge.video.reader import Reader
 from vad_edge.video.source import FrameSource, default_policy
+from vad_edge.video.stream_options import PacketTap, StreamOptions
 from vad_edge.video.validity import ValidityCheck
 
 _log = logging.getLogger(__name__)
@@ -88,11 +90,21 @@ def assemble(
     _look_at_site(site, health)
     specs = {camera.name: _source_of(camera, settings) for camera in site.camera}
     failures: dict[str, SourceError] = {}
-    sources = {camera.name: _open(camera, specs[camera.name], live, site, failures) for camera in site.camera}
+    options = {camera.name: _options(camera, site) for camera in site.camera}
+    sources = {
+        camera.name: _open(camera, specs[camera.name], options[camera.name], live, site, failures)
+        for camera in site.camera
+    }
     context = RunContext(site, _clock(sources, live), health, settings.bundle if site.camera else None)
     readers = {
         camera.name: _reader(
-            camera, specs[camera.name], sources[camera.name], live, arrived, failures.get(camera.name)
+            camera,
+            specs[camera.name],
+            options[camera.name],
+            sources[camera.name],
+            live,
+            arrived,
+            failures.get(camera.name),
         )
         for camera in site.camera
     }
@@ -101,10 +113,11 @@ def assemble(
     video = _video(settings, context, cameras, hub, stack) if site.camera else None
     pipeline, learner = video if video is not None else (None, None)
     store = _store(settings, context, cameras, stack)
-    memory = SensorMemory(settings.store_path.with_name("sensors.json"), hub)
+    memory = SensorMemory(settings.store_path.with_name("sensors.json"))
     if not context.is_media:  # a run on a recording is the same every time
         hub.take_up(memory.read())
-    recorder = evidence_recorder(context, cameras, sources, store, stack)
+    taps = {name: option.tap for name, option in options.items() if option.tap is not None}
+    recorder = evidence_recorder(context, cameras, sources, taps, store, stack)
     model = settings.bundle.manifest.name if settings.bundle is not None and site.camera else ""
     subscriber = _connect(context, cameras, hub, store, model, stack)
     vitals = VitalsMonitor(lambda: read_vitals(settings.store_path.parent))
@@ -138,7 +151,7 @@ def assemble(
         if learner is not None:
             components.append(learner)
         if site.sensor:
-            components.append(memory)
+            components.append(SensorLearning(memory, hub))
         components += _camera_links(context, cameras, hub, stack)
     components += [Liveness(manager, cameras), monitor, audience]
 
@@ -194,16 +207,29 @@ def _source_of(camera: CameraConfig, settings: RunSettings) -> SourceSpec:
     return spec
 
 
+def _options(camera: CameraConfig, site: SiteConfig) -> StreamOptions:
+    """How a camera is decoded; its packets are tapped where whole pictures may be kept as clips."""
+    kept = site.privacy.evidence == "full" and not camera.privacy_masks and site.evidence.max_clip_s > 0
+    return StreamOptions(
+        decode=camera.decode,
+        transport=camera.transport,
+        low_latency=camera.low_latency,
+        width=camera.decode_width,
+        tap=PacketTap() if kept else None,
+    )
+
+
 def _open(
     camera: CameraConfig,
     spec: SourceSpec,
+    options: StreamOptions,
     clock: LiveClock,
     site: SiteConfig,
     failures: dict[str, SourceError],
 ) -> FrameSource | None:
     """The camera's source. One that is not there ends the run only where it is the only one."""
     try:
-        return open_source(spec, clock, fps=camera.fps)
+        return open_source(spec, clock, fps=camera.fps, options=options)
     except SourceError as error:
         if len(site.camera) == 1:
             raise
@@ -250,6 +276,7 @@ def _cameras(context: RunContext, readers: Mapping[str, Reader]) -> list[Camera]
 def _reader(
     camera: CameraConfig,
     spec: SourceSpec,
+    options: StreamOptions,
     source: FrameSource | None,
     clock: LiveClock,
     arrived: threading.Event,
@@ -261,7 +288,7 @@ def _reader(
         policy = "latest" if source is None else default_policy(source.info)
 
     def reopen() -> FrameSource:
-        return open_source(spec, clock, fps=camera.fps)
+        return open_source(spec, clock, fps=camera.fps, options=options)
 
     return Reader(
         camera.name,

@@ -24,6 +24,7 @@ from vad_edge.runtime.component import Component
 from vad_edge.runtime.context import RunContext
 from vad_edge.video.ffmpeg import find_ffmpeg
 from vad_edge.video.source import FrameSource
+from vad_edge.video.stream_options import PacketTap
 
 _log = logging.getLogger(__name__)
 
@@ -44,6 +45,7 @@ def evidence_recorder(
     context: RunContext,
     run_cameras: Sequence[Camera],
     sources: Mapping[str, FrameSource | None],
+    taps: Mapping[str, PacketTap],
     store: EventStore,
     stack: ExitStack,
 ) -> EvidenceRecorder:
@@ -54,7 +56,7 @@ def evidence_recorder(
     for camera in run_cameras:
         if site.privacy.evidence == "none" or camera.reader is None:
             continue
-        clips = _clips(site, camera, sources.get(camera.name), context.now)
+        clips = _clips(site, camera, sources.get(camera.name), taps.get(camera.name), context.now)
         if isinstance(clips, StreamCopy):
             stack.callback(clips.close)
             chores.append(partial(_look_at, clips, camera.name, health))
@@ -68,9 +70,13 @@ def evidence_recorder(
 
 
 def _clips(
-    site: SiteConfig, camera: Camera, source: FrameSource | None, now: Callable[[], float]
+    site: SiteConfig,
+    camera: Camera,
+    source: FrameSource | None,
+    tap: PacketTap | None,
+    now: Callable[[], float],
 ) -> StreamCopy | Cutter | bool:
-    """Where a camera's clips come from; opened, if it is its stream."""
+    """Where a camera's clips come from."""
     ffmpeg = find_ffmpeg()
     spec = str(camera.config.spec)
     route = choose_route(
@@ -87,8 +93,8 @@ def _clips(
     about = {"fields": {"CAMERA": camera.name, "CLIPS": route.way, "REASON": route.code}}
     _log.info("camera %s: %s: %s", camera.name, way, route.reason, extra=about)
     if ffmpeg is not None and site.evidence.max_clip_s > 0:
-        if route.way == "packets":
-            return StreamCopy(ffmpeg, spec, site.evidence.before_s, now)
+        if route.way == "packets" and tap is not None:
+            return StreamCopy(ffmpeg, tap, site.evidence.before_s, now)
         if route.way == "cut":
             return Cutter(ffmpeg, Path(spec))
     return route.way == "pictures"

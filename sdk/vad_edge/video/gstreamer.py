@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
-import subprocess
-import tempfile
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,16 +12,21 @@ import numpy as np
 from vad_edge.clock import RunClock
 from vad_edge.common.secret import redacted
 from vad_edge.errors import SourceError
+from vad_edge.video.demuxer import Demuxer
 from vad_edge.video.frame import Frame
+from vad_edge.video.pipe import LastLines, PipeReader, SilenceError, begin, end
 from vad_edge.video.source import SourceInfo
+from vad_edge.video.timing import LiveTimes
 
 PROGRAM = "gst-launch-1.0"
 _SIZE = re.compile(r"\b(width|height)\s*=\s*(?:\(int\))?\s*(\d+)")
 _QUIT_S = 2.0
+SILENCE_S = 5.0
+"""A pipeline that gives no frame for so long hangs."""
 
 
 class GStreamerSource:
-    """Raw BGR frames read from the standard output of ``gst-launch-1.0``.
+    """BGR frames with their times, read from the standard output of ``gst-launch-1.0``.
 
     pipeline is everything up to the sink, as on a command line; its last caps must give width and height
     (``videoscale ! video/x-raw,width=640,height=360``). Conversion to BGR and the sink are added here.
@@ -37,11 +40,12 @@ class GStreamerSource:
         self._info = SourceInfo(redacted(f"gst:{pipeline}"), True, fps, width, height)
         self._shape = (height, width, 3)
         self._index = 0
+        self._times = LiveTimes()
         self.truncated: str | None = None
-        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
-        self._process = subprocess.Popen(  # noqa: S603 - a list, and the user's own pipeline
-            arguments, stdout=subprocess.PIPE, stderr=self._stderr, stdin=subprocess.DEVNULL
-        )
+        self._process = begin(arguments)
+        assert self._process.stdout is not None and self._process.stderr is not None  # noqa: S101, PT018
+        self._lines = LastLines(self._process.stderr, PROGRAM)
+        self._demuxer = Demuxer(PipeReader(self._process.stdout, SILENCE_S).fill)
 
     @property
     def info(self) -> SourceInfo:
@@ -49,44 +53,34 @@ class GStreamerSource:
         return self._info
 
     def read(self) -> Frame | None:
-        """The next frame. Raises SourceError with GStreamer's last words when the pipeline has ended."""
+        """The next frame.
+
+        Raises SourceError with GStreamer's last words when the pipeline has ended, and when it hangs.
+        """
         image = np.empty(self._shape, np.uint8)
-        assert self._process.stdout is not None  # noqa: S101 - opened with a pipe
-        view, filled = image.data.cast("B"), 0
-        while filled < len(view):
-            count = self._process.stdout.readinto(view[filled:])  # type: ignore[attr-defined]
-            if not count:
-                raise SourceError(
-                    f"the pipeline ended: {self._last_words()}",
-                    where=self._info.name,
-                    fix=f"try it by hand with {PROGRAM}",
-                )
-            filled += count
-        frame = Frame(self._index, self._clock.now(), image)
+        try:
+            stamp_s = self._demuxer.picture(image)
+        except SilenceError:
+            raise self._failure(f"the pipeline gave no frame for {SILENCE_S:.0f} s") from None
+        except ValueError as error:
+            raise self._failure(f"the pipeline gives other frames than its caps say: {error}") from error
+        if stamp_s is None:
+            words = " / ".join(self._lines.text(_QUIT_S).splitlines()[-3:])
+            raise self._failure(f"the pipeline ended: {words or 'without a word'}")
+        frame = Frame(self._index, self._times.next(self._clock.now(), stamp_s), image)
         self._index += 1
         return frame
 
     def close(self) -> None:
         """End the process, kindly first."""
-        self._process.terminate()
-        try:
-            self._process.wait(_QUIT_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        if self._process.stdout is not None:
-            self._process.stdout.close()
-        self._stderr.close()
+        end(self._process)
 
-    def _last_words(self) -> str:
-        self._process.wait(_QUIT_S)
-        self._stderr.seek(0)
-        lines = self._stderr.read().decode(errors="replace").strip().splitlines()
-        return redacted(" / ".join(lines[-3:])) or f"exit status {self._process.returncode}"
+    def _failure(self, what: str) -> SourceError:
+        return SourceError(what, where=self._info.name, fix=f"try it by hand with {PROGRAM}")
 
 
 def command_line(pipeline: str) -> Sequence[str]:
-    """The arguments that run `pipeline` with raw BGR on standard output.
+    """The arguments that run `pipeline` with BGR pictures and their times on standard output.
 
     Raises SourceError when a quote is not closed, and when GStreamer is not installed.
     """
@@ -103,8 +97,9 @@ def command_line(pipeline: str) -> Sequence[str]:
         raise SourceError(
             f"{PROGRAM} is not installed", where=f"gst:{pipeline}", fix="apt install gstreamer1.0-tools"
         )
-    sink = ["!", "videoconvert", "!", "video/x-raw,format=BGR", "!", "fdsink", "fd=1", "sync=false"]
-    return [program, "--quiet", *elements, *sink]
+    bgr = ["!", "videoconvert", "!", "video/x-raw,format=BGR"]
+    sink = ["!", "matroskamux", "streamable=true", "!", "fdsink", "fd=1", "sync=false"]
+    return [program, "--quiet", *elements, *bgr, *sink]
 
 
 def frame_size(pipeline: str) -> tuple[int, int]:

@@ -11,17 +11,24 @@ from vad_edge.clock import RunClock
 from vad_edge.common.plugin_loader import OWN_NAMES, SOURCES, load
 from vad_edge.common.secret import redacted
 from vad_edge.errors import PluginError, SourceError
+from vad_edge.video.ffmpeg import find_ffmpeg
 from vad_edge.video.guarded import GuardedSource, asked
+from vad_edge.video.probe import probe
 from vad_edge.video.source import FrameSource, Source, SourceFactory, SourceRequest
+from vad_edge.video.stream_options import AS_IT_COMES, StreamOptions
 
 SourceSpec = str | int | Path | Source | SourceFactory
 """What a source can be given as: a name, or one's own object."""
 
 _CSI: Final = re.compile(r"csi(?::(\d+))?")
+_PROGRESSIVE: Final = ("ffv1", "mjpg", "mjpeg", "vp80", "vp90", "vp8", "vp9", "av01")
+"""Codecs, as OpenCV calls them, that have no half pictures in practice."""
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
 
 
-def open_source(spec: SourceSpec, clock: RunClock, *, fps: float | None = None) -> FrameSource:
+def open_source(
+    spec: SourceSpec, clock: RunClock, *, fps: float | None = None, options: StreamOptions = AS_IT_COMES
+) -> FrameSource:
     """Open what `spec` names.
 
     A number is a camera index, and a device under ``/dev`` a camera; ``gst:PIPELINE`` a GStreamer pipeline
@@ -29,6 +36,7 @@ def open_source(spec: SourceSpec, clock: RunClock, *, fps: float | None = None) 
     streams, or a recording where a web server sends one that has an end; any other ``scheme://`` is the
     plug-in's of that name, or else a stream too; a folder holds images; anything else, and ``file://``, is a
     video file. A factory is called, and a source taken as it is. fps overrides what the source says.
+    Streams, and files that OpenCV cannot decode as options ask for it, are decoded by the system's ffmpeg.
     Raises SourceError: what is not there, what to check, and why a plug-in cannot be used.
     """
     if not isinstance(spec, (str, int, Path)):
@@ -42,7 +50,7 @@ def open_source(spec: SourceSpec, clock: RunClock, *, fps: float | None = None) 
         pipeline = text.removeprefix("gst:") if csi is None else csi_pipeline(int(csi[1] or 0), rate)
         return GStreamerSource(pipeline, clock, fps=rate)
 
-    from vad_edge.video.opencv import open_camera, open_file
+    from vad_edge.video.opencv import open_camera
 
     if text.isdigit():
         return open_camera(Path(f"/dev/video{text}"), clock, name=f"camera {text}", fps=fps)
@@ -51,12 +59,12 @@ def open_source(spec: SourceSpec, clock: RunClock, *, fps: float | None = None) 
     if text.startswith("/dev/"):
         return open_camera(Path(text), clock, fps=fps)
     if "://" in text:
-        return _of_scheme(text, clock, fps)
+        return _of_scheme(text, clock, fps, options)
     if Path(text).is_dir():
         from vad_edge.video.images import ImageFolderSource
 
         return ImageFolderSource(Path(text), fps=fps or 10.0)
-    return open_file(Path(text), fps=fps)
+    return _file(Path(text), fps, options)
 
 
 def split_scheme(url: str) -> tuple[str, str]:
@@ -74,12 +82,10 @@ def can_reopen(spec: SourceSpec) -> bool:
     return isinstance(spec, (str, int, Path)) or not _is_open(spec)
 
 
-def _of_scheme(url: str, clock: RunClock, fps: float | None) -> FrameSource:
-    from vad_edge.video.opencv import open_stream
-
+def _of_scheme(url: str, clock: RunClock, fps: float | None, options: StreamOptions) -> FrameSource:
     scheme, place = split_scheme(url)
     if not scheme or scheme in OWN_NAMES[SOURCES]:
-        return open_stream(url, clock, fps=fps)
+        return _stream(url, clock, fps, options)
     try:
         factory = load(SOURCES, scheme)
     except PluginError as error:
@@ -87,13 +93,49 @@ def _of_scheme(url: str, clock: RunClock, fps: float | None) -> FrameSource:
     if factory is not None:
         return _made(factory, SourceRequest(place, clock, fps), redacted(url))
     try:
-        return open_stream(url, clock, fps=fps)
+        return _stream(url, clock, fps, options)
     except SourceError as error:
         raise SourceError(
             f"no plug-in brings {scheme}://, and it cannot be opened as a stream",
             where=error.where,
             fix="check how it is spelt; `vad-edge plugins` lists what plug-ins bring",
         ) from error
+
+
+def _stream(url: str, clock: RunClock, fps: float | None, options: StreamOptions) -> FrameSource:
+    """A network stream. OpenCV says whether a web server sends a recording, and reads where ffmpeg is not."""
+    from vad_edge.video.ffmpeg_source import open_ffmpeg_stream
+    from vad_edge.video.opencv import open_stream
+
+    program = find_ffmpeg()
+    if program is None:
+        return open_stream(url, clock, fps=fps)
+    if url.startswith("http"):
+        try:
+            source = open_stream(url, clock, fps=fps)
+        except SourceError:
+            return open_ffmpeg_stream(program, url, clock, options, fps=fps)  # which says why
+        if not source.info.live:
+            return source
+        source.close()
+    return open_ffmpeg_stream(program, url, clock, options, fps=fps)
+
+
+def _file(path: Path, fps: float | None, options: StreamOptions) -> FrameSource:
+    from vad_edge.video.ffmpeg_source import open_ffmpeg_file
+    from vad_edge.video.opencv import open_file
+
+    source = open_file(path, fps=fps)
+    found = None if source.info.codec in _PROGRESSIVE else probe(path)
+    interlaced = found is not None and found.interlaced
+    program = find_ffmpeg()
+    if options.plain and not interlaced:
+        return source
+    source.close()
+    if program is None:
+        what = "it is interlaced" if interlaced else f"decode = {options.decode} or a width is asked for"
+        raise SourceError(f"{what}, and only ffmpeg can do that", where=str(path), fix="apt install ffmpeg")
+    return open_ffmpeg_file(program, path, options, fps=fps, frame_count=source.info.frame_count)
 
 
 def _given(spec: Source | SourceFactory, clock: RunClock, fps: float | None) -> FrameSource:

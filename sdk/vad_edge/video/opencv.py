@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import cv2
 import numpy as np
@@ -15,6 +17,7 @@ from vad_edge.errors import SourceError
 from vad_edge.video.container import missing_bytes
 from vad_edge.video.frame import Frame
 from vad_edge.video.source import SourceInfo
+from vad_edge.video.stream_fault import stream_fault
 from vad_edge.video.timing import Backlog, LiveTimes, RecordingTimes
 
 # OpenCV's and FFmpeg's own lines on stderr say less than our errors, and show a stream's password.
@@ -23,6 +26,8 @@ os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
 OPEN_TIMEOUT_MS = 10_000
 READ_TIMEOUT_MS = 5_000
+_REACH_S = 3.0
+_PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443, "rtmp": 1935}
 _LIKELY_FPS = 1000.0
 """Some containers give the ticks of their clock, 90,000 a second, where they do not know the frame rate."""
 
@@ -149,15 +154,24 @@ def open_stream(url: str, clock: RunClock, *, fps: float | None = None) -> Video
     )
     if not capture.isOpened():
         capture.release()
-        raise SourceError(
-            "the stream cannot be opened",
-            where=redacted(url),
-            fix=HINT if needs_encoding(url) else "check address, credentials and that the camera is on",
-        )
+        fault = stream_fault(_unreachable(url))
+        raise SourceError(fault.what, where=redacted(url), fix=HINT if needs_encoding(url) else fault.fix)
     # A web server that sends a file tells how long it is; a camera does not.
     if url.startswith("http") and capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0:
         return VideoCaptureSource(capture, redacted(url), None, fps)
     return VideoCaptureSource(capture, redacted(url), clock, fps, buffered=True)
+
+
+def _unreachable(url: str) -> str:
+    """Why the host of a URL cannot be reached; empty where it can, so that it must be something else."""
+    place = urlsplit(url)
+    try:
+        port = place.port or _PORTS.get(place.scheme)
+        if place.hostname and port:
+            socket.create_connection((place.hostname, port), timeout=_REACH_S).close()
+    except (OSError, ValueError) as error:
+        return str(error)
+    return ""
 
 
 def open_file(path: Path, *, fps: float | None = None) -> VideoCaptureSource:

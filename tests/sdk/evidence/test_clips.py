@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,15 +10,17 @@ from tests.support.ffmpeg import Ffmpeg, RtspServer
 from tests.support.footage import quiet_frames, with_block
 from tests.support.mosquitto import wait_until
 
+from vad_edge.clock import LiveClock
 from vad_edge.errors import StoreError
 from vad_edge.evidence.clips import (
-    copy_command,
-    copy_script,
     cut_recording,
     wrap_packets,
 )
 from vad_edge.evidence.stream_copy import StreamCopy
 from vad_edge.video.ffmpeg import find_ffmpeg, last_words
+from vad_edge.video.ffmpeg_source import FFmpegSource, open_ffmpeg_stream
+from vad_edge.video.reader import Reader
+from vad_edge.video.stream_options import PacketTap, StreamOptions
 
 
 def frame_count(path: Path) -> int:
@@ -68,34 +69,26 @@ def test_packets_become_a_clip_that_plays(ffmpeg: Ffmpeg, program: str, tmp_path
     assert frame_count(tmp_path / "clip.mp4") == 30
 
 
-def test_an_address_is_never_an_argument() -> None:
-    assert not any("://" in argument for argument in copy_command("ffmpeg"))
-    assert b"file 'rtsp://me:pw@c/1'\n" in copy_script("rtsp://me:pw@c/1", options=True)
-    assert b"option" not in copy_script("http://c/1.ts", options=True)
-    assert b"option" not in copy_script("rtsp://c/1", options=False)
-
-
 def test_last_words_show_no_password() -> None:
     assert last_words(b"first\nrtsp://me:s3cret@camera/1: timed out\n") == "rtsp://***@camera/1: timed out"
     assert last_words(b"") == "it said nothing"
 
 
-@pytest.mark.parametrize("options", [True, False])
-def test_a_camera_that_sends_over_tcp_alone_is_read_by_new_and_old_scripts(
-    rtsp: RtspServer, program: str, options: bool
-) -> None:
-    command = [*copy_command(program)[:-1], "-t", "1", "pipe:1"]
-    script = copy_script(rtsp.url, options=options)
-    done = subprocess.run(command, input=script, capture_output=True, timeout=60)
-    assert done.stdout.startswith(b"G"), done.stderr.decode()
-
-
 @pytest.fixture
-def stream_copy(rtsp: RtspServer, program: str) -> Iterator[StreamCopy]:
-    began_s = time.monotonic()
-    opened = StreamCopy(program, rtsp.url, 3.0, lambda: time.monotonic() - began_s)
-    yield opened
-    opened.close()
+def tapped(rtsp: RtspServer, program: str) -> Iterator[tuple[StreamCopy, Reader]]:
+    """A camera that is read as a run reads it, and the packets that come by the same connection."""
+    clock, tap = LiveClock(), PacketTap()
+    options = StreamOptions(tap=tap)
+
+    def opened() -> FFmpegSource:
+        return open_ffmpeg_stream(program, rtsp.url, clock, options)
+
+    stream_copy = StreamCopy(program, tap, 3.0, clock.now)
+    reader = Reader("front", opened(), "latest", reopen=opened)
+    reader.start()
+    yield stream_copy, reader
+    reader.stop()
+    stream_copy.close()
 
 
 def arguments_of_children() -> str:
@@ -112,9 +105,10 @@ def has_packets(stream_copy: StreamCopy) -> bool:
     return bool(stream_copy._ring.since(float("-inf")))
 
 
-def test_a_stream_is_tapped_and_its_clip_reaches_back_before_the_incident(
-    rtsp: RtspServer, stream_copy: StreamCopy, ffmpeg: Ffmpeg, tmp_path: Path
+def test_a_clip_reaches_back_before_the_incident_by_the_one_connection_that_is_scored(
+    rtsp: RtspServer, tapped: tuple[StreamCopy, Reader], ffmpeg: Ffmpeg, tmp_path: Path
 ) -> None:
+    stream_copy, reader = tapped
     wait_until(lambda: has_packets(stream_copy), "packets of the camera", timeout_s=30)
     assert "s3cret" not in arguments_of_children()
     time.sleep(3.0)
@@ -126,22 +120,27 @@ def test_a_stream_is_tapped_and_its_clip_reaches_back_before_the_incident(
     assert ffmpeg.codec(tmp_path / "clip.mp4") == "h264"
     assert 25 <= frame_count(tmp_path / "clip.mp4") <= 45
     assert stream_copy.error is None
+    assert reader.frames_read > 20
+    assert rtsp.played == 1
 
 
-def test_a_camera_that_hangs_up_is_called_again(rtsp: RtspServer, stream_copy: StreamCopy) -> None:
+def test_packets_go_on_by_the_same_tap_after_a_camera_has_hung_up(
+    rtsp: RtspServer, tapped: tuple[StreamCopy, Reader]
+) -> None:
+    stream_copy, reader = tapped
     wait_until(lambda: has_packets(stream_copy), "packets of the camera", timeout_s=30)
     rtsp.hang_up()
-    wait_until(lambda: rtsp.played >= 2 and stream_copy.error is None, "the second call", timeout_s=30)
+    wait_until(lambda: reader.reconnects == 1 and reader.error is None, "the second call", timeout_s=30)
+    began_s = stream_copy._now()
+    wait_until(lambda: bool(stream_copy._ring.since(began_s)), "packets of the second call", timeout_s=30)
 
 
-def test_a_camera_that_is_not_there_is_a_reason_without_its_password(program: str) -> None:
-    stream_copy = StreamCopy(program, "rtsp://me:s3cret@127.0.0.1:9/live", 1.0, time.monotonic)
-    try:
-        wait_until(lambda: stream_copy.error is not None, "a reason", timeout_s=20)
-        assert "refused" in str(stream_copy.error)
-        assert "s3cret" not in str(stream_copy.error)
-        tape = stream_copy.begin(0.0)
-        with pytest.raises(StoreError, match="no key frame"):
-            tape.write(Path("clip.mp4"), 1.0, 0.0)
-    finally:
-        stream_copy.close()
+def test_a_source_that_hands_on_no_packets_is_a_reason_and_no_clip(program: str) -> None:
+    now = [0.0]
+    stream_copy = StreamCopy(program, PacketTap(), 1.0, lambda: now[0])
+    assert stream_copy.error is None
+    now[0] = 20.0
+    assert stream_copy.error == "its stream hands on no packets"
+    tape = stream_copy.begin(0.0)
+    with pytest.raises(StoreError, match="no key frame"):
+        tape.write(Path("clip.mp4"), 1.0, 0.0)

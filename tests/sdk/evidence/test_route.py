@@ -53,7 +53,7 @@ FILE = replace(STREAM, source="/data/clip.mp4", live=False, codec="avc1")
             replace(STREAM, source="0"),
             "pictures",
             "not_a_network_stream",
-            "only network streams can be read a second time",
+            "only network streams have packets to copy",
         ),
     ],
 )

@@ -256,7 +256,7 @@ def test_a_live_run_on_a_hot_board_sheds_its_least_important_camera(
     thermal = Thermal((Zone("gpu-thermal", 98.5, 99.0),))
     hot = Vitals(thermal, "15W", 10.0, None, 50.0, 1000, 1000, None)
     monkeypatch.setattr(assemble, "read_vitals", lambda folder: hot)
-    monkeypatch.setattr(assemble, "open_source", lambda spec, clock, fps=None: LiveCamera(clock))
+    monkeypatch.setattr(assemble, "open_source", lambda spec, clock, **_: LiveCamera(clock))
     monkeypatch.setattr(overload, "WINDOW_S", 0.2)
     monkeypatch.setattr(
         overload, "OverloadLadder", lambda watched: OverloadLadder(watched, hold_s=0.1, settle_s=0.1)

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import contextlib
 import shutil
 
 import pytest
 
 from vad_edge.clock import LiveClock
 from vad_edge.errors import SourceError
+from vad_edge.video import gstreamer
 from vad_edge.video.gstreamer import PROGRAM, csi_pipeline, frame_size
 from vad_edge.video.open import open_source
 
@@ -42,6 +44,24 @@ def test_a_pipeline_that_ends_or_fails_says_its_last_words() -> None:
     with pytest.raises(SourceError, match=r'no element "nosuchelement".*try it by hand'):
         broken.read()
     broken.close()
+
+
+@needs_gstreamer
+def test_a_pipeline_that_hangs_is_not_waited_for_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gstreamer, "SILENCE_S", 1.0)
+    stuck = f"gst:{TEST_PICTURE.format(count=1)} ! identity sleep-time=60000000"
+    source = open_source(stuck, LiveClock())
+    with contextlib.closing(source), pytest.raises(SourceError, match="the pipeline gave no frame for 1 s"):
+        source.read()
+
+
+@needs_gstreamer
+def test_frames_of_a_pipeline_have_the_times_they_were_taken_at() -> None:
+    live = "videotestsrc is-live=true num-buffers=20 ! video/x-raw,width=64,height=48,framerate=20/1"
+    source = open_source(f"gst:{live}", LiveClock())
+    times = [frame.time_s for frame in (source.read() for _ in range(20)) if frame is not None]
+    source.close()
+    assert times[-1] - times[5] == pytest.approx(14 / 20, abs=0.02)
 
 
 def test_the_size_comes_from_the_last_caps() -> None:

@@ -75,7 +75,7 @@ def test_what_is_not_there_is_named_with_what_to_check(tmp_path: Path) -> None:
 
 def test_a_stream_that_does_not_answer_is_named_without_its_password() -> None:
     text = message("rtsp://user:secret@127.0.0.1:9/live")
-    assert "rtsp://***@127.0.0.1:9/live: the stream cannot be opened" in text
+    assert "rtsp://***@127.0.0.1:9/live: the host is there, but nothing answers at this port" in text
     assert "secret" not in text
 
 

@@ -1,0 +1,52 @@
+"""How a camera's stream or file is read and decoded, as its site file asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+Decode = Literal["auto", "cpu", "nvdec", "v4l2", "vaapi"]
+Transport = Literal["tcp", "udp"]
+
+
+class PacketTap:
+    """Where the packets of a stream go besides its decoder; they are dropped while no one wants them.
+
+    A tap outlives the connection it is on: the stream that is opened after a loss goes on with it. taken says
+    whether a source has given it packets.
+    """
+
+    def __init__(self) -> None:
+        self.consumer: Callable[[bytes], None] | None = None
+        self.taken = False
+
+    def put(self, data: bytes) -> None:
+        """Hand on what came; called from a thread of the source's own."""
+        self.taken = True
+        if self.consumer is not None:
+            self.consumer(data)
+
+
+@dataclass(frozen=True, slots=True)
+class StreamOptions:
+    """decode is what decodes: ``auto`` is the processor until a hardware way has been measured.
+
+    transport is how RTSP sends its packets. low_latency does without deinterlacing and buffers. Pictures
+    wider than width pixels are scaled down where they are decoded, None keeps them. tap gets a live stream's
+    packets as they come, as an MPEG transport stream.
+    """
+
+    decode: Decode = "auto"
+    transport: Transport = "tcp"
+    low_latency: bool = False
+    width: int | None = None
+    tap: PacketTap | None = None
+
+    @property
+    def plain(self) -> bool:
+        """Whether pictures are wanted as the processor decodes them."""
+        return self.decode in ("auto", "cpu") and self.width is None
+
+
+AS_IT_COMES = StreamOptions()
