@@ -6,10 +6,11 @@ import errno
 import logging
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from vad_edge.errors import ConfigError, StoreError
 from vad_edge.events.migrations import MIGRATIONS, add_columns
@@ -19,9 +20,27 @@ logger = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
-# Marks the file as ours ("vade"); anything else that lies at the path is moved out of the way.
-_APPLICATION_ID = 0x76616465
-_RUN_MENDS = "the next run keeps it aside and begins a new one with what can be read"
+_RUN_REPAIRS = "the next run keeps it aside and begins a new one with what can be read"
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What is kept in a file: what it is called, the mark of its owner, how it is brought up to date.
+
+    Anything else than a file with this application_id is moved out of the way. complete runs after the
+    migrations at every start. salvage copies what can be read of a damaged file, and counts it. With reserve
+    space is held back for the moment when the disk is full.
+    """
+
+    name: str
+    application_id: int
+    migrations: Sequence[Callable[[sqlite3.Connection], object]]
+    complete: Callable[[sqlite3.Connection], object] = lambda connection: None
+    salvage: Callable[[Path, sqlite3.Connection], int] = lambda damaged, connection: 0
+    reserve: bool = False
+
+
+EVENTS: Final = Contents("event store", 0x76616465, MIGRATIONS, add_columns, salvage, reserve=True)  # "vade"
 
 
 class _NotOursError(Exception):
@@ -39,8 +58,11 @@ class Database:
     back, and tries again at every call.
     """
 
-    def __init__(self, path: Path, *, repair: bool = True, patient: bool = False) -> None:
+    def __init__(
+        self, path: Path, contents: Contents = EVENTS, *, repair: bool = True, patient: bool = False
+    ) -> None:
         self.path = path
+        self._contents = contents
         self.quarantined: Path | None = None
         self.closed = False
         self.reserve = Reserve(path.with_name(f"{path.name}.reserve"))
@@ -52,13 +74,13 @@ class Database:
         except (OSError, sqlite3.Error) as error:
             if not patient:
                 raise StoreError(
-                    f"cannot open the event store: {error}",
+                    f"cannot open the {contents.name}: {error}",
                     where=str(path),
                     fix="check the folder and its disk",
                 ) from error
             logger.error("%s: %s; going on without", path, error)
-        if repair and self._open_connection is not None:
-            self.reserve.hold()
+        if self._open_connection is not None:
+            self._hold_reserve()
 
     def read(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
         """What `work` finds. It may run a second time, on a new file, if the first is damaged."""
@@ -67,8 +89,7 @@ class Database:
     def write(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
         """Do `work` as one transaction; it is on the disk when this returns. It may run a second time."""
         result = self._attempt(lambda: self._transact(work))
-        if self._repair:
-            self.reserve.hold()
+        self._hold_reserve()
         return result
 
     def close(self) -> None:
@@ -77,6 +98,10 @@ class Database:
             self.closed = True
             if self._open_connection is not None:
                 self._open_connection.close()
+
+    def _hold_reserve(self) -> None:
+        if self._repair and self._contents.reserve:
+            self.reserve.hold()
 
     @property
     def _connection(self) -> sqlite3.Connection:
@@ -92,17 +117,17 @@ class Database:
                 try:
                     return attempt()
                 except sqlite3.Error as error:
-                    if not self._mended(error):
+                    if not self._repaired(error):
                         raise
                 return attempt()
             except (OSError, sqlite3.Error) as error:
                 raise StoreError(
-                    f"the event store failed: {error}", where=str(self.path), fix=self._fix(error)
+                    f"the {self._contents.name} failed: {error}", where=str(self.path), fix=self._fix(error)
                 ) from error
 
     def _fix(self, error: Exception) -> str:
         if _is_damage(error) and not self._repair:
-            return _RUN_MENDS
+            return _RUN_REPAIRS
         # SQLite's own codes come with Python 3.11 only.
         full = "full" in str(error) or (isinstance(error, OSError) and error.errno == errno.ENOSPC)
         return "make room on its disk" if full else "check its disk"
@@ -119,7 +144,7 @@ class Database:
             raise
         return result
 
-    def _mended(self, error: sqlite3.Error) -> bool:
+    def _repaired(self, error: sqlite3.Error) -> bool:
         """Whether something was done about `error` that makes a second attempt worth while."""
         if not self._repair or self.closed:
             return False
@@ -134,21 +159,21 @@ class Database:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         elif not self.path.exists():
             raise ConfigError(
-                "there is no event store", where=str(self.path), fix="give the folder of the run"
+                f"there is no {self._contents.name}", where=str(self.path), fix="give the folder of the run"
             )
         try:
-            return _open(self.path, check=self._repair)
+            return _open(self.path, self._contents, check=self._repair)
         except _NotOursError as reason:
             if not self._repair:
-                raise StoreError(str(reason), where=str(self.path), fix=_RUN_MENDS) from reason
+                raise StoreError(str(reason), where=str(self.path), fix=_RUN_REPAIRS) from reason
             return self._replaced(str(reason))
 
     def _replaced(self, reason: str) -> sqlite3.Connection:
         kept = self.quarantined = _quarantine(self.path)
-        connection = _open(self.path, check=False)
-        saved = _saved(kept, connection)
+        connection = _open(self.path, self._contents, check=False)
+        saved = _saved(kept, connection, self._contents)
         logger.error(
-            "%s: %s; kept as %s, a new store begins with %d of its events", self.path, reason, kept, saved
+            "%s: %s; kept as %s, a new one begins with %d of its events", self.path, reason, kept, saved
         )
         return connection
 
@@ -158,10 +183,10 @@ def _is_damage(error: Exception) -> bool:
     return type(error) is sqlite3.DatabaseError
 
 
-def _open(path: Path, *, check: bool) -> sqlite3.Connection:
+def _open(path: Path, contents: Contents, *, check: bool) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=5.0, isolation_level=None, check_same_thread=False)
     try:
-        _prepare(connection, path, check)
+        _prepare(connection, path, contents, check)
     except sqlite3.DatabaseError as error:
         connection.close()
         if _is_damage(error):
@@ -173,19 +198,20 @@ def _open(path: Path, *, check: bool) -> sqlite3.Connection:
     return connection
 
 
-def _prepare(connection: sqlite3.Connection, path: Path, check: bool) -> None:
+def _prepare(connection: sqlite3.Connection, path: Path, contents: Contents, check: bool) -> None:
     """See that the file is ours and, with check, whole; bring it to the newest schema."""
     (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone() if check else ("ok",)
     if verdict != "ok":
         raise _NotOursError(f"the database is damaged ({verdict})")
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     (owner,) = connection.execute("PRAGMA application_id").fetchone()
-    if tables and owner != _APPLICATION_ID:
+    if tables and owner != contents.application_id:
         raise _NotOursError("the database belongs to another program")
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version > len(MIGRATIONS):
+    newest = len(contents.migrations)
+    if version > newest:
         raise StoreError(
-            f"the event store has schema {version}, this version knows {len(MIGRATIONS)}",
+            f"the {contents.name} has schema {version}, this version knows {newest}",
             where=str(path),
             fix="update vad-edge, or give another folder",
         )
@@ -196,18 +222,18 @@ def _prepare(connection: sqlite3.Connection, path: Path, check: bool) -> None:
     connection.execute("BEGIN IMMEDIATE")
     # Asked again under the lock: another process may have been quicker.
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    for step in MIGRATIONS[version:]:
+    for step in contents.migrations[version:]:
         step(connection)
-    add_columns(connection)
-    connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-    connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+    contents.complete(connection)
+    connection.execute(f"PRAGMA application_id = {contents.application_id}")
+    connection.execute(f"PRAGMA user_version = {newest}")
     connection.execute("COMMIT")
 
 
-def _saved(damaged: Path, connection: sqlite3.Connection) -> int:
+def _saved(damaged: Path, connection: sqlite3.Connection, contents: Contents) -> int:
     connection.execute("BEGIN IMMEDIATE")
     try:
-        saved = salvage(damaged, connection)
+        saved = contents.salvage(damaged, connection)
     except sqlite3.Error:
         # Not even its list of tables can be read.
         connection.execute("ROLLBACK")

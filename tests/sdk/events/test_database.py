@@ -45,7 +45,7 @@ def test_a_damaged_file_is_kept_aside_and_a_new_store_begun(
     assert store.quarantined is not None
     assert store.quarantined.name.startswith("events.db.corrupt-")
     assert store.quarantined.read_bytes().startswith(b"this is no database")
-    assert "a new store begins" in caplog.text
+    assert "a new one begins" in caplog.text
 
 
 def test_a_store_with_a_broken_page_is_kept_aside(tmp_path: Path, story: Story) -> None:

@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-import logging
 import sqlite3
-import threading
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Literal
 
 from vad_edge.errors import StoreError
+from vad_edge.events.database import Contents, Database
 
-_log = logging.getLogger(__name__)
-
-# Marks the file as ours ("vadw").
-_APPLICATION_ID = 0x76616477
-_SCHEMA = 1
 _REMEMBERED = 10_000
 """Ids of events that were taken, so that one the broker delivers twice is sent once."""
 
-_TABLE = """CREATE TABLE IF NOT EXISTS events (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT,
-    id TEXT NOT NULL UNIQUE,
-    state TEXT NOT NULL DEFAULT 'waiting',
-    body BLOB NOT NULL
-)"""
+
+def _first(connection: sqlite3.Connection) -> None:
+    connection.execute(
+        """CREATE TABLE events (
+            seq INTEGER PRIMARY KEY AUTOINCREMENT,
+            id TEXT NOT NULL UNIQUE,
+            state TEXT NOT NULL DEFAULT 'waiting',
+            body BLOB NOT NULL
+        )"""
+    )
+    connection.execute("CREATE INDEX events_state ON events (state, seq)")
+
+
+_CONTENTS = Contents("waiting events", 0x76616477, (_first,))  # "vadw"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,100 +49,70 @@ class WaitingLine:
     def __init__(self, path: Path, *, quota_bytes: int) -> None:
         self.path = path
         self._quota_bytes = quota_bytes
-        self._lock = threading.Lock()
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                self._connection = _open(path)
-            except sqlite3.DatabaseError as error:
-                if isinstance(error, sqlite3.OperationalError):
-                    raise
-                kept = path.with_name(f"{path.name}.corrupt-{datetime.now(timezone.utc):%Y%m%dT%H%M%S%fZ}")
-                path.rename(kept)
-                _log.error("%s: %s; kept as %s, a new line begins", path, error, kept.name)
-                self._connection = _open(path)
-        except (OSError, sqlite3.Error) as error:
-            raise StoreError(
-                f"cannot open the waiting events: {error}",
-                where=str(path),
-                fix="check the folder and its disk",
-            ) from error
-        with self._guarded() as connection:
-            connection.execute("UPDATE events SET state = 'waiting' WHERE state = 'aside'")
-            (self._bytes,) = connection.execute(
-                "SELECT coalesce(sum(length(body)), 0) FROM events"
-            ).fetchone()
+        self._database = Database(path, _CONTENTS)
+        self._database.write(
+            lambda connection: connection.execute("UPDATE events SET state = 'waiting' WHERE state = 'aside'")
+        )
 
     def add(self, event_id: str, body: bytes) -> int:
         """Append an event; it is on the disk when this returns. How many old ones were given up for room.
 
         An event that is or was in the line is not added again.
         """
-        with self._guarded() as connection:
-            added = connection.execute(
+
+        def work(connection: sqlite3.Connection) -> int:
+            connection.execute(
                 "INSERT INTO events (id, body) VALUES (?, ?) ON CONFLICT (id) DO NOTHING", (event_id, body)
-            ).rowcount
-            self._bytes += len(body) if added else 0
+            )
+            (size,) = connection.execute("SELECT coalesce(sum(length(body)), 0) FROM events").fetchone()
             given_up = 0
-            while self._bytes > self._quota_bytes:
+            while size > self._quota_bytes:
                 # First those that no endpoint takes, then the oldest.
-                seq, size = connection.execute(
+                seq, freed = connection.execute(
                     "SELECT seq, length(body) FROM events WHERE state != 'taken' ORDER BY state, seq LIMIT 1"
                 ).fetchone()
                 connection.execute("DELETE FROM events WHERE seq = ?", (seq,))
-                self._bytes -= size
+                size -= freed
                 given_up += 1
             return given_up
 
+        return self._database.write(work)
+
     def first(self) -> Waiting | None:
         """The event whose turn it is."""
-        with self._guarded() as connection:
-            row = connection.execute(
+        row = self._database.read(
+            lambda connection: connection.execute(
                 "SELECT seq, id, body FROM events WHERE state = 'waiting' ORDER BY seq LIMIT 1"
             ).fetchone()
+        )
         return None if row is None else Waiting(*row)
 
     def settle(self, event: Waiting, state: Literal["taken", "aside"]) -> None:
         """Note that an event was taken, or set it aside."""
-        with self._guarded() as connection:
+
+        def work(connection: sqlite3.Connection) -> None:
             if state == "aside":
                 connection.execute("UPDATE events SET state = 'aside' WHERE seq = ?", (event.seq,))
                 return
-            changed = connection.execute(
-                "UPDATE events SET state = 'taken', body = x'' WHERE seq = ?", (event.seq,)
-            ).rowcount
-            self._bytes -= len(event.body) if changed else 0
+            connection.execute("UPDATE events SET state = 'taken', body = x'' WHERE seq = ?", (event.seq,))
             connection.execute(
                 "DELETE FROM events WHERE state = 'taken' AND seq <= ?", (event.seq - _REMEMBERED,)
             )
 
+        self._database.write(work)
+
     def count(self) -> int:
         """How many events have not been taken."""
-        with self._guarded() as connection:
-            (number,) = connection.execute("SELECT count(*) FROM events WHERE state != 'taken'").fetchone()
+        (number,) = self._database.read(
+            lambda connection: connection.execute(
+                "SELECT count(*) FROM events WHERE state != 'taken'"
+            ).fetchone()
+        )
         return int(number)
 
     def close(self) -> None:
         """Let go of the file."""
-        with self._lock:
-            self._connection.close()
-
-    @contextmanager
-    def _guarded(self) -> Iterator[sqlite3.Connection]:
-        """One transaction."""
-        with self._lock:
-            try:
-                self._connection.execute("BEGIN IMMEDIATE")
-                try:
-                    yield self._connection
-                except BaseException:
-                    self._connection.execute("ROLLBACK")
-                    raise
-                self._connection.execute("COMMIT")
-            except sqlite3.Error as error:
-                raise StoreError(
-                    f"the waiting events failed: {error}", where=str(self.path), fix="check its disk"
-                ) from error
+        self._database.close()
 
 
 def look_up(path: Path, event_id: str) -> str | None:
@@ -161,24 +131,3 @@ def look_up(path: Path, event_id: str) -> str | None:
             f"the waiting events cannot be read: {error}", where=str(path), fix="look as the bridge's user"
         ) from error
     return None if row is None else str(row[0])
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=5.0, isolation_level=None, check_same_thread=False)
-    try:
-        (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-        (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        (owner,) = connection.execute("PRAGMA application_id").fetchone()
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if verdict != "ok" or (tables and (owner, version) != (_APPLICATION_ID, _SCHEMA)):
-            raise sqlite3.DatabaseError("not the waiting events of this program")
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute(_TABLE)
-        connection.execute("CREATE INDEX IF NOT EXISTS events_state ON events (state, seq)")
-        connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-        connection.execute(f"PRAGMA user_version = {_SCHEMA}")
-    except BaseException:
-        connection.close()
-        raise
-    return connection

@@ -100,7 +100,7 @@ def test_a_damaged_or_foreign_file_is_kept_aside_and_a_new_line_begins(
     line = opened(tmp_path)
     line.add("e", b"body")
     line.close()
-    assert "a new line begins" in caplog.text
+    assert "a new one begins" in caplog.text
     assert len(list(tmp_path.glob("webhook.db.corrupt-*"))) == 1
 
 
