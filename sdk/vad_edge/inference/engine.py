@@ -151,6 +151,17 @@ def step_inputs(manifest: Manifest, batch: int) -> StepInputs:
     return StepInputs(**inputs)
 
 
+def check_state(state: Mapping[str, NDArray[Any]], wanted: Tensors, batch: int) -> None:
+    """Compare a state with what an engine of `wanted` holds. Raises EngineError for another shape or name."""
+    if state.keys() != wanted.keys():
+        raise EngineError(f"a state of {sorted(state)}, the model has {sorted(wanted)}")
+    for name, mine in buffers(wanted, batch).items():
+        value = state[name]
+        if value.shape != mine.shape or value.dtype != mine.dtype:
+            found, expected = f"{value.dtype} {value.shape}", f"{mine.dtype} {mine.shape}"
+            raise EngineError(f"state {name!r} is {found}, the engine holds {expected}")
+
+
 def check_graph(manifest: Manifest, inputs: Tensors, outputs: Tensors, where: str) -> None:
     """Compare a loaded graph with the manifest. Raises EngineError naming the first tensor that differs."""
     state = states(manifest)

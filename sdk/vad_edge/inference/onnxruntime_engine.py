@@ -23,6 +23,7 @@ from vad_edge.inference.engine import (
     TensorType,
     buffers,
     check_graph,
+    check_state,
     host_inputs,
     host_outputs,
     states,
@@ -225,15 +226,8 @@ class OnnxRuntimeEngine:
 
     def restore(self, state: Mapping[str, Array]) -> None:
         """Take up a state given by `snapshot`. Raises EngineError for another shape or name."""
-        if state.keys() != self._state.keys():
-            raise EngineError(f"a state of {sorted(state)}, the model has {sorted(self._state)}")
         batch = len(self.inputs.active)
-        for name, value in state.items():
-            mine = self._state[name]
-            shape = (batch, *mine.shape[1:])
-            if value.shape != shape or value.dtype != mine.dtype:
-                found, expected = f"{value.dtype} {value.shape}", f"{mine.dtype} {shape}"
-                raise EngineError(f"state {name!r} is {found}, the engine holds {expected}")
+        check_state(state, self._state, batch)
         size = batch // len(self._lanes)
         for number, lane in enumerate(self._lanes):
             lane.restore({name: value[number * size :][:size] for name, value in state.items()})

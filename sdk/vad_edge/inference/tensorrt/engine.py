@@ -7,7 +7,6 @@ RTX 1.7 refuses to load an engine where there is no GPU.
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -23,7 +22,9 @@ from vad_edge.inference.engine import (
     StepOutputs,
     Tensors,
     TensorType,
+    buffers,
     check_graph,
+    check_state,
     host_inputs,
     host_outputs,
     states,
@@ -111,7 +112,7 @@ class TensorRtEngine:
     def snapshot(self) -> dict[str, Array]:
         """A copy of the state, by state name, each (B, ...). Raises EngineError."""
         self._check_open()
-        copies = {name: np.empty(shape, dtype) for name, (shape, dtype) in self._state_types.items()}
+        copies = buffers(self._state, self._batch)
         for name, copy in copies.items():
             self._cuda.download(copy, self._directions[0].state[name])
         self._cuda.synchronize()
@@ -120,13 +121,7 @@ class TensorRtEngine:
     def restore(self, state: Mapping[str, Array]) -> None:
         """Take up a state given by `snapshot`. Raises EngineError for another shape or name."""
         self._check_open()
-        if state.keys() != self._state_types.keys():
-            raise EngineError(f"a state of {sorted(state)}, the model has {sorted(self._state_types)}")
-        for name, value in state.items():
-            shape, dtype = self._state_types[name]
-            if value.shape != shape or value.dtype != dtype:
-                found, expected = f"{value.dtype} {value.shape}", f"{dtype} {shape}"
-                raise EngineError(f"state {name!r} is {found}, the engine holds {expected}")
+        check_state(state, self._state, self._batch)
         values = {name: np.ascontiguousarray(value) for name, value in state.items()}
         for name, value in values.items():
             self._cuda.upload(self._directions[0].state[name], value)
@@ -162,9 +157,8 @@ class TensorRtEngine:
         inputs, outputs = self._tensors(contexts[0], batch)
         check_graph(manifest, inputs, outputs, where)
 
-        self._state_types = {name: _sized(tensor, batch) for name, tensor in states(manifest).items()}
-        sent = {name: self._cuda.pinned(*_sized(kind, batch)) for name, kind in host_inputs(manifest).items()}
-        got = {name: self._cuda.pinned(*_sized(kind, batch)) for name, kind in host_outputs(manifest).items()}
+        self._state, self._batch = states(manifest), batch
+        sent, got = self._pinned(host_inputs(manifest)), self._pinned(host_outputs(manifest))
         sent["weight"][:] = 1.0
         sent["active"][:] = True
         self.inputs, self._outputs = StepInputs(**sent), StepOutputs(**got)
@@ -179,8 +173,7 @@ class TensorRtEngine:
             self._directions.append(Direction(self._cuda, context, self._messages, state, uploads, downloads))
         self._warm_up()
         self.kernels = self._kernels.learned()
-        types = self._state_types.items()
-        self.restore({name: np.broadcast_to(bundle.initial_state(name), shape) for name, (shape, _) in types})
+        self.restore({name: np.stack([bundle.initial_state(name)] * batch) for name in self._state})
 
     def _context(self, batch: int) -> Context:
         context: Context = self._made(self._kernels.context, "TensorRT gives no execution context")
@@ -204,11 +197,13 @@ class TensorRtEngine:
         names = [self._engine.get_tensor_name(index) for index in range(self._engine.num_io_tensors)]
         return [name for name in names if self._engine.get_tensor_mode(name).name == mode]
 
+    def _pinned(self, tensors: Tensors) -> dict[str, Array]:
+        plain = buffers(tensors, self._batch)
+        return {name: self._cuda.pinned(array.shape, array.dtype) for name, array in plain.items()}
+
     def _allocate_state(self) -> dict[str, int]:
-        return {
-            name: self._cuda.allocate(math.prod(shape) * dtype.itemsize)
-            for name, (shape, dtype) in self._state_types.items()
-        }
+        states = buffers(self._state, self._batch)
+        return {name: self._cuda.allocate(state.nbytes) for name, state in states.items()}
 
     def _warm_up(self) -> None:
         """Run both ways once, which spends the state, then record them where that can be done."""
@@ -236,8 +231,3 @@ class TensorRtEngine:
             fix = "delete the compiled engines to have it compiled again, or run it with --engine onnxruntime"
             raise EngineError(f"{failure}: {self._messages.told}", fix=fix)
         return made
-
-
-def _sized(tensor: TensorType, batch: int) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    shape = tuple(size if isinstance(size, int) else batch for size in tensor.shape)
-    return shape, np.dtype(tensor.dtype)
