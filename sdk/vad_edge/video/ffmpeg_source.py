@@ -27,9 +27,9 @@ from vad_edge.video.ffmpeg_command import (
     stream_script,
 )
 from vad_edge.video.frame import Frame
+from vad_edge.video.open_fault import open_fault
 from vad_edge.video.pipe import LastLines, PipeReader, SilenceError, begin, end
 from vad_edge.video.source import SourceInfo
-from vad_edge.video.stream_fault import stream_fault
 from vad_edge.video.stream_options import PacketTap, StreamOptions
 from vad_edge.video.timing import Backlog, LiveTimes, RecordingTimes
 
@@ -133,7 +133,7 @@ class FFmpegSource:
         except (OSError, ValueError) as error:
             raise SourceError(f"the stream broke off: {error}", where=self._name) from error
         if stamp_s is None and self._clock is not None:
-            fault = stream_fault(self._lines.text(_LAST_WORDS_S))
+            fault = open_fault(self._lines.text(_LAST_WORDS_S))
             raise SourceError(f"the stream ended: {fault.what}", where=self._name, fix=fault.fix)
         return stamp_s
 
@@ -154,7 +154,7 @@ class FFmpegSource:
         except (OSError, ValueError) as error:
             raise SourceError(f"ffmpeg gives what cannot be read: {error}", where=self._name) from error
         if track is None:
-            fault = stream_fault(self._lines.text(_LAST_WORDS_S))
+            fault = open_fault(self._lines.text(_LAST_WORDS_S))
             raise SourceError(fault.what, where=self._name, fix=fault.fix)
         opening.use(PipeReader(self._process.stdout, READ_S).fill)
         return opening, track

@@ -16,8 +16,8 @@ from vad_edge.common.secret import HINT, needs_encoding, redacted
 from vad_edge.errors import SourceError
 from vad_edge.video.container import missing_bytes
 from vad_edge.video.frame import Frame
+from vad_edge.video.open_fault import open_fault
 from vad_edge.video.source import SourceInfo
-from vad_edge.video.stream_fault import stream_fault
 from vad_edge.video.timing import Backlog, LiveTimes, RecordingTimes
 
 # OpenCV's and FFmpeg's own lines on stderr say less than our errors, and show a stream's password.
@@ -154,7 +154,7 @@ def open_stream(url: str, clock: RunClock, *, fps: float | None = None) -> Video
     )
     if not capture.isOpened():
         capture.release()
-        fault = stream_fault(_unreachable(url))
+        fault = open_fault(_unreachable(url))
         raise SourceError(fault.what, where=redacted(url), fix=HINT if needs_encoding(url) else fault.fix)
     # A web server that sends a file tells how long it is; a camera does not.
     if url.startswith("http") and capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0:

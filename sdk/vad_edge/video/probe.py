@@ -18,14 +18,14 @@ _EARLIEST: Final = datetime(1990, 1, 1, tzinfo=timezone.utc)
 
 
 @dataclass(frozen=True, slots=True)
-class Probe:
+class FileFacts:
     """interlaced: two half pictures in each. begun is the UTC time its writer noted, None without one."""
 
     interlaced: bool = False
     begun: datetime | None = None
 
 
-def probe(path: Path) -> Probe | None:
+def probe(path: Path) -> FileFacts | None:
     """What ffprobe says of a file's first video stream; None where there is no ffprobe or no answer."""
     program = shutil.which(PROGRAM)
     if program is None:
@@ -41,7 +41,7 @@ def probe(path: Path) -> Probe | None:
         return None
 
 
-def read_answer(answer: Any) -> Probe:
+def read_answer(answer: Any) -> FileFacts:
     """What ffprobe's JSON says.
 
     >>> read_answer({"streams": [{"field_order": "tt"}], "format": {}}).interlaced
@@ -52,7 +52,7 @@ def read_answer(answer: Any) -> Probe:
     stream = streams[0] if isinstance(streams, list) and streams and isinstance(streams[0], dict) else {}
     tags = [part.get("tags") for part in (parts.get("format"), stream) if isinstance(part, dict)]
     noted = [tag["creation_time"] for tag in tags if isinstance(tag, dict) and "creation_time" in tag]
-    return Probe(stream.get("field_order") in _INTERLACED, _time(str(noted[0])) if noted else None)
+    return FileFacts(stream.get("field_order") in _INTERLACED, _time(str(noted[0])) if noted else None)
 
 
 def _time(text: str) -> datetime | None:

@@ -10,7 +10,7 @@ from vad_edge.common.secret import HINT
 
 
 @dataclass(frozen=True, slots=True)
-class StreamFault:
+class OpenFault:
     """What is wrong with a stream, and what to do."""
 
     what: str
@@ -43,15 +43,15 @@ _CAUSES: Final = (
 )  # fmt: skip
 
 
-def stream_fault(said: str) -> StreamFault:
+def open_fault(said: str) -> OpenFault:
     """The cause behind what ffmpeg `said`, without passwords; its last line where none is known.
 
-    >>> stream_fault("rtsp://***@camera: Connection refused").what
+    >>> open_fault("rtsp://***@camera: Connection refused").what
     'the host is there, but nothing answers at this port'
     """
     for pattern, what, fix in _CAUSES:
         if re.search(pattern, said, re.IGNORECASE):
-            return StreamFault(what, fix)
+            return OpenFault(what, fix)
     lines = [line for line in said.splitlines() if line.strip()]
     what = f"the stream cannot be opened: {lines[-1].strip()}" if lines else "the stream cannot be opened"
-    return StreamFault(what, "check address, credentials and that the camera is on")
+    return OpenFault(what, "check address, credentials and that the camera is on")
