@@ -14,7 +14,6 @@ from vad_edge.cli.types import ALARM_BUDGET, DURATION, ENGINE, OUTPUT_FILE, PREC
 
 if TYPE_CHECKING:
     from vad_edge.budget import AlarmBudget
-    from vad_edge.bundle.manifest import Precision
     from vad_edge.bundle.pack import CameraPack
 
 
@@ -90,19 +89,14 @@ def command(
     output: Path,
     camera: str | None,
     config: Path | None,
-    cameras: int | None,
     duration: float | None,
-    fps: float | None,
-    model_fps: float | None,
-    all_normal: bool,
     store: Path | None,
     false_alarms: bool,
     since: datetime | None,
-    engine: str,
-    precision: Precision | None,
     plot: Path | None,
     recorded_scores: Path | None,
     as_json: bool,
+    **options: Any,
 ) -> None:
     """Learn one camera's normal life and the levels that keep an alarm budget.
 
@@ -150,17 +144,12 @@ def command(
             budget=alarm_budget,
             site=site,
             camera=camera,
-            cameras=cameras,
             scores=scores,
-            engine=engine,
-            precision=precision,
-            fps=fps,
-            model_fps=model_fps,
             duration_s=duration,
             stop=stop,
-            all_normal=all_normal,
             false_alarm_risks=false_alarm_risks,
             on_progress=report,
+            **options,
         )
     _keep(output, found.pack)
     if plot is not None:

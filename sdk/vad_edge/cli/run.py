@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -63,13 +63,6 @@ if TYPE_CHECKING:
     "--json", "as_json", is_flag=True, help="One event a line on standard output, the rest elsewhere."
 )
 def command(
-    camera: int | None,
-    source: str | None,
-    bundle: Path | None,
-    calibration: Path | None,
-    config: Path | None,
-    broker: str | None,
-    broker_password_file: Path | None,
     duration: float | None,
     output: Path | None,
     engine: str,
@@ -79,6 +72,7 @@ def command(
     replay_wait: float,
     log_level: str | None,
     as_json: bool,
+    **of_the_site: Any,
 ) -> None:
     """Watch cameras and sensors, and warn.
 
@@ -108,15 +102,7 @@ def command(
     from vad_edge.runtime.sinks import SinkObserver, opened_sinks
 
     def read() -> tuple[SiteConfig, Bundle | None]:
-        site = site_from_options(
-            config=config,
-            camera=camera,
-            source=source,
-            bundle=bundle,
-            broker=broker,
-            broker_password_file=broker_password_file,
-            calibration=calibration,
-        )
+        site = site_from_options(**of_the_site)
         return site, load_bundle(site.bundle) if site.bundle is not None and site.camera else None
 
     def watch(site: SiteConfig, model: Bundle | None) -> RunSummary:

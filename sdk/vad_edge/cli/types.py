@@ -6,9 +6,10 @@ import difflib
 import json
 import os
 import re
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
@@ -24,105 +25,72 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _SIZE = re.compile(r"(\d+)x(\d+)")
 
 
-class Duration(click.ParamType[float]):
-    """Seconds from ``90``, ``90s``, ``5m``, ``2h`` or ``1d``."""
-
-    name = "duration"
-
-    def convert(self, value: object, param: click.Parameter | None, context: click.Context | None) -> float:
-        """The seconds."""
-        if isinstance(value, (int, float)):
-            return float(value)
-        match = _DURATION.fullmatch(str(value).strip())
-        if match is None or float(match[1]) <= 0:
-            self.fail(f"{value!r} is not a duration; write 30s, 5m, 2h or 1d", param, context)
-        return float(match[1]) * _UNITS[match[2] or "s"]
+_T = TypeVar("_T")
 
 
-class FrameSize(click.ParamType[tuple[int, int]]):
-    """Height and width from ``HxW``."""
+class Parsed(click.ParamType[_T]):
+    """What a function makes of the text; its ValueError or ConfigError says what would be right."""
 
-    name = "HxW"
+    def __init__(self, name: str, parse: Callable[[str], _T]) -> None:
+        self.name = name
+        self._parse = parse
 
-    def convert(
-        self, value: object, param: click.Parameter | None, context: click.Context | None
-    ) -> tuple[int, int]:
-        """Height and width in pixels."""
-        match = _SIZE.fullmatch(str(value))
-        if match is None:
-            self.fail(f"{value!r} is not a size; write height x width, such as 240x360", param, context)
-        return int(match[1]), int(match[2])
-
-
-class Setting(click.ParamType[tuple[str, Any]]):
-    """A name and a value from ``name=value``; the value as JSON writes it, anything else is text."""
-
-    name = "name=value"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, context: click.Context | None
-    ) -> tuple[str, Any]:
-        """The name and the value: a number, true or false, a list, or text."""
-        name, equals, text = str(value).partition("=")
-        if not (name and equals and text):
-            self.fail(f"{value!r} is not a setting; write name=value, such as items=20", param, context)
+    def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> _T:
+        """The value; a default that is one already stays as it is."""
+        if not isinstance(value, str):
+            given: _T = value
+            return given
         try:
-            return name, json.loads(text)
-        except ValueError:
-            return name, text
-
-
-class Since(click.ParamType[datetime]):
-    """A moment: how long ago (``30m``, ``2h``, ``7d``), or a date with or without a time, here and now."""
-
-    name = "since"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, context: click.Context | None
-    ) -> datetime:
-        """The moment, with its zone."""
-        if isinstance(value, datetime):
-            return value
-        text = str(value).strip()
-        match = _DURATION.fullmatch(text)
-        try:
-            if match is not None and match[2]:
-                ago = timedelta(seconds=float(match[1]) * _UNITS[match[2]])
-                return datetime.now(timezone.utc) - ago
-            # Python 3.10 reads an offset but no "Z"; without either the user's own zone is meant.
-            return datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone()
-        except (ValueError, OverflowError):
-            self.fail(f"{value!r} is no time; write 2h, 7d, 2026-03-01 or 2026-03-01T18:00", param, context)
-
-
-class TopicName(click.ParamType[str]):
-    """The name of a site or camera, which is one level of our topics."""
-
-    name = "name"
-
-    def convert(self, value: object, param: click.Parameter | None, context: click.Context | None) -> str:
-        """The name."""
-        if _NAME.fullmatch(str(value)) is None:
-            rule = "letters, digits, '-' and '_', at most 64, a letter or digit first"
-            self.fail(f"{value!r} is not a name; give {rule}", param, context)
-        return str(value)
-
-
-class Budget(click.ParamType[AlarmBudget]):
-    """An `AlarmBudget` from ``1/week``, ``2/day`` or ``1/hour``."""
-
-    name = "budget"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, context: click.Context | None
-    ) -> AlarmBudget:
-        """The budget."""
-        if isinstance(value, AlarmBudget):
-            return value
-        try:
-            return AlarmBudget.parse(str(value))
-        except ConfigError as error:
+            return self._parse(value)
+        except (ValueError, ConfigError) as error:
             self.fail(str(error), param, context)
+
+
+def duration(text: str) -> float:
+    """Seconds from ``90``, ``90s``, ``5m``, ``2h`` or ``1d``."""
+    match = _DURATION.fullmatch(text.strip())
+    if match is None or float(match[1]) <= 0:
+        raise ValueError(f"{text!r} is not a duration; write 30s, 5m, 2h or 1d")
+    return float(match[1]) * _UNITS[match[2] or "s"]
+
+
+def frame_size(text: str) -> tuple[int, int]:
+    """Height and width in pixels from ``HxW``."""
+    match = _SIZE.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{text!r} is not a size; write height x width, such as 240x360")
+    return int(match[1]), int(match[2])
+
+
+def setting(text: str) -> tuple[str, Any]:
+    """A name and a value from ``name=value``; the value as JSON writes it, anything else is text."""
+    name, equals, value = text.partition("=")
+    if not (name and equals and value):
+        raise ValueError(f"{text!r} is not a setting; write name=value, such as items=20")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
+
+
+def since(text: str) -> datetime:
+    """A moment: how long ago (``30m``, ``2h``, ``7d``), or a date with or without a time, here and now."""
+    match = _DURATION.fullmatch(text.strip())
+    try:
+        if match is not None and match[2]:
+            return datetime.now(timezone.utc) - timedelta(seconds=float(match[1]) * _UNITS[match[2]])
+        # Python 3.10 reads an offset but no "Z"; without either the user's own zone is meant.
+        return datetime.fromisoformat(text.strip().replace("Z", "+00:00")).astimezone()
+    except (ValueError, OverflowError):
+        raise ValueError(f"{text!r} is no time; write 2h, 7d, 2026-03-01 or 2026-03-01T18:00") from None
+
+
+def topic_name(text: str) -> str:
+    """The name of a site or camera, which is one level of our topics."""
+    if _NAME.fullmatch(text) is None:
+        rule = "letters, digits, '-' and '_', at most 64, a letter or digit first"
+        raise ValueError(f"{text!r} is not a name; give {rule}")
+    return text
 
 
 class EngineType(click.ParamType[str]):
@@ -216,15 +184,15 @@ def _not_writable(folder: Path) -> str:
     return "" if os.access(folder, os.W_OK) else f"'{folder}' cannot be written to; choose another place"
 
 
-ALARM_BUDGET = Budget()
+ALARM_BUDGET = Parsed("budget", AlarmBudget.parse)
 DATA_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
-DURATION = Duration()
-TOPIC_NAME = TopicName()
-SINCE = Since()
+DURATION = Parsed("duration", duration)
+TOPIC_NAME = Parsed("name", topic_name)
+SINCE = Parsed("since", since)
 PRECISION = click.Choice(["fp32", "fp16", "int8"])
 ENGINE = EngineType()
 EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-FRAME_SIZE = FrameSize()
+FRAME_SIZE = Parsed("HxW", frame_size)
 OUTPUT_FILE = Output(folder=False)
 OUTPUT_FOLDER = Output(folder=True)
-SETTING = Setting()
+SETTING = Parsed("name=value", setting)

@@ -16,7 +16,7 @@ from vad_edge import score
 from vad_edge.bundle.archive import Bundle
 from vad_edge.cli import main
 from vad_edge.cli.app import COMMANDS, missing_extra
-from vad_edge.cli.types import Duration, FrameSize, Setting
+from vad_edge.cli.types import DURATION, FRAME_SIZE, SETTING
 
 DEMO = Path(vad_edge.demo.__file__).parent
 
@@ -59,11 +59,11 @@ def test_the_commands_are_listed_in_the_order_a_user_meets_them() -> None:
     ("text", "seconds"), [("90", 90), ("1.5s", 1.5), ("5m", 300), ("2h", 7200), ("1d", 86400)]
 )
 def test_durations_have_units(text: str, seconds: float) -> None:
-    assert Duration().convert(text, None, None) == seconds
+    assert DURATION.convert(text, None, None) == seconds
 
 
 def test_sizes_are_height_by_width() -> None:
-    assert FrameSize().convert("240x360", None, None) == (240, 360)
+    assert FRAME_SIZE.convert("240x360", None, None) == (240, 360)
 
 
 def test_a_missing_package_names_its_extra() -> None:
@@ -163,13 +163,13 @@ def test_a_run_into_the_same_folder_keeps_what_the_one_before_left(tmp_path: Pat
     ],
 )
 def test_settings_are_numbers_lists_or_words(text: str, setting: tuple[str, object]) -> None:
-    assert Setting().convert(text, None, None) == setting
+    assert SETTING.convert(text, None, None) == setting
 
 
 @pytest.mark.parametrize("text", ["items", "=3", "items="])
 def test_what_is_no_setting_is_refused(text: str) -> None:
     with pytest.raises(click.BadParameter, match="is not a setting; write name=value"):
-        Setting().convert(text, None, None)
+        SETTING.convert(text, None, None)
 
 
 @pytest.mark.skipif(find_spec("lightning") is None, reason="needs the extra train")
