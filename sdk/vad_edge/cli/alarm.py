@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -35,15 +36,12 @@ def command() -> None:
 @click.option("--yes", is_flag=True, help="Do not ask first.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def test(
-    config: Path | None,
-    site: str | None,
     camera: str | None,
-    broker: str | None,
-    broker_password_file: Path | None,
     output: Path | None,
     state: Path | None,
     yes: bool,
     as_json: bool,
+    **of_the_site: Any,
 ) -> None:
     """Drive a test incident through store, broker and bridges, and print each acknowledgement.
 
@@ -63,7 +61,7 @@ def test(
     from vad_edge.diagnostics.alarm_test.drive import alarm_test, camera_of
     from vad_edge.runtime.settings import RunSettings
 
-    found = listening_site(config, broker, broker_password_file, site)
+    found = listening_site(**of_the_site)
     names = [each.name for each in found.camera] or [camera or SENSORS_ONLY]
     name = camera_of(found, camera, names)
     if not yes:

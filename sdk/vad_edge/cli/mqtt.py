@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -25,11 +26,8 @@ def command() -> None:
 @broker_options
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def check(
-    config: Path | None,
-    site: str | None,
-    broker: str | None,
-    broker_password_file: Path | None,
     as_json: bool,
+    **of_the_site: Any,
 ) -> None:
     """Check that a broker can be reached, trusted, and lets us say and hear everything.
 
@@ -46,7 +44,7 @@ def check(
     from vad_edge.diagnostics.broker import check_broker
 
     set_level("error")  # the findings say it all
-    show_findings(check_broker(listening_site(config, broker, broker_password_file, site)), as_json=as_json)
+    show_findings(check_broker(listening_site(**of_the_site)), as_json=as_json)
 
 
 @command.command(name="listen")
@@ -57,13 +55,10 @@ def check(
 @click.option("--risk", is_flag=True, help="Show the risk, too, which comes twice a second.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line on standard output.")
 def listen_command(
-    config: Path | None,
-    site: str | None,
-    broker: str | None,
-    broker_password_file: Path | None,
     duration: float | None,
     risk: bool,
     as_json: bool,
+    **of_the_site: Any,
 ) -> None:
     """Show what a site says, live; Ctrl-C ends it.
 
@@ -75,8 +70,9 @@ def listen_command(
     from vad_edge.cli.site_options import listening_site
     from vad_edge.mqtt.listener import describe, listen
 
-    found = listening_site(config, broker, broker_password_file, site)
-    name = found.site if config is not None or site is not None else "+"
+    found = listening_site(**of_the_site)
+    named = of_the_site["config"] is not None or of_the_site["site"] is not None
+    name = found.site if named else "+"
     with stop_on_signals() as stop:
         for heard in listen(found.broker, site=name, stop=stop, duration_s=duration):
             if heard.leaf == "risk" and not risk:
