@@ -11,7 +11,7 @@ from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 from xml.etree.ElementTree import Element
 
-from vad_edge.cameras.exchange import TIMEOUT_S, Exchange, HttpAnswer, target_of
+from vad_edge.cameras.exchange import TIMEOUT_S, Exchange, HttpAnswer
 from vad_edge.cameras.http_digest import authorization, challenge_of
 from vad_edge.cameras.login import CameraLogin, username_token
 from vad_edge.cameras.soap import (
@@ -30,6 +30,7 @@ from vad_edge.cameras.soap import (
     text_of,
 )
 from vad_edge.clock import utc_now
+from vad_edge.common.http import target_of
 from vad_edge.errors import CameraError
 
 _MOST_SERVICES: Final = 64

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import http.client
-import socket
-import ssl
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
+from vad_edge.common.http import bounded, connection_to, cut_off, target_of, why_no_answer
 from vad_edge.errors import CameraError
 
 MOST_BYTES: Final = 1_048_576
@@ -45,88 +43,43 @@ class Exchange:
         """
         timeout_s = self._timeout_s + longer_s
         place = _place(url)
-        cut = threading.Event()
-        watchdog: threading.Timer | None = None
+        late = False
         try:
-            connection = _connection(url, timeout_s)
+            connection = connection_to(url, timeout_s)
             with self._lock:
                 self._connection = connection
-            # A camera that sends a byte now and then would never exceed the socket's own timeout.
-            watchdog = threading.Timer(timeout_s, _cut, (connection, cut))
-            watchdog.daemon = True
-            watchdog.start()
-            connection.request("POST", target_of(url), body, {**headers, "Connection": "close"})
-            response = connection.getresponse()
-            content = response.read(MOST_BYTES + 1)
-            if cut.is_set():  # the end of a cut answer looks like its end
+            with bounded(connection, timeout_s) as cut:
+                try:
+                    connection.request("POST", target_of(url), body, {**headers, "Connection": "close"})
+                    response = connection.getresponse()
+                    content = response.read(MOST_BYTES + 1)
+                finally:
+                    late = cut.is_set()
+            if late:
                 raise TimeoutError
             if len(content) > MOST_BYTES:
                 raise CameraError(f"it answers more than {MOST_BYTES} bytes", where=place)
             challenges = response.headers.get_all("WWW-Authenticate") or []
             return HttpAnswer(response.status, content, tuple(challenges))
         except (OSError, http.client.HTTPException, ValueError) as error:
-            late = cut.is_set() or isinstance(error, TimeoutError)
+            late = late or isinstance(error, TimeoutError)
             raise CameraError(
-                f"no whole answer within {timeout_s:g} s" if late else _why(error),
+                f"no whole answer within {timeout_s:g} s" if late else why_no_answer(error),
                 where=place,
                 fix="check its address, power and network, and that ONVIF is switched on in it",
             ) from error
         finally:
-            if watchdog is not None:
-                watchdog.cancel()
             with self._lock:
-                connection_there, self._connection = self._connection, None
-            if connection_there is not None:
-                connection_there.close()
+                self._connection = None
 
     def cut(self) -> None:
         """End the request under way, if there is one."""
         with self._lock:
             connection = self._connection
         if connection is not None:
-            _cut(connection, threading.Event())
-
-
-def target_of(url: str) -> str:
-    """What is asked of the host of a URL: path and query.
-
-    >>> target_of("http://camera/onvif/pull?id=5")
-    '/onvif/pull?id=5'
-    """
-    parts = urlsplit(url)
-    return f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
-
-
-def _connection(url: str, timeout_s: float) -> http.client.HTTPConnection:
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    if parts.scheme == "https":
-        context = ssl.create_default_context()
-        return http.client.HTTPSConnection(host, parts.port, timeout=timeout_s, context=context)
-    return http.client.HTTPConnection(host, parts.port, timeout=timeout_s)
-
-
-def _cut(connection: http.client.HTTPConnection, cut: threading.Event) -> None:
-    cut.set()
-    sock = connection.sock
-    if sock is not None:
-        with contextlib.suppress(OSError):
-            sock.shutdown(socket.SHUT_RDWR)
+            cut_off(connection)
 
 
 def _place(url: str) -> str:
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}"
-
-
-def _why(error: Exception) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate is not trusted: {error.verify_message}"
-    if isinstance(error, socket.gaierror):
-        return "its host is not known"
-    if isinstance(error, (http.client.RemoteDisconnected, ConnectionResetError)):
-        return "it hung up without an answer"
-    if isinstance(error, http.client.HTTPException):
-        return "it does not answer as a web server does"
-    detail = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return (detail or type(error).__name__)[:120].lower()
