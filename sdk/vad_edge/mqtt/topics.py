@@ -12,6 +12,16 @@ from vad_edge.events.event import event_schema
 ROOT = "vad-edge"
 
 
+class _Leaf:
+    """A topic of a camera, by the end of its name."""
+
+    def __init__(self, leaf: str) -> None:
+        self._leaf = leaf
+
+    def __get__(self, topics: CameraTopics, kind: type[CameraTopics]) -> str:
+        return f"{ROOT}/{topics.site}/{topics.camera}/{self._leaf}"
+
+
 @dataclass(frozen=True, slots=True)
 class CameraTopics:
     """The topics one camera publishes on, all under ``vad-edge/<site>/<camera>/``."""
@@ -19,63 +29,28 @@ class CameraTopics:
     site: str
     camera: str
 
-    @property
-    def event(self) -> str:
-        """Events as they happen, QoS 1, not retained."""
-        return self._under("event")
-
-    @property
-    def event_replay(self) -> str:
-        """Events that are too old to sound an alarm, QoS 1, not retained."""
-        return self._under("event/replay")
-
-    @property
-    def snapshot(self) -> str:
-        """A JPEG picture, not retained."""
-        return self._under("snapshot")
-
-    @property
-    def command(self) -> str:
-        """What others ask of the camera, as JSON."""
-        return self._under("command")
-
-    @property
-    def command_result(self) -> str:
-        """What became of a command, as JSON, not retained."""
-        return self._under("command/result")
-
-    @property
-    def state(self) -> str:
-        """The warning level and since when, retained JSON."""
-        return self._under("state")
-
-    @property
-    def risk(self) -> str:
-        """The fused risk, a plain number, rate-limited."""
-        return self._under("risk")
-
-    @property
-    def health(self) -> str:
-        """Conditions and counters, retained JSON."""
-        return self._under("health")
-
-    @property
-    def check(self) -> str:
-        """Where `vad-edge mqtt check` and `vad-edge alarm test` talk to themselves."""
-        return self._under("check")
-
-    @property
-    def everything(self) -> str:
-        """The filter for all of these."""
-        return self._under("#")
-
-    @property
-    def availability(self) -> str:
-        """``online``, ``stopped`` or, as last will, ``offline``; retained."""
-        return self._under("availability")
-
-    def _under(self, leaf: str) -> str:
-        return f"{ROOT}/{self.site}/{self.camera}/{leaf}"
+    event = _Leaf("event")
+    """Events as they happen, QoS 1, not retained."""
+    event_replay = _Leaf("event/replay")
+    """Events that are too old to sound an alarm, QoS 1, not retained."""
+    snapshot = _Leaf("snapshot")
+    """A JPEG picture, not retained."""
+    command = _Leaf("command")
+    """What others ask of the camera, as JSON."""
+    command_result = _Leaf("command/result")
+    """What became of a command, as JSON, not retained."""
+    state = _Leaf("state")
+    """The warning level and since when, retained JSON."""
+    risk = _Leaf("risk")
+    """The fused risk, a plain number, rate-limited."""
+    health = _Leaf("health")
+    """Conditions and counters, retained JSON."""
+    check = _Leaf("check")
+    """Where `vad-edge mqtt check` and `vad-edge alarm test` talk to themselves."""
+    everything = _Leaf("#")
+    """The filter for all of these."""
+    availability = _Leaf("availability")
+    """``online``, ``stopped`` or, as last will, ``offline``; retained."""
 
 
 def replay_watermark(site: str) -> str:

@@ -6,11 +6,13 @@ import errno
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from vad_edge.common.explain import system_errors_as
+from pydantic import TypeAdapter, ValidationError
+
+from vad_edge.common.explain import first_problem, system_errors_as
 from vad_edge.common.files import write_atomically
 from vad_edge.common.verdict import Verdict
 from vad_edge.errors import EngineError
@@ -48,25 +50,9 @@ class EngineKey:
     workspace_mb: int
     dla: bool
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> EngineKey:
-        """The key that `to_dict` gave. Raises ValueError for a missing, extra or ill-typed part."""
-        types = {"batch": int, "workspace_mb": int, "dla": bool}
-        names = [field.name for field in fields(cls)]
-        if set(values) != set(names):
-            raise ValueError(f"its key has {sorted(values)}, not {sorted(names)}")
-        for name in names:
-            if type(values[name]) is not types.get(name, str):
-                raise ValueError(f"{name} of its key is {values[name]!r}")
-        return cls(**values)
-
     def digest(self) -> str:
         """A sha256 that is the same in every process."""
-        parts = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
+        parts = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(parts.encode()).hexdigest()
 
 
@@ -99,15 +85,21 @@ class StoredEngine:
     engine: bytes = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class _Header:
+    key: EngineKey
+    key_sha256: str
+    sha256: str
+    bytes: int
+
+
+_HEADER: Final = TypeAdapter(_Header)
+
+
 def pack_engine(key: EngineKey, engine: bytes) -> bytes:
     """The content of an engine file."""
-    header = {
-        "key": key.to_dict(),
-        "key_sha256": key.digest(),
-        "sha256": hashlib.sha256(engine).hexdigest(),
-        "bytes": len(engine),
-    }
-    return MAGIC + json.dumps(header, sort_keys=True).encode() + b"\n" + engine
+    header = _Header(key, key.digest(), hashlib.sha256(engine).hexdigest(), len(engine))
+    return MAGIC + json.dumps(asdict(header), sort_keys=True).encode() + b"\n" + engine
 
 
 def unpack_engine(data: bytes, where: str = "") -> StoredEngine:
@@ -121,17 +113,20 @@ def unpack_engine(data: bytes, where: str = "") -> StoredEngine:
     if end < 0:
         raise EngineError("its header has no end", where=where, fix=_FIX)
     try:
-        header = json.loads(data[len(MAGIC) : end])
-        key, sha256, length = _header(header)
-    except (ValueError, RecursionError) as error:
-        raise EngineError(f"its header is damaged: {error}", where=where, fix=_FIX) from error
-    engine = data[end + 1 :]
-    if len(engine) != length:
-        what = f"it is truncated or too long: {len(engine)} bytes of {length}"
+        header = _HEADER.validate_json(data[len(MAGIC) : end], strict=True)
+    except ValidationError as error:
+        what = f"its header is damaged: {first_problem(error)}"
+        raise EngineError(what, where=where, fix=_FIX) from error
+    if header.key_sha256 != header.key.digest():
+        what = "its header is damaged: its key is not the one that was written"
         raise EngineError(what, where=where, fix=_FIX)
-    if hashlib.sha256(engine).hexdigest() != sha256:
+    engine = data[end + 1 :]
+    if len(engine) != header.bytes:
+        what = f"it is truncated or too long: {len(engine)} bytes of {header.bytes}"
+        raise EngineError(what, where=where, fix=_FIX)
+    if hashlib.sha256(engine).hexdigest() != header.sha256:
         raise EngineError("it is damaged: its sha256 is not the one it names", where=where, fix=_FIX)
-    return StoredEngine(key, sha256, engine)
+    return StoredEngine(header.key, header.sha256, engine)
 
 
 def write_engine(path: Path, key: EngineKey, engine: bytes) -> None:
@@ -155,16 +150,3 @@ def cannot_write(path: Path, error: OSError) -> EngineError:
         return EngineError("the disk is full", where=str(path), fix="free some space and compile again")
     reason = error.strerror or str(error)
     return EngineError(f"cannot be written: {reason}", where=str(path), fix="choose another place")
-
-
-def _header(header: Any) -> tuple[EngineKey, str, int]:
-    """Key, sha256 and length. Raises ValueError for anything else."""
-    if not isinstance(header, dict) or not isinstance(header.get("key"), dict):
-        raise ValueError("it has no key")
-    key = EngineKey.from_dict(header["key"])
-    if header.get("key_sha256") != key.digest():
-        raise ValueError("its key is not the one that was written")
-    sha256, length = header.get("sha256"), header.get("bytes")
-    if not isinstance(sha256, str) or type(length) is not int:
-        raise ValueError("it has no sha256 and length")
-    return key, sha256, length
