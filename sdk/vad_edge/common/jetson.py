@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 from typing import Final
 
+from vad_edge.common.sysfs import text
+
 _BOARD: Final = "proc/device-tree/model"
 _L4T: Final = "etc/nv_tegra_release"
 _MODULE: Final = "sys/module/nvidia/version"
@@ -18,12 +20,12 @@ _RELEASE: Final = re.compile(r"# R(\d+) \(release\), REVISION: ([\d.]+)")
 
 def board_model(root: Path = Path("/")) -> str:
     """The name a board gives itself, such as ``NVIDIA Jetson Orin NX``; empty on a PC."""
-    return _read(root / _BOARD).strip("\0\n ")
+    return text(root / _BOARD)
 
 
 def l4t_release(root: Path = Path("/")) -> str:
     """The release of Jetson Linux, such as ``36.4.3``; empty elsewhere."""
-    found = _RELEASE.match(_read(root / _L4T))
+    found = _RELEASE.match(text(root / _L4T))
     return f"{found[1]}.{found[2]}" if found else ""
 
 
@@ -33,7 +35,7 @@ def driver_version(root: Path = Path("/")) -> str:
     Empty where neither is told. A Jetson's module is that of its display, and may be loaded or not.
     """
     release = l4t_release(root)
-    return f"L4T {release}" if release else _read(root / _MODULE).strip()
+    return f"L4T {release}" if release else text(root / _MODULE)
 
 
 def has_nvidia_gpu(root: Path = Path("/")) -> bool:
@@ -41,13 +43,6 @@ def has_nvidia_gpu(root: Path = Path("/")) -> bool:
     if any((root / device).exists() for device in _DEVICES):
         return True
     return any(
-        _read(device / "vendor").strip() == _NVIDIA and _read(device / "class").startswith(_DISPLAY)
+        text(device / "vendor") == _NVIDIA and text(device / "class").startswith(_DISPLAY)
         for device in sorted((root / _PCI).glob("*"))
     )
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(errors="replace")
-    except OSError:
-        return ""

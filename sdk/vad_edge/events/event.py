@@ -85,7 +85,10 @@ class Event:
         return self.kind in ("cleared", "restored")
 
 
-_FIELDS: Final = {each.name for each in fields(Event)} - {"id", "time", "unknown"}
+_NAMES: Final = [each.name for each in fields(Event) if each.name not in ("id", "time", "unknown")]
+_FIELDS: Final = set(_NAMES)
+_FIRST_FIELDS: Final = _NAMES[: _NAMES.index("sequence")]
+"""Those of the first release."""
 _BOX: Final = {each.name for each in fields(Region)}
 
 
@@ -101,27 +104,14 @@ def to_cloudevent(event: Event) -> dict[str, Any]:
         "datacontenttype": "application/json",
         "dataschema": f"{_SCHEMA}#/properties/data",
         "data": {
-            "incident": event.incident,
-            "site": event.site,
-            "camera": event.camera,
-            "kind": event.kind,
+            **{name: getattr(event, name) for name in _FIRST_FIELDS},
             "level": str(event.level),
             "previous": str(event.previous),
-            "time_s": event.time_s,
             "since": stamp(event.since),
-            "risk": event.risk,
-            "peak_risk": event.peak_risk,
-            "surprise": event.surprise,
             "cues": dict(event.cues),
             "shares": dict(event.shares),
             "regions": [{**asdict(box), "zones": list(box.zones)} for box in event.regions],
-            "rarity": event.rarity,
-            "early_s": event.early_s,
-            "time_synced": event.time_synced,
             "evidence": dict(event.evidence),
-            "durable": event.durable,
-            "test": event.test,
-            "tamper": event.tamper,
             **_added(event),
         },
     }

@@ -147,10 +147,10 @@ class EnergyMeter:
 def _find_rails(sysfs: Path) -> EnergySource | None:
     rails: dict[str, Callable[[], float]] = {}
     for folder in sorted((sysfs / "class/hwmon").glob("hwmon*")):
-        if _text(folder / "name") == "ina238" and (folder / "power1_input").exists():
+        if text(folder / "name") == "ina238" and (folder / "power1_input").exists():
             rails["VIN"] = _microwatts(folder / "power1_input")
         for channel in _CHANNELS:
-            label = _text(folder / f"in{channel}_label")
+            label = text(folder / f"in{channel}_label")
             volts, amperes = folder / f"in{channel}_input", folder / f"curr{channel}_input"
             if label and volts.exists() and amperes.exists():
                 rails[label] = _product(volts, amperes)
@@ -164,7 +164,7 @@ def _find_counters(sysfs: Path) -> EnergySource | None:
     zones = {
         name: (folder / "energy_uj", _number(folder / "max_energy_range_uj"))
         for folder in sorted((sysfs / "class/powercap").glob("intel-rapl:*"))
-        if (name := _text(folder / "name")).startswith("package-")
+        if (name := text(folder / "name")).startswith("package-")
     }
     return Counters("+".join(zones), list(zones.values())) if zones else None
 
@@ -179,13 +179,6 @@ def _microwatts(path: Path) -> Callable[[], float]:
 
 def _number(path: Path) -> int:
     return int(path.read_text())
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(errors="replace").strip()
-    except OSError:
-        return ""
 
 
 CONFIGURATION: Final = "etc/nvpmodel.conf"

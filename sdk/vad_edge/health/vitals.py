@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -44,20 +44,15 @@ class Vitals:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
-        hottest = self.thermal.hottest
+        hottest, others = self.thermal.hottest, asdict(self)
+        del others["thermal"]
         return {
             "temperatures_c": {zone.name: round(zone.celsius, 1) for zone in self.thermal.zones},
             "hottest_c": None if hottest is None else round(hottest.celsius, 1),
             "slows_at_c": None if hottest is None else hottest.slows_at_c,
             "slowed_by": list(self.thermal.slowed_by),
             "overcurrents": self.thermal.overcurrents,
-            "power_mode": self.power_mode,
-            "cpu_percent": self.cpu_percent,
-            "gpu_percent": self.gpu_percent,
-            "memory_percent": self.memory_percent,
-            "memory_free_mb": self.memory_free_mb,
-            "disk_free_mb": self.disk_free_mb,
-            "clock_synced": self.clock_synced,
+            **others,
         }
 
 

@@ -7,7 +7,7 @@ import logging
 import queue
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
@@ -64,17 +64,7 @@ class CommandResult:
 
     def payload(self, *, armed: bool, time: str) -> bytes:
         """The JSON that is published, plain ASCII whatever was asked."""
-        content = {
-            "command": self.command,
-            "id": self.id,
-            "ok": self.ok,
-            "reason": self.reason,
-            "fix": self.fix,
-            "incident": self.incident,
-            "armed": armed,
-            "time": time,
-        }
-        return json.dumps(content, allow_nan=False).encode()
+        return json.dumps({**asdict(self), "armed": armed, "time": time}, allow_nan=False).encode()
 
 
 def done(command: Command, incident: str | None = None) -> CommandResult:

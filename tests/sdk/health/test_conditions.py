@@ -9,6 +9,7 @@ from typing import get_args
 import pytest
 
 import vad_edge
+from vad_edge.events.event import Ending
 from vad_edge.health.conditions import Condition
 from vad_edge.health.troubleshooting import troubleshooting_page
 from vad_edge.runtime.monitor import FRAME_CONDITIONS
@@ -39,11 +40,12 @@ def test_each_reason_for_which_a_picture_is_not_scored_has_a_condition() -> None
 
 
 def test_no_condition_is_raised_by_a_code_that_is_written_by_hand() -> None:
-    codes = {condition.value for condition in Condition}
+    # An incident may end for a reason of the same name.
+    codes = {condition.value for condition in Condition} - set(get_args(Ending))
     found = []
     for path in SDK.rglob("*.py"):
-        if path in (SDK / "health" / "conditions.py", SDK / "events" / "event.py"):
-            continue  # the registry, and words for the end of an incident
+        if path == SDK / "health" / "conditions.py":
+            continue
         nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         written = [node for node in nodes if isinstance(node, ast.Constant) and node.value in codes]
         found += [f"{path.relative_to(SDK)}:{node.lineno} {node.value}" for node in written]

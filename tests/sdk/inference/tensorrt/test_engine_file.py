@@ -77,7 +77,10 @@ def test_a_truncated_file_is_an_engine_error(key: EngineKey, cut: int) -> None:
         (lambda data: data + b"x", "truncated or too long: 10 bytes of 9"),
         (lambda data: data[:-1] + b"!", "its sha256"),
         (lambda data: data.replace(b"Orin NX", b"Orin AG"), "key is not the one that was written"),
-        (lambda data: data.replace(b'"batch": 1', b'"batch": true'), "key.batch: Input should be a valid integer"),
+        (
+            lambda data: data.replace(b'"batch": 1', b'"batch": true'),
+            "key.batch: Input should be",
+        ),
         (lambda data: data.replace(b'"dla": false, ', b""), "key.dla: Field required"),
     ],
 )
