@@ -116,7 +116,7 @@ class OnvifClient:
         return self._called(_Message(url, f"{namespace}/{name}", element(namespace, name, None, *children)))
 
     def port(self, namespace: str) -> ServicePort:
-        """Where a service is that is told by `tell`. Raises CameraError where the camera has none."""
+        """Where a service is that `tell` speaks to. Raises CameraError where the camera has none."""
         url = self.service(namespace)
         if url is None:
             name = _SERVICES.get(namespace, namespace)

@@ -184,7 +184,7 @@ def _answers(
                 try:
                     content, sender = key.data.recvfrom(_DATAGRAM_BYTES)
                 except OSError:
-                    continue  # the word of a router that somebody is not there
+                    continue  # a router says that a host is not there
                 yield content, sender[0]
 
 

@@ -101,7 +101,7 @@ class CameraStates:
         return [(kind, self._is_on(kind))]
 
     def forget(self) -> None:
-        """Nobody listened for a while: what is so now, the camera says again."""
+        """Begin again after a pause: the camera says again what is so now."""
         self._states.clear()
 
     def standing(self) -> list[tuple[EventKind, bool]]:

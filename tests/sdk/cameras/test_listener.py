@@ -118,7 +118,7 @@ def test_a_camera_that_starts_again_is_heard_again(
     assert camera.wait_for(lambda: ("motion", True) in heard.said)
     camera.states.clear()
     camera.forget()
-    # Nobody knows what was missed: what it does not say again is over.
+    # What was missed is not known: what the camera does not say again is over.
     assert camera.wait_for(lambda: heard.said[-1] == ("motion", False))
     camera.notify(MOTION, {"IsMotion": "true"})
     assert camera.wait_for(lambda: heard.said[-1] == ("motion", True))
