@@ -80,6 +80,7 @@ def discovery(topics: CameraTopics, shown: Shown) -> dict[str, Any]:
     What is not shown is named with its platform alone, which is how Home Assistant is told to remove what
     an earlier message brought.
     """
+    components = {**_states(topics), **_commands(topics, shown), **_pictures(topics, shown)}
     return {
         "device": {
             "identifiers": [device_id(topics)],
@@ -91,12 +92,15 @@ def discovery(topics: CameraTopics, shown: Shown) -> dict[str, Any]:
         "origin": {"name": "vad-edge", "sw_version": __version__},
         "availability": [{"topic": topics.availability, "value_template": _AVAILABLE}],
         "qos": 1,
-        "components": {
-            **_states(topics),
-            **_commands(topics, shown),
-            **_pictures(topics, shown),
-        },
+        "components": {key: _identified(topics, key, each) for key, each in components.items()},
     }
+
+
+def _identified(topics: CameraTopics, key: str, component: Component) -> Component:
+    """The component with its id; one that is to be removed has none."""
+    if len(component) == 1:
+        return component
+    return {"platform": component["platform"], "unique_id": f"{device_id(topics)}_{key}", **component}
 
 
 def _states(topics: CameraTopics) -> dict[str, Component]:
@@ -106,8 +110,6 @@ def _states(topics: CameraTopics) -> dict[str, Component]:
     }
     return {
         "anomaly": _component(
-            topics,
-            "anomaly",
             "binary_sensor",
             "Anomaly",
             device_class="safety",
@@ -115,8 +117,6 @@ def _states(topics: CameraTopics) -> dict[str, Component]:
             **level,
         ),
         "level": _component(
-            topics,
-            "level",
             "sensor",
             "Level",
             device_class="enum",
@@ -125,8 +125,6 @@ def _states(topics: CameraTopics) -> dict[str, Component]:
             state_topic=topics.state,
         ),
         "risk": _component(
-            topics,
-            "risk",
             "sensor",
             "Risk",
             state_topic=topics.risk,
@@ -136,8 +134,6 @@ def _states(topics: CameraTopics) -> dict[str, Component]:
             icon="mdi:gauge",
         ),
         "event": _component(
-            topics,
-            "event",
             "event",
             "Incident",
             state_topic=topics.event,
@@ -150,8 +146,6 @@ def _states(topics: CameraTopics) -> dict[str, Component]:
             ),
         ),
         "tamper": _component(
-            topics,
-            "tamper",
             "binary_sensor",
             "Tamper",
             device_class="tamper",
@@ -159,8 +153,6 @@ def _states(topics: CameraTopics) -> dict[str, Component]:
             value_template="{{ 'ON' if value_json.tamper else 'OFF' }}",
         ),
         "armed_by": _component(
-            topics,
-            "armed_by",
             "sensor",
             "Armed by",
             device_class="enum",
@@ -170,8 +162,6 @@ def _states(topics: CameraTopics) -> dict[str, Component]:
             value_template="{{ value_json.armed_by }}",
         ),
         "problem": _component(
-            topics,
-            "problem",
             "binary_sensor",
             "Problem",
             device_class="problem",
@@ -182,8 +172,6 @@ def _states(topics: CameraTopics) -> dict[str, Component]:
         ),
         **{
             key: _component(
-                topics,
-                key,
                 "sensor",
                 name,
                 entity_category="diagnostic",
@@ -194,8 +182,6 @@ def _states(topics: CameraTopics) -> dict[str, Component]:
             for key, (name, field, more) in _DIAGNOSTICS.items()
         },
         "slowed_down": _component(
-            topics,
-            "slowed_down",
             "binary_sensor",
             "Slowed down by heat",
             device_class="heat",
@@ -204,8 +190,6 @@ def _states(topics: CameraTopics) -> dict[str, Component]:
             value_template="{{ 'ON' if value_json.get('device', {}).get('slowed_by') else 'OFF' }}",
         ),
         "clock": _component(
-            topics,
-            "clock",
             "binary_sensor",
             "Clock kept",
             entity_category="diagnostic",
@@ -216,8 +200,6 @@ def _states(topics: CameraTopics) -> dict[str, Component]:
             icon="mdi:clock-check-outline",
         ),
         "model": _component(
-            topics,
-            "model",
             "sensor",
             "Model",
             entity_category="diagnostic",
@@ -233,8 +215,6 @@ def _commands(topics: CameraTopics, shown: Shown) -> dict[str, Component]:
         buttons = {key: {"platform": "button"} for key in (*_BUTTONS, "maintenance")}
         return {"armed": {"platform": "switch"}, **buttons}
     armed = _component(
-        topics,
-        "armed",
         "switch",
         "Armed",
         state_topic=topics.state,
@@ -248,8 +228,6 @@ def _commands(topics: CameraTopics, shown: Shown) -> dict[str, Component]:
     )
     buttons = {
         key: _component(
-            topics,
-            key,
             "button",
             name,
             command_topic=topics.command,
@@ -259,8 +237,6 @@ def _commands(topics: CameraTopics, shown: Shown) -> dict[str, Component]:
         for key, (name, icon, more) in _BUTTONS.items()
     }
     maintenance = _component(
-        topics,
-        "maintenance",
         "button",
         "Maintenance for an hour",
         command_topic=topics.command,
@@ -275,13 +251,9 @@ def _pictures(topics: CameraTopics, shown: Shown) -> dict[str, Component]:
     take: Component = {"platform": "button"}
     if shown.snapshots and shown.model:
         # Raw bytes: an `encoding` of the whole message would break the availability.
-        image = _component(
-            topics, "snapshot", "image", "Snapshot", image_topic=topics.snapshot, content_type="image/jpeg"
-        )
+        image = _component("image", "Snapshot", image_topic=topics.snapshot, content_type="image/jpeg")
         if shown.commands:
             take = _component(
-                topics,
-                "take_snapshot",
                 "button",
                 "Take snapshot",
                 command_topic=topics.command,
@@ -291,8 +263,8 @@ def _pictures(topics: CameraTopics, shown: Shown) -> dict[str, Component]:
     return {"snapshot": image, "take_snapshot": take}
 
 
-def _component(topics: CameraTopics, key: str, platform: str, name: str, **more: Any) -> Component:
-    return {"platform": platform, "unique_id": f"{device_id(topics)}_{key}", "name": name, **more}
+def _component(platform: str, name: str, **more: Any) -> Component:
+    return {"platform": platform, "name": name, **more}
 
 
 def _command(command: str, **more: str | int) -> str:
