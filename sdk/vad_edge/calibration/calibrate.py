@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -57,7 +57,7 @@ class CalibrationReport:
             "alarm": levels.alarm,
             "fit_chance": levels.fit_chance,
             "sensors": list(self.pack.sensors),
-            "outliers": [outlier.to_dict() for outlier in self.learned.outliers],
+            "outliers": [asdict(outlier) for outlier in self.learned.outliers],
             "false_alarm_risks": list(self.learned.false_alarm_risks),
             "notes": list(self.notes),
         }

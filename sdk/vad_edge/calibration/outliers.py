@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -41,10 +41,6 @@ class Outlier:
 
     def __str__(self) -> str:
         return f"{self.clip} from {_clock(self.begin_s)} to {_clock(self.end_s)}"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return asdict(self)
 
 
 def find_outliers(

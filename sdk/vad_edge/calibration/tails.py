@@ -91,7 +91,6 @@ def fit_tails(
     block_s: float,
     footage: Sequence[str] = (),
     trimmed: float = 0.0,
-    seed: int = 0,
     joining: Joining = SUM_OF_ALL,
 ) -> Calibration:
     """The surprise of each cue and of their joint, from the maxima of blocks of normal life. Needs scipy.
@@ -101,7 +100,7 @@ def fit_tails(
     trimmed is the share of the highest maxima that is not learned from, where some may be abnormal. Raises
     DataError for less than `MIN_MAXIMA` blocks.
     """
-    random = np.random.default_rng(seed) if trimmed == 0.0 else None
+    random = np.random.default_rng(0) if trimmed == 0.0 else None
     tails = {
         cue: fit_block_tail(_maxima([part[:, column] for part in stretches], fps, block_s, trimmed), random)
         for column, cue in enumerate(cues)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -76,7 +77,7 @@ def command(
 
         plot_benchmark(rows, plot)
     if as_json:
-        click.echo(json.dumps({"rows": [row.to_dict() for row in rows]}))
+        click.echo(json.dumps({"rows": [asdict(row) for row in rows]}))
     else:
         _show(rows)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -79,7 +80,7 @@ def command(
             output=output,
         )
     if as_json:
-        click.echo(json.dumps(prepared.to_dict()))
+        click.echo(json.dumps(asdict(prepared)))
         return
     how = "found in the cache" if prepared.cached else f"compiled in {prepared.seconds:.1f} s"
     click.echo(f"{prepared.output}: {prepared.bytes / 1e6:.2f} MB, {how}")

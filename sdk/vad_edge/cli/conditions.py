@@ -7,7 +7,7 @@ import json
 import click
 
 from vad_edge.cli.types import ConditionCode
-from vad_edge.health.conditions import Condition
+from vad_edge.health.conditions import Condition, troubleshooting_page
 
 
 @click.command(name="conditions")
@@ -24,8 +24,6 @@ def command(code: Condition | None, markdown: bool, as_json: bool) -> None:
     """
     chosen = [code] if code else sorted(Condition, key=str)
     if markdown:
-        from vad_edge.health.troubleshooting import troubleshooting_page
-
         click.echo(troubleshooting_page(), nl=False)
     elif as_json:
         found = {

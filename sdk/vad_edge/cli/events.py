@@ -6,6 +6,7 @@ import getpass
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -135,7 +136,7 @@ def show(incident: str, store: Path | None, site: str, as_json: bool) -> None:
             "incident": found.to_dict(),
             "events": [to_cloudevent(event) for event in events],
             "evidence": [{**file.to_dict(), "path": str(evidence_files.path(file))} for file in files],
-            "audit": [row.to_dict() for row in audit],
+            "audit": [asdict(row) for row in audit],
         }
         click.echo(json.dumps(told))
         return

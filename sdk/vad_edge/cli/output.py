@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
@@ -32,7 +33,7 @@ def show_findings(findings: Iterable[Finding], *, as_json: bool) -> None:
             fix = f"; {finding.fix}" if finding.fix else ""
             click.echo(f"{mark} {plain(redacted(f'{finding.subject}: {finding.text}{fix}'))}")
     if as_json:
-        click.echo(json.dumps({"findings": [finding.to_dict() for finding in shown]}))
+        click.echo(json.dumps({"findings": [asdict(finding) for finding in shown]}))
     if any(finding.state == "fail" for finding in shown):
         sys.exit(1)
 

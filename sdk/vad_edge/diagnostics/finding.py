@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Literal
 
 from vad_edge.errors import VadEdgeError
@@ -18,10 +18,6 @@ class Finding:
     state: State
     text: str
     fix: str = ""
-
-    def to_dict(self) -> dict[str, str]:
-        """Plain values for JSON."""
-        return asdict(self)
 
 
 def failure(subject: str, error: VadEdgeError) -> Finding:

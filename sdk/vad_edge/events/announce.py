@@ -115,16 +115,3 @@ def event_from_tamper(
         fresh_until=wall(change.time_s) + timedelta(seconds=fresh_s),
         reasons=(Reason("tamper", {"detail": change.reason}),),
     )
-
-
-def rarity(surprise: float, footage_frames: int, block_s: float = 0.0) -> str:
-    """A surprise in words, as `rarity_reason` has it.
-
-    >>> rarity(2.1, footage_frames=5000)
-    'video rarer than 1 frame in 120 of normal footage'
-    >>> rarity(4.0, footage_frames=5000)
-    'video rarer than anything expected in 5,000 frames of normal footage'
-    >>> rarity(2.1, 5000, block_s=60.0)
-    'video rarer than 1 stretch of 60 s in 120 of normal footage'
-    """
-    return rarity_reason(surprise, footage_frames, block_s).text

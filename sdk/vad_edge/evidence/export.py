@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import zipfile
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from vad_edge.errors import ConfigError, PathError, StoreError
@@ -46,7 +46,7 @@ def export_incident(
         "incident": found.to_dict(),
         "events": [to_cloudevent(event) for event in events],
         "evidence": [{**file.to_dict(), "missing": file.name in missing} for file in files],
-        "audit": [row.to_dict() for row in audit_rows(store.database, found.id)],
+        "audit": [asdict(row) for row in audit_rows(store.database, found.id)],
     }
     if target.exists():
         raise ConfigError("there is such a file already", where=str(target), fix="give another --output")

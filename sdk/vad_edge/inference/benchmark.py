@@ -64,10 +64,6 @@ class BenchmarkRow:
     energy_mj_per_frame: float | None = None
     power_source: str | None = None
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return asdict(self)
-
 
 def benchmark(
     bundle: Path,
@@ -189,7 +185,7 @@ def _peak_rss_bytes() -> int:
 
 
 def _work(job: dict[str, Any], progress: Progress) -> dict[str, Any]:
-    return measure(Path(job["bundle"]), Case(**job["case"]), job["steps"]).to_dict()
+    return asdict(measure(Path(job["bundle"]), Case(**job["case"]), job["steps"]))
 
 
 if __name__ == "__main__":

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -56,39 +55,34 @@ class ArmingControl(Component):
         file: ArmingFile,
         context: RunContext,
         writer: EventWriter,
-        *,
-        now: Callable[[], datetime] = utc_now,
-        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._cameras = {camera.name: camera for camera in cameras}
         self._file, self._context, self._writer = file, context, writer
-        self._now = now
-        self._monotonic = monotonic
         self._looked_s = -math.inf
         self._armings = {
-            name: Arming(Schedule(schedule, name), file.asked(name), now(), monotonic())
+            name: Arming(Schedule(schedule, name), file.asked(name), utc_now(), time.monotonic())
             for name in self._cameras
         }
         for name, camera in self._cameras.items():
-            camera.guard = self._armings[name].look(now(), monotonic())
+            camera.guard = self._armings[name].look(utc_now(), time.monotonic())
             _tell_publisher(camera)
 
     def on_tick(self, now: float) -> None:
         """Arm and disarm what it is time for."""
-        if self._monotonic() - self._looked_s < LOOK_EVERY_S:
+        if time.monotonic() - self._looked_s < LOOK_EVERY_S:
             return
-        self._looked_s = self._monotonic()
+        self._looked_s = time.monotonic()
         for camera in self._cameras.values():
             self._apply(camera)
 
     def ask(self, camera: Camera, armed: bool) -> None:
         """A user arms or disarms; this clears the incident under way, if there is one."""
-        self._armings[camera.name].ask(armed, self._now())
+        self._armings[camera.name].ask(armed, utc_now())
         self._apply(camera, asked=True)
 
     def maintain(self, camera: Camera, minutes: int) -> None:
         """People will be at the camera for some minutes; as for `ask`."""
-        self._armings[camera.name].maintain(minutes, self._now(), self._monotonic())
+        self._armings[camera.name].maintain(minutes, utc_now(), time.monotonic())
         self._apply(camera, asked=True)
 
     def asked(self, camera: Camera) -> Asked:
@@ -100,7 +94,7 @@ class ArmingControl(Component):
         self._file.remember(camera, asked)
 
     def _apply(self, camera: Camera, *, asked: bool = False) -> None:
-        guard = self._armings[camera.name].look(self._now(), self._monotonic())
+        guard = self._armings[camera.name].look(utc_now(), time.monotonic())
         if guard == camera.guard and not asked:
             return
         event = camera.arm(guard, self._context.now())

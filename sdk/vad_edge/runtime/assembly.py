@@ -45,7 +45,6 @@ from vad_edge.runtime.overload import OverloadControl
 from vad_edge.runtime.profile import resolve, with_streams
 from vad_edge.runtime.risk_publisher import RiskPublisher
 from vad_edge.runtime.self_calibration import SelfCalibration
-from vad_edge.runtime.sensor_learning import SensorLearning
 from vad_edge.runtime.sensor_memory import SensorMemory
 from vad_edge.runtime.settings import RunSettings, sensors_heard
 from vad_edge.runtime.tamper_check import TamperCheck
@@ -113,7 +112,7 @@ def assemble(
     video = _video(settings, context, cameras, hub, stack) if site.camera else None
     pipeline, learner = video if video is not None else (None, None)
     store = _store(settings, context, cameras, stack)
-    memory = SensorMemory(settings.store_path.with_name("sensors.json"))
+    memory = SensorMemory(settings.store_path.with_name("sensors.json"), hub)
     if not context.is_media:  # a run on a recording is the same every time
         hub.take_up(memory.read())
     taps = {name: option.tap for name, option in options.items() if option.tap is not None}
@@ -151,7 +150,7 @@ def assemble(
         if learner is not None:
             components.append(learner)
         if site.sensor:
-            components.append(SensorLearning(memory, hub))
+            components.append(memory)
         components += _camera_links(context, cameras, hub, stack)
     components += [Liveness(manager, cameras), monitor, audience]
 

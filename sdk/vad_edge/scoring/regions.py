@@ -104,7 +104,7 @@ class RegionTracker:
         while time_s - seen[0][0] > SHOWS_S:
             seen.popleft()
 
-    def regions(self, width: int, height: int, limit: int = 4) -> list[Region]:
+    def regions(self, width: int, height: int) -> list[Region]:
         """The regions now, strongest first, in a picture of width x height; empty without a map."""
         if not self._seen:
             return []
@@ -114,7 +114,6 @@ class RegionTracker:
             floor=half_peak(error_map),
             width=width,
             height=height,
-            limit=limit,
             zones=self._zones,
             before=self._regions,
         )

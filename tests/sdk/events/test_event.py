@@ -8,8 +8,9 @@ from datetime import datetime, timedelta, timezone
 import jsonschema
 import pytest
 
-from vad_edge.events.announce import event_from_tamper, rarity
+from vad_edge.events.announce import event_from_tamper
 from vad_edge.events.event import Event, event_schema, from_cloudevent, to_cloudevent
+from vad_edge.events.reason import rarity_reason
 from vad_edge.fusion.machine import Level
 from vad_edge.fusion.tamper import TamperChange, TamperKind
 
@@ -105,4 +106,4 @@ def test_a_foreign_envelope_is_refused(envelope: dict) -> None:
 def test_rarity_is_told_in_round_numbers_and_claims_no_more_than_the_footage_shows(
     surprise: float, text: str
 ) -> None:
-    assert rarity(surprise, footage_frames=4200) == text
+    assert rarity_reason(surprise, footage_frames=4200).text == text

@@ -10,8 +10,7 @@ import pytest
 
 import vad_edge
 from vad_edge.events.event import Ending
-from vad_edge.health.conditions import Condition
-from vad_edge.health.troubleshooting import troubleshooting_page
+from vad_edge.health.conditions import Condition, troubleshooting_page
 from vad_edge.runtime.monitor import FRAME_CONDITIONS
 from vad_edge.video.validity import Reason
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -41,10 +41,6 @@ class TraceComparison:
     largest_score: float
     error_map_error: float
     state_error: dict[str, float]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return asdict(self)
 
 
 def compare(found: Trace, right: Trace, *, skip: int = 0) -> TraceComparison:

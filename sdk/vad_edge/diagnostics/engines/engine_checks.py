@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import closing
+from dataclasses import asdict
 from typing import Final
 
 import numpy as np
@@ -81,12 +82,12 @@ def beside_reference(job: Job, step: CheckStep) -> Found:
     comparison = compare(found, right, skip=warm)
     verdict = near_enough(comparison, precision)
     if not verdict.ok:
-        raise EngineError(f"{verdict.reason} ({comparison.to_dict()})")
+        raise EngineError(f"{verdict.reason} ({asdict(comparison)})")
     correlation = comparison.score_correlation
     told = "constant scores" if correlation is None else f"correlation {correlation:.6f}"
     worst = max(comparison.state_error.values(), default=0.0)
     text = f"{told}, scores off by {comparison.score_error:.2%}, states by {worst:.2%}"
-    return Found(text, {"steps": STEPS, **comparison.to_dict()})
+    return Found(text, {"steps": STEPS, **asdict(comparison)})
 
 
 def snapshot_and_restore(job: Job, step: CheckStep) -> Found:
