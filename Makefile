@@ -21,6 +21,7 @@ help:
 	@echo "make bench-simulated  an alarm budget over 10,000 simulated hours with sensors, synthetic; HOURS=48"
 	@echo "make bench-store      what committing events costs"
 	@echo "make bench-windows    what a longer window of past frames costs"
+	@echo "make bench-drawing    what --output costs a live camera of 1080p25; SECONDS=60"
 	@echo "make bench-endurance  whether a long run grows; FRAMES=100000"
 	@echo "make power-cut        cuts the power of a machine in QEMU that commits events; CUTS=100 MINUTES=60"
 

@@ -18,8 +18,7 @@ import vad_edge.demo
 from vad_edge.bundle.archive import read_bundle
 from vad_edge.config.site import CameraConfig, SiteConfig
 from vad_edge.events.event import Event
-from vad_edge.health.board import HealthEvent
-from vad_edge.report.observer import FrameResult
+from vad_edge.report.observer import FrameResult, Observer
 from vad_edge.runtime.loop import run
 from vad_edge.runtime.settings import RunSettings
 
@@ -27,7 +26,7 @@ DEMO = Path(vad_edge.demo.__file__).parent
 SAMPLES = 10
 
 
-class MemoryLog:
+class MemoryLog(Observer):
     """Notes this process's resident memory every so many frames."""
 
     def __init__(self, every: int) -> None:
@@ -44,12 +43,6 @@ class MemoryLog:
 
     def on_event(self, event: Event) -> None:
         self.events += 1
-
-    def on_condition(self, event: HealthEvent) -> None:
-        pass
-
-    def close(self) -> None:
-        pass
 
 
 def write_loop(clip: Path, frames: int, output: Path) -> None:

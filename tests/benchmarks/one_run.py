@@ -15,13 +15,11 @@ import psutil
 def main(bundle_path: str, clip: str) -> None:
     from vad_edge.bundle.archive import read_bundle
     from vad_edge.config.site import CameraConfig, SiteConfig
-    from vad_edge.events.event import Event
-    from vad_edge.health.board import HealthEvent
-    from vad_edge.report.observer import FrameResult
+    from vad_edge.report.observer import FrameResult, Observer
     from vad_edge.runtime.loop import run
     from vad_edge.runtime.settings import RunSettings
 
-    class FirstScore:
+    class FirstScore(Observer):
         """Notes when the first valid score came, in seconds since the process began."""
 
         seconds: float | None = None
@@ -29,15 +27,6 @@ def main(bundle_path: str, clip: str) -> None:
         def on_frame(self, result: FrameResult) -> None:
             if self.seconds is None and result.scored is not None and result.scored.surprise is not None:
                 self.seconds = time.time() - psutil.Process().create_time()
-
-        def on_event(self, event: Event) -> None:
-            pass
-
-        def on_condition(self, event: HealthEvent) -> None:
-            pass
-
-        def close(self) -> None:
-            pass
 
     first = FirstScore()
     site = SiteConfig(camera=(CameraConfig(name="bench", source=clip),))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import os
 import queue
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -28,6 +30,7 @@ _log = logging.getLogger(__name__)
 
 QUEUE_FRAMES: Final = 8
 CLOSE_S: Final = 60.0
+SAVE_S: Final = 1.0
 HEAT_MEMORY: Final = 300
 """Frames whose error maps set the scale of the heat."""
 VIDEO: Final = "annotated"
@@ -95,6 +98,8 @@ class _Tape:
         self._peaks: list[float] = []
         self._floors: list[float] = []
         self._highest = -1.0
+        self._best: NDArray[np.uint8] | None = None
+        self._saved_s = -math.inf
         self._film: Film | None = None
         self._frames = self._dropped = self._drawn = 0
         self.error: Exception | None = None
@@ -143,6 +148,7 @@ class _Tape:
                 while (result := self._results.get()) is not None:
                     self._draw(result)
                     self._drawn += 1
+                self._save_best()
             finally:
                 if self._film is not None:
                     self._film.close()
@@ -183,7 +189,14 @@ class _Tape:
     def _keep_highest(self, picture: NDArray[np.uint8], result: FrameResult) -> None:
         if result.risk is None or result.risk <= self._highest:
             return
-        self._highest = result.risk
+        self._highest, self._best = result.risk, picture
+        if time.monotonic() - self._saved_s > SAVE_S:  # it rises from frame to frame, and PNG is dear
+            self._save_best()
+
+    def _save_best(self) -> None:
+        if self._best is None:
+            return
+        picture, self._best, self._saved_s = self._best, None, time.monotonic()
         self._still.parent.mkdir(parents=True, exist_ok=True)
         self._still.write_bytes(cv2.imencode(self._still.suffix, picture, _FAST_PNG)[1].tobytes())
 

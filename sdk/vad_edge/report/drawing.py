@@ -18,7 +18,7 @@ Image = NDArray[np.uint8]
 Colour = tuple[int, int, int]
 
 MIN_WIDTH = 640
-MAX_WIDTH = 1280
+MAX_WIDTH = 960
 """Larger pictures are drawn smaller: at 1080p drawing and encoding cost more than scoring."""
 LINE = 26
 FONT = cv2.FONT_HERSHEY_SIMPLEX
@@ -46,9 +46,9 @@ class Caption:
     note: str = ""
 
 
-def canvas_size(width: int, height: int, sensors: int) -> tuple[int, int]:
+def canvas_size(width: int, height: int, sensors: int, *, max_width: int = MAX_WIDTH) -> tuple[int, int]:
     """Width and height of the annotated picture of a frame, both even as encoders want them."""
-    scale = min(max(MIN_WIDTH / width, 1.0), MAX_WIDTH / width)
+    scale = min(max(MIN_WIDTH / width, 1.0), max_width / width)
     rows = 1 + -(-sensors // 2)
     return _even(width * scale), _even(height * scale + LINE * (rows + 1))
 
@@ -59,19 +59,21 @@ def annotate(
     heat_range: tuple[float, float],
     regions: Sequence[Region],
     caption: Caption,
+    *,
+    max_width: int = MAX_WIDTH,
 ) -> Image:
-    """The annotated picture, BGR.
+    """The annotated picture, BGR, at most `max_width` wide.
 
     image: (H, W, 3). heat: (h, w) or None; heat_range gives the values shown as clear and as full. regions
     are in source pixels.
     """
     height, width = image.shape[:2]
-    full_width, full_height = canvas_size(width, height, len(caption.sensors))
+    full_width, full_height = canvas_size(width, height, len(caption.sensors), max_width=max_width)
     picture_height = round(height * full_width / width)
-    canvas: Image = np.full((full_height, full_width, 3), PAPER, np.uint8)
+    canvas: Image = np.empty((full_height, full_width, 3), np.uint8)
+    canvas[picture_height:] = PAPER
     picture = canvas[:picture_height]
-    ways = cv2.INTER_CUBIC if full_width >= width else cv2.INTER_AREA
-    cv2.resize(image, (full_width, picture_height), dst=picture, interpolation=ways)
+    cv2.resize(image, (full_width, picture_height), dst=picture, interpolation=_way(width, full_width))
     if heat is not None:
         _lay_heat(picture, heat, heat_range)
     colour = LEVEL_COLOURS[caption.level]
@@ -89,10 +91,27 @@ def annotate(
 def _lay_heat(picture: Image, heat: NDArray[np.float32], span: tuple[float, float]) -> None:
     height, width = picture.shape[:2]
     share = np.clip((heat - span[0]) / max(span[1] - span[0], 1e-6), 0.0, 1.0)
+    warm = np.argwhere(share)
+    if not len(warm):
+        return
     large = cv2.resize(share.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
+    cells = np.array(share.shape)
+    # Warmth reaches into the cells beside a warm one, and no further.
+    (top, left), (bottom, right) = (
+        np.clip((corner * (height, width)) // cells, 0, (height, width))
+        for corner in (warm.min(0) - 1, warm.max(0) + 2)
+    )
+    picture, large = picture[top:bottom, left:right], large[top:bottom, left:right]
     colours = cv2.applyColorMap((large * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)
     opacity = 0.65 * large
-    cv2.blendLinear(picture, colours, 1 - opacity, opacity, dst=picture)
+    picture[:] = cv2.blendLinear(picture, colours, 1 - opacity, opacity)
+
+
+def _way(width: int, full_width: int) -> int:
+    """How to scale: averaging is cheap only where whole pixels become one."""
+    if full_width >= width:
+        return cv2.INTER_CUBIC
+    return cv2.INTER_AREA if width % full_width == 0 else cv2.INTER_LINEAR
 
 
 def _write_caption(canvas: Image, top: int, caption: Caption, colour: Colour) -> None:

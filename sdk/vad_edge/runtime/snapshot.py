@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -45,8 +44,5 @@ def photograph(
         if heat is not None:
             shades = span(heat)
     caption = Caption(camera, shown.time_s, level, risk, ())
-    picture = annotate(image, heat if keeping == "heatmap" else None, shades, regions, caption)
-    if picture.shape[1] > MAX_WIDTH:
-        height = round(picture.shape[0] * MAX_WIDTH / picture.shape[1])
-        picture = np.asarray(cv2.resize(picture, (MAX_WIDTH, height), interpolation=cv2.INTER_AREA), np.uint8)
-    return jpeg(picture)
+    shown_heat = heat if keeping == "heatmap" else None
+    return jpeg(annotate(image, shown_heat, shades, regions, caption, max_width=MAX_WIDTH))

@@ -215,13 +215,13 @@ def test_a_recording_waits_for_drawing(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_a_large_picture_is_drawn_smaller() -> None:
     width, height = canvas_size(3840, 2160, 0)
-    assert width == 1280
+    assert width == 960
     image = np.zeros((2160, 3840, 3), np.uint8)
     caption = Caption("front", 1.0, Level.ALARM, None, ())
     picture = annotate(image, None, (0, 1), (Region(0, 0, 1920, 1080, 1.0),), caption)
     assert picture.shape == (height, width, 3)
-    assert picture[360, 300].any()
-    assert not picture[300, 300].any()
+    assert picture[270, 300].any()
+    assert not picture[200, 300].any()
 
 
 def test_rows_and_events_that_a_full_disk_does_not_take_are_counted(small_disk: Path) -> None:
