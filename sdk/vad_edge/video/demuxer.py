@@ -29,8 +29,8 @@ class Track:
     frame_s: float | None
 
 
-class Demuxer:
-    """Reads what ffmpeg writes with ``-c:v rawvideo -pix_fmt bgr24 -f matroska``.
+class MatroskaDemuxer:
+    """Reads what GStreamer's ``matroskamux`` makes of raw pictures.
 
     fill reads so many bytes and says whether there were as many.
     """
@@ -39,10 +39,6 @@ class Demuxer:
         self._fill = fill
         self._numbers: dict[int, int] = {_TICK: 1_000_000}
         self._cluster_ticks = 0
-
-    def use(self, fill: Callable[[memoryview], bool]) -> None:
-        """Read on by another function."""
-        self._fill = fill
 
     def track(self) -> Track | None:
         """The header; None where the stream ends before it. Raises ValueError for what is no Matroska."""

@@ -11,14 +11,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+import cv2
 import numpy as np
 
 from vad_edge.clock import RunClock
 from vad_edge.common.secret import redacted
 from vad_edge.errors import SourceError
 from vad_edge.video.container import missing_bytes
-from vad_edge.video.demuxer import Demuxer, Track
+from vad_edge.video.demuxer import Track
 from vad_edge.video.ffmpeg_command import (
+    Pixels,
     decode_command,
     decoders,
     file_input,
@@ -27,7 +29,8 @@ from vad_edge.video.ffmpeg_command import (
     stream_script,
 )
 from vad_edge.video.frame import Frame
-from vad_edge.video.open_fault import open_fault
+from vad_edge.video.nut import NutDemuxer
+from vad_edge.video.open_fault import complaints, open_fault
 from vad_edge.video.pipe import LastLines, PipeReader, SilenceError, begin, end
 from vad_edge.video.source import SourceInfo
 from vad_edge.video.stream_options import PacketTap, StreamOptions
@@ -55,6 +58,7 @@ class FFmpegSource:
         script: bytes,
         name: str,
         *,
+        pixels: Pixels = "bgr24",
         clock: RunClock | None = None,
         fps: float | None = None,
         frame_count: int | None = None,
@@ -82,6 +86,8 @@ class FFmpegSource:
             name, clock is not None, claimed, track.width, track.height, frame_count, codec
         )
         self._shape = (track.height, track.width, 3)
+        planes = pixels == "yuv420p"
+        self._planes = np.empty((track.height * 3 // 2, track.width), np.uint8) if planes else None
         self._recorded = RecordingTimes(claimed, override_fps=fps)
         self._live = LiveTimes()
         self._backlog = Backlog(claimed) if clock is not None else None
@@ -125,7 +131,10 @@ class FFmpegSource:
     def _picture(self, image: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> float | None:
         """The time of the next picture, None at the end of a recording."""
         try:
-            stamp_s = self._demuxer.picture(image)
+            if self._planes is None:
+                stamp_s = self._demuxer.picture(image)
+            elif (stamp_s := self._demuxer.picture(self._planes)) is not None:
+                cv2.cvtColor(self._planes, cv2.COLOR_YUV2BGR_I420, dst=image)
         except SilenceError:
             raise SourceError(
                 f"no frame came for {READ_S:.0f} s", where=self._name, fix="check the camera and its network"
@@ -133,17 +142,18 @@ class FFmpegSource:
         except (OSError, ValueError) as error:
             raise SourceError(f"the stream broke off: {error}", where=self._name) from error
         if stamp_s is None and self._clock is not None:
-            fault = open_fault(self._lines.text(_LAST_WORDS_S))
-            raise SourceError(f"the stream ended: {fault.what}", where=self._name, fix=fault.fix)
+            said = complaints(self._lines.text(_LAST_WORDS_S)).splitlines()
+            why = f"the stream broke off: {said[-1]}" if said else "the camera closed the stream"
+            raise SourceError(why, where=self._name, fix="check the network and the camera if this repeats")
         return stamp_s
 
-    def _begin(self, script: bytes) -> tuple[Demuxer, Track]:
+    def _begin(self, script: bytes) -> tuple[NutDemuxer, Track]:
         assert self._process.stdout is not None and self._process.stdin is not None  # noqa: S101, PT018
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.write(script)
         self._process.stdin.close()
         try:
-            opening = Demuxer(PipeReader(self._process.stdout, OPEN_S).fill)
+            opening = NutDemuxer(PipeReader(self._process.stdout, OPEN_S).fill)
             track = opening.track()
         except SilenceError:
             raise SourceError(
@@ -154,7 +164,7 @@ class FFmpegSource:
         except (OSError, ValueError) as error:
             raise SourceError(f"ffmpeg gives what cannot be read: {error}", where=self._name) from error
         if track is None:
-            fault = open_fault(self._lines.text(_LAST_WORDS_S))
+            fault = open_fault(complaints(self._lines.text(_LAST_WORDS_S)))
             raise SourceError(fault.what, where=self._name, fix=fault.fix)
         opening.use(PipeReader(self._process.stdout, READ_S).fill)
         return opening, track
@@ -176,9 +186,10 @@ def open_ffmpeg_stream(
             stream_input(options),
             options,
             decoder=decoder,
+            pixels="yuv420p",
             packets_to=None if tap is None else tap[2],
         )
-        return FFmpegSource(command, script, redacted(url), clock=clock, fps=fps, tap=tap)
+        return FFmpegSource(command, script, redacted(url), pixels="yuv420p", clock=clock, fps=fps, tap=tap)
 
     return _first_that_works(attempt, options, redacted(url))
 

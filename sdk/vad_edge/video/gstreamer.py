@@ -12,7 +12,7 @@ import numpy as np
 from vad_edge.clock import RunClock
 from vad_edge.common.secret import redacted
 from vad_edge.errors import SourceError
-from vad_edge.video.demuxer import Demuxer
+from vad_edge.video.demuxer import MatroskaDemuxer
 from vad_edge.video.frame import Frame
 from vad_edge.video.pipe import LastLines, PipeReader, SilenceError, begin, end
 from vad_edge.video.source import SourceInfo
@@ -45,7 +45,7 @@ class GStreamerSource:
         self._process = begin(arguments)
         assert self._process.stdout is not None and self._process.stderr is not None  # noqa: S101, PT018
         self._lines = LastLines(self._process.stderr, PROGRAM)
-        self._demuxer = Demuxer(PipeReader(self._process.stdout, SILENCE_S).fill)
+        self._demuxer = MatroskaDemuxer(PipeReader(self._process.stdout, SILENCE_S).fill)
 
     @property
     def info(self) -> SourceInfo:

@@ -43,8 +43,12 @@ _CAUSES: Final = (
 )  # fmt: skip
 
 
+_LEVEL: Final = re.compile(r"^(?:\[[^\]]* @ [^\]]*\] )*\[(?:error|fatal|panic)\] (.*)$", re.MULTILINE)
+_UNKNOWN: Final = "check address, credentials and that the camera is on"
+
+
 def open_fault(said: str) -> OpenFault:
-    """The cause behind what ffmpeg `said`, without passwords; its last line where none is known.
+    """The cause behind what was `said` of a stream that cannot be opened; empty where nothing was.
 
     >>> open_fault("rtsp://***@camera: Connection refused").what
     'the host is there, but nothing answers at this port'
@@ -52,6 +56,14 @@ def open_fault(said: str) -> OpenFault:
     for pattern, what, fix in _CAUSES:
         if re.search(pattern, said, re.IGNORECASE):
             return OpenFault(what, fix)
-    lines = [line for line in said.splitlines() if line.strip()]
-    what = f"the stream cannot be opened: {lines[-1].strip()}" if lines else "the stream cannot be opened"
-    return OpenFault(what, "check address, credentials and that the camera is on")
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    return OpenFault(f"the stream cannot be opened{f': {lines[-1]}' if lines else ''}", _UNKNOWN)
+
+
+def complaints(lines: str) -> str:
+    """The errors among ffmpeg's lines, without where in ffmpeg they come from.
+
+    >>> complaints("[info] Input #0\\n[rtsp @ 0x5581] [error] method DESCRIBE failed: 404 Not Found")
+    'method DESCRIBE failed: 404 Not Found'
+    """
+    return "\n".join(_LEVEL.findall(lines))
