@@ -217,4 +217,5 @@ class ConditionMonitor(Component):
             since_s = time_s
         self._invalid[camera.name] = (reason, since_s)
         if reason and (reason in ("black", "frozen") or time_s - since_s >= PASSING_S):
-            self._health.raise_condition(FRAME_CONDITIONS[reason], camera.name, validity.detail)
+            code = FRAME_CONDITIONS[reason]
+            self._health.raise_condition(code, camera.name, validity.detail, **validity.figures)

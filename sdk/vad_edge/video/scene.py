@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from types import MappingProxyType
+from typing import Final, Literal, NamedTuple
 
 import cv2
 import numpy as np
@@ -113,6 +115,15 @@ def pattern_into(edges: Gray, out: Gray) -> None:
 
 Sight = Literal["same", "covered", "defocused", "moved"]
 
+
+class Judgement(NamedTuple):
+    """What has become of a known view, in words and with the figures in them."""
+
+    sight: Sight
+    detail: str = ""
+    figures: Mapping[str, float] = MappingProxyType({})
+
+
 CELLS: Final = (4, 8)
 """Rows and columns of parts that a picture is judged by: who stands before the camera hides some, not all."""
 TEXTURED: Final = 0.03
@@ -183,24 +194,29 @@ class Scene:
         if self._owed >= LEAST_STEP:
             self._step(stats, min(self._owed, 1.0))
 
-    def judge(self, stats: FrameStatistics) -> tuple[Sight, str]:
+    def judge(self, stats: FrameStatistics) -> Judgement:
         """Whether a frame shows this view, or what has become of it, with the figures that say so."""
         if not self.recognisable or self._textured_parts < LEAST_TEXTURED:
-            return "same", ""
+            return Judgement("same")
         known, mean = self._textured_parts, _cells(stats.edges)
         lost = mean < (LOST * lit(stats.light)) * self._strength
         gone = int(np.count_nonzero(self._textured & lost))
         if gone >= COVERED * known:
-            return "covered", f"{gone} of {known} parts of the picture have lost their edges"
+            text = f"{gone} of {known} parts of the picture have lost their edges"
+            return Judgement("covered", text, {"lost": gone, "parts": known})
         if (shift := self._shift(stats)) is not None:
             right, down = 100.0 * shift[0] / WIDTH, 100.0 * shift[1] / HEIGHT
-            return "moved", f"the scene lies {right:+.0f} % across and {down:+.0f} % down from where it was"
+            text = f"the scene lies {right:+.0f} % across and {down:+.0f} % down from where it was"
+            return Judgement("moved", text, {"right_percent": right, "down_percent": down})
         same = int(np.count_nonzero(self._textured & (self._likeness(stats.edges, mean) >= ALIKE)))
         if same < REMAINING * known:
-            return "moved", f"{same} of {known} parts of the picture show what they showed"
+            text = f"{same} of {known} parts of the picture show what they showed"
+            return Judgement("moved", text, {"same": same, "parts": known})
         if stats.sharpness < BLURRED * self.sharpness:
-            return "defocused", f"{stats.sharpness / self.sharpness:.0%} of the sharpness that the scene had"
-        return "same", ""
+            share = stats.sharpness / self.sharpness
+            text = f"{share:.0%} of the sharpness that the scene had"
+            return Judgement("defocused", text, {"share": share})
+        return Judgement("same")
 
     def _correlation(self, stats: FrameStatistics) -> float:
         """How a frame's edges agree with those learned, at their own place."""

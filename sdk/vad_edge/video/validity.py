@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 import cv2
@@ -52,12 +52,16 @@ STRANGER_LOOKS: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class Validity:
-    """Whether a frame may be scored, and if not, why. With reset the model has to start anew with it."""
+    """Whether a frame may be scored, and if not, why; figures are those in detail.
+
+    With reset the model's state has to be reset with it.
+    """
 
     ok: bool
     reason: Reason = ""
     detail: str = ""
     reset: bool = False
+    figures: Mapping[str, float] = field(default_factory=dict)
 
 
 VALID: Final = Validity(True)
@@ -85,7 +89,7 @@ class ValidityCheck:
         self._looked_s = -np.inf
         self._stranger: Scene | None = None
         self._stranger_seen_s = 0.0
-        self._start_anew = False
+        self._reset_due = False
 
     @property
     def views(self) -> Mapping[Light, Scene]:
@@ -96,10 +100,10 @@ class ValidityCheck:
         """The verdict on the next frame, uint8 (H, W, 3), taken at `time_s` of its source."""
         verdict = self._judge(self._looker.look(image), time_s)
         if not verdict.ok:
-            self._start_anew = True
-        elif self._start_anew:
-            self._start_anew = False
-            return Validity(True, verdict.reason, verdict.detail, reset=True)
+            self._reset_due = True
+        elif self._reset_due:
+            self._reset_due = False
+            return replace(verdict, reset=True)
         return verdict
 
     def _judge(self, stats: FrameStatistics, time_s: float) -> Validity:
@@ -108,9 +112,11 @@ class ValidityCheck:
         self._repeats = self._repeats + 1 if repeated else 0
         if stats.light < DIM and brightest(stats) < BLACK_LEVEL:
             self._before = None
-            return Validity(False, "black", f"99 % of the picture are darker than {BLACK_LEVEL:.0f}")
+            text = f"99 % of the picture are darker than {BLACK_LEVEL:.0f}"
+            return Validity(False, "black", text, figures={"level": BLACK_LEVEL})
         if self._repeats >= FROZEN_FRAMES:
-            return Validity(False, "frozen", f"{self._repeats} identical frames")
+            text = f"{self._repeats} identical frames"
+            return Validity(False, "frozen", text, figures={"frames": self._repeats})
         if repeated:
             return self._standing
         change = VALID if before is None else self._change(before, stats, time_s)
@@ -139,7 +145,8 @@ class ValidityCheck:
         if step < SETTLED or not 0.0 <= time_s - self._unsettled_s < SETTLING_S:
             self._unsettled_s = None
             return VALID
-        return Validity(False, "exposure", f"the light went by {step:.0f} grey levels from frame to frame")
+        text = f"the light went by {step:.0f} grey levels from frame to frame"
+        return Validity(False, "exposure", text, figures={"grey_levels": step})
 
     def _switched(self, stats: FrameStatistics) -> bool:
         """Whether colour and infra-red have changed places."""
@@ -169,7 +176,7 @@ class ValidityCheck:
             learned_s = self._learned_s[self._light] = self._learned_s.get(self._light, 0.0) + passed_s
             view.known = learned_s >= LEARNING_S and view.looks >= LEARNING_LOOKS
             return VALID
-        sight, detail = view.judge(stats)
+        sight, detail, figures = view.judge(stats)
         if sight == "same":
             self._stranger = None
             if not self.hold:
@@ -179,7 +186,7 @@ class ValidityCheck:
             return Validity(True, "new_view", f"it has looked like this for {ADOPTED_S:.0f} s", reset=True)
         if sight != "moved":
             self._stranger = None
-        return Validity(False, sight, detail)
+        return Validity(False, sight, detail, figures=figures)
 
     def _adopt(self, stats: FrameStatistics, passed_s: float) -> bool:
         """Learn another view beside the known one; whether it has stayed long enough to take its place."""

@@ -168,6 +168,7 @@ def test_a_black_camera_is_a_condition_that_ends(go: Callable[..., RunSummary], 
     assert summary.invalid == 10
     states = [(event.code, event.state) for event in notes.conditions]
     assert states == [("frame_black", "raised"), ("frame_black", "cleared")]
+    assert notes.conditions[0].params == {"level": 12.0}
 
 
 def test_a_recording_slower_than_the_model_is_told(go: Callable[..., RunSummary], tmp_path: Path) -> None:

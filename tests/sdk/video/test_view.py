@@ -42,14 +42,15 @@ def test_how_consistent_a_view_is_does_not_wait() -> None:
 
 def test_a_scene_that_has_moved_is_told_where_it_has_gone() -> None:
     view = learned(12)
-    assert view.judge(statistics(room(), 50)) == ("same", "")
+    assert view.judge(statistics(room(), 50)) == ("same", "", {})
     assert view.judge(statistics(shifted(room(), 0.25), 50)) == (
         "moved",
         "the scene lies +25 % across and +0 % down from where it was",
+        {"right_percent": 25.0, "down_percent": 0.0},
     )
 
 
-def test_a_view_from_a_pack_is_known_and_is_not_learned_anew() -> None:
+def test_a_view_from_a_pack_is_known_and_is_not_learned_again() -> None:
     before = learned(12)
     view = Scene.remembered(before.edges, before.light, before.sharpness)
     assert (view.known, view.recognisable) == (True, True)
