@@ -171,14 +171,8 @@ def check_store(path: Path) -> Iterator[Finding]:
         yield failure("store", error)
         return
     try:
-        damage = store.database.read(
-            lambda connection: connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-        )
-        waiting = store.database.read(
-            lambda connection: connection.execute(
-                "SELECT count(*) FROM events WHERE delivered_at IS NULL"
-            ).fetchone()[0]
-        )
+        ((damage,),) = store.database.rows("PRAGMA quick_check(1)")
+        ((waiting,),) = store.database.rows("SELECT count(*) FROM events WHERE delivered_at IS NULL")
     except VadEdgeError as error:
         yield failure("store", error)
         return

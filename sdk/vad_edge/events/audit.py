@@ -51,12 +51,10 @@ def note(
 
 def audit_rows(database: Database, incident: str | None = None) -> list[AuditRow]:
     """The audit of one incident, or all of it, oldest first."""
-    rows = database.read(
-        lambda connection: connection.execute(
-            "SELECT at, action, incident, who, reason, files, bytes, events FROM audit"
-            " WHERE ? IS NULL OR incident = ? ORDER BY seq",
-            (incident, incident),
-        ).fetchall()
+    rows = database.rows(
+        "SELECT at, action, incident, who, reason, files, bytes, events FROM audit"
+        " WHERE ? IS NULL OR incident = ? ORDER BY seq",
+        (incident, incident),
     )
     return [AuditRow(*row) for row in rows]
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from vad_edge.errors import ConfigError, StoreError
 from vad_edge.events.migrations import MIGRATIONS, add_columns
@@ -91,6 +91,14 @@ class Database:
         result = self._attempt(lambda: self._transact(work))
         self._hold_reserve()
         return result
+
+    def rows(self, statement: str, values: Sequence[Any] = ()) -> list[Any]:
+        """All rows that a statement finds."""
+        return self.read(lambda connection: connection.execute(statement, values).fetchall())
+
+    def change(self, statement: str, values: Sequence[Any] = ()) -> None:
+        """Carry out one statement as a transaction."""
+        self.write(lambda connection: connection.execute(statement, values))
 
     def close(self) -> None:
         """Let go of the file; every later call but this raises StoreError."""

@@ -94,14 +94,12 @@ class Incidents:
             " AND (? IS NULL OR camera = ?) ORDER BY seq DESC LIMIT ?"
         )
         values = ("" if since is None else stamp(since), int(level), camera, camera, limit)
-        rows = self._database.read(lambda connection: connection.execute(statement, values).fetchall())
-        return [_incident(row) for row in reversed(rows)]
+        return [_incident(row) for row in reversed(self._database.rows(statement, values))]
 
     def get(self, name: str) -> Incident:
         """The incident whose id begins with `name`. Raises ConfigError if there is none, or more than one."""
         statement = f"SELECT {_COLUMNS} FROM incidents WHERE substr(id, 1, ?) = ? LIMIT 2"  # noqa: S608
-        values = (len(name), name)
-        rows = self._database.read(lambda connection: connection.execute(statement, values).fetchall())
+        rows = self._database.rows(statement, (len(name), name))
         if name and len(rows) == 1:
             return _incident(rows[0])
         what = "more than one incident begins so" if name and rows else "there is no such incident"
@@ -110,13 +108,9 @@ class Incidents:
     def acknowledge(self, incident: str, answer: Answer, *, by: str, note: str = "") -> Incident:
         """Note what the incident was; what was said before is replaced. Raises ConfigError as `get` does."""
         found = self.get(incident)
-        values = (answer, by, stamp(datetime.now(timezone.utc)), note, found.id)
-        self._database.write(
-            lambda connection: connection.execute(
-                "UPDATE incidents SET verdict = ?, verdict_by = ?, verdict_at = ?, verdict_note = ?"
-                " WHERE id = ?",
-                values,
-            )
+        self._database.change(
+            "UPDATE incidents SET verdict = ?, verdict_by = ?, verdict_at = ?, verdict_note = ? WHERE id = ?",
+            (answer, by, stamp(datetime.now(timezone.utc)), note, found.id),
         )
         return self.get(found.id)
 

@@ -96,7 +96,7 @@ def delete_incident(store: EventStore, incident: str, *, who: str, reason: str =
 
     done = store.database.write(work)
     # Until now the pages of before stand in the write-ahead log.
-    store.database.read(lambda connection: connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall())
+    store.database.rows("PRAGMA wal_checkpoint(TRUNCATE)")
     return done
 
 

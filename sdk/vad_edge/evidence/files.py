@@ -92,12 +92,10 @@ class EvidenceFiles:
 
     def of(self, incident: str) -> list[EvidenceFile]:
         """The files of an incident, in the order they were kept."""
-        rows = self._database.read(
-            lambda connection: connection.execute(
-                "SELECT incident, camera, kind, name, sha256, bytes, kept_at FROM evidence"
-                " WHERE incident = ? ORDER BY seq",
-                (incident,),
-            ).fetchall()
+        rows = self._database.rows(
+            "SELECT incident, camera, kind, name, sha256, bytes, kept_at FROM evidence"
+            " WHERE incident = ? ORDER BY seq",
+            (incident,),
         )
         return [
             EvidenceFile(name, camera, kind, path, digest, size, datetime.fromtimestamp(at, timezone.utc))
@@ -119,10 +117,8 @@ class EvidenceFiles:
         Evidence noted before the wall clock was set gets the time it had by the clock as it is now.
         """
         now = instant()
-        rows = self._database.read(
-            lambda connection: connection.execute(
-                "SELECT seq, bytes, kept_at, boot, boot_s, incident, name FROM evidence ORDER BY seq"
-            ).fetchall()
+        rows = self._database.rows(
+            "SELECT seq, bytes, kept_at, boot, boot_s, incident, name FROM evidence ORDER BY seq"
         )
         named = {row[0]: (row[5], row[6]) for row in rows}
         kept = [Kept(seq, size, Instant(wall, boot, boot_s)) for seq, size, wall, boot, boot_s, *_ in rows]
@@ -143,9 +139,7 @@ class EvidenceFiles:
 
     def sweep_strays(self) -> int:
         """Take away files without a row, which a crash or a damaged database has left; how many."""
-        known = self._database.read(
-            lambda connection: {name for (name,) in connection.execute("SELECT name FROM evidence")}
-        )
+        known = {name for (name,) in self._database.rows("SELECT name FROM evidence")}
         strays = [
             path
             for path in self.folder.glob("*/*")
@@ -179,14 +173,11 @@ class EvidenceFiles:
     def _note(self, incident: str, camera: str, kind: str, path: Path, digest: str, size: int) -> None:
         now = instant()
         name = str(path.relative_to(self.folder))
-        row = (incident, camera, kind, name, digest, size, now.wall_s, now.boot, now.boot_s)
-        self._database.write(
-            lambda connection: connection.execute(
-                "INSERT OR REPLACE INTO evidence"
-                " (incident, camera, kind, name, sha256, bytes, kept_at, boot, boot_s)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                row,
-            )
+        self._database.change(
+            "INSERT OR REPLACE INTO evidence"
+            " (incident, camera, kind, name, sha256, bytes, kept_at, boot, boot_s)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (incident, camera, kind, name, digest, size, now.wall_s, now.boot, now.boot_s),
         )
 
     def _redate(self, kept: Sequence[Kept], now: Instant) -> None:
@@ -210,15 +201,8 @@ class EvidenceFiles:
                     "DELETE FROM evidence WHERE seq = ?", [(entry.seq,) for entry in entries]
                 )
                 size = sum(entry.bytes for entry in entries)
-                note(
-                    connection,
-                    "expired",
-                    incident,
-                    who=RETENTION,
-                    reason=reason,
-                    files=len(entries),
-                    size=size,
-                )
+                files = len(entries)
+                note(connection, "expired", incident, who=RETENTION, reason=reason, files=files, size=size)
 
         self._database.write(work)
 

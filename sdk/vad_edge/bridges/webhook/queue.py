@@ -50,9 +50,7 @@ class WaitingLine:
         self.path = path
         self._quota_bytes = quota_bytes
         self._database = Database(path, _CONTENTS)
-        self._database.write(
-            lambda connection: connection.execute("UPDATE events SET state = 'waiting' WHERE state = 'aside'")
-        )
+        self._database.change("UPDATE events SET state = 'waiting' WHERE state = 'aside'")
 
     def add(self, event_id: str, body: bytes) -> int:
         """Append an event; it is on the disk when this returns. How many old ones were given up for room.
@@ -80,12 +78,10 @@ class WaitingLine:
 
     def first(self) -> Waiting | None:
         """The event whose turn it is."""
-        row = self._database.read(
-            lambda connection: connection.execute(
-                "SELECT seq, id, body FROM events WHERE state = 'waiting' ORDER BY seq LIMIT 1"
-            ).fetchone()
+        rows = self._database.rows(
+            "SELECT seq, id, body FROM events WHERE state = 'waiting' ORDER BY seq LIMIT 1"
         )
-        return None if row is None else Waiting(*row)
+        return Waiting(*rows[0]) if rows else None
 
     def settle(self, event: Waiting, state: Literal["taken", "aside"]) -> None:
         """Note that an event was taken, or set it aside."""
@@ -103,11 +99,7 @@ class WaitingLine:
 
     def count(self) -> int:
         """How many events have not been taken."""
-        (number,) = self._database.read(
-            lambda connection: connection.execute(
-                "SELECT count(*) FROM events WHERE state != 'taken'"
-            ).fetchone()
-        )
+        ((number,),) = self._database.rows("SELECT count(*) FROM events WHERE state != 'taken'")
         return int(number)
 
     def close(self) -> None:
