@@ -18,7 +18,7 @@ from vad_edge.calibration.outliers import Outlier, find_outliers
 from vad_edge.calibration.policy_replay import PolicyReplay, joined, replay_of, unseen_risks, without
 from vad_edge.calibration.scores import Progress, Stretch
 from vad_edge.calibration.sensors import believed
-from vad_edge.calibration.tails import block_maxima, correlation_time, fit_tails
+from vad_edge.calibration.tails import block_maxima, correlation_time, fit_tails, longest_correlation
 from vad_edge.config.site import PolicyConfig
 
 COOLDOWN_S: Final = (2.0, 30.0)
@@ -74,7 +74,7 @@ def learn(
         stretches = without(stretches, [(number, frames) for number, frames, _ in outliers])
         on_progress("looking for what is abnormal", 1, 1)
     rows = [stretch.scores for stretch in stretches]
-    block_s = max(correlation_time([part[:, column] for part in rows], fps) for column in range(len(cues)))
+    block_s = longest_correlation(rows, fps)
     calibration = fit_tails(rows, cues, fps=fps, block_s=block_s, footage=footage, joining=joining)
     columns = {name: [place] for place, name in enumerate(streams) if name in counting}
     replay = replay_of(stretches, calibration, cues, policy, fps)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from vad_edge.bundle.calibration import SUM_OF_ALL, Calibration, Joining
 from vad_edge.bundle.levels import Accumulation
 from vad_edge.calibration.scores import Stretch
-from vad_edge.calibration.tails import FloatArray, correlation_time, fit_tails
+from vad_edge.calibration.tails import FloatArray, fit_tails, longest_correlation
 from vad_edge.config.site import PolicyConfig
 from vad_edge.fusion.accumulate import Accumulator
 from vad_edge.fusion.fuse import Fuser
@@ -206,10 +206,7 @@ def unseen_risks(
 
     So it is seen what life looks like that the calibration has not learned from.
     """
-    block_s = max(
-        correlation_time([stretch.scores[:, column] for stretch in stretches], fps)
-        for column in range(len(cues))
-    )
+    block_s = longest_correlation([stretch.scores for stretch in stretches], fps)
     part_of = _parts(stretches)
     risks = [np.empty(len(stretch.time_s)) for stretch in stretches]
     for number in range(max(int(part[-1]) for part in part_of) + 1):

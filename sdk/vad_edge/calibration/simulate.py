@@ -16,7 +16,7 @@ from vad_edge.calibration.policy_replay import PolicyReplay, incidents_at, repla
 from vad_edge.calibration.recorded_scores import RecordedScores
 from vad_edge.calibration.scores import Stretch
 from vad_edge.calibration.sensors import believed
-from vad_edge.calibration.tails import FloatArray, correlation_time, fit_tails
+from vad_edge.calibration.tails import FloatArray, fit_tails, longest_correlation
 from vad_edge.errors import DataError
 from vad_edge.fusion.policy import policy_of
 
@@ -105,10 +105,7 @@ def simulate(
         )
     learning = pieces[::2]
     taught = [piece.scores for piece in learning]
-    block_s = max(
-        correlation_time([part[:, column] for part in taught], recorded.fps)
-        for column in range(len(recorded.cues))
-    )
+    block_s = longest_correlation(taught, recorded.fps)
     calibration = fit_tails(
         taught, recorded.cues, fps=recorded.fps, block_s=block_s, joining=recorded.joining
     )

@@ -55,6 +55,12 @@ def correlation_time(stretches: Sequence[FloatArray], fps: float) -> float:
     return max(min(lag_s, LONGEST_BLOCK_S, seconds / MIN_BLOCKS), SHORTEST_BLOCK_S)
 
 
+def longest_correlation(stretches: Sequence[FloatArray], fps: float) -> float:
+    """The correlation time of the cue that has the longest; stretches are (T, K) each."""
+    columns = range(stretches[0].shape[1])
+    return max(correlation_time([part[:, column] for part in stretches], fps) for column in columns)
+
+
 def block_maxima(stretch: FloatArray, fps: float, block_s: float) -> FloatArray:
     """The largest score of each block of a stretch, (blocks,); blocks mostly without a score are left out."""
     length = max(round(block_s * fps), 1)

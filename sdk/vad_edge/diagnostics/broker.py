@@ -12,7 +12,7 @@ from datetime import datetime, timezone
 from paho.mqtt.enums import MQTTProtocolVersion
 
 from vad_edge.config.site import SENSORS_ONLY, BrokerConfig, SiteConfig
-from vad_edge.diagnostics.finding import Finding, failure
+from vad_edge.diagnostics.finding import Finding, failure, unreached
 from vad_edge.errors import VadEdgeError
 from vad_edge.mqtt.address import BrokerAddress, parse_broker
 from vad_edge.mqtt.client import MqttClient
@@ -101,9 +101,7 @@ def _talk(site: SiteConfig, listener: TopicListener) -> Iterator[Finding]:
     client, prefix, cameras = listener.client, site.broker.discovery_prefix, camera_topics(site)
     client.start()
     if not client.wait_connected(CONNECT_S):
-        problem = client.problem
-        text, fix = (problem.text, problem.fix) if problem else ("no answer", "check host and port")
-        yield Finding("connect", "fail", text, fix)
+        yield unreached("connect", client.problem)
         return
     yield _connected(site.broker, client)
     if client.wait_subscribed(ANSWER_S) and not client.refused:

@@ -19,7 +19,7 @@ from vad_edge.bundle.manifest import Graph
 from vad_edge.common.jetson import board_model, l4t_release
 from vad_edge.common.verdict import Verdict
 from vad_edge.config.site import BrokerConfig, SiteConfig
-from vad_edge.diagnostics.finding import Finding, State, failure
+from vad_edge.diagnostics.finding import Finding, State, failure, unreached
 from vad_edge.errors import BundleError, VadEdgeError
 from vad_edge.health.clock_sync import clock_synced
 from vad_edge.health.overload import Overload, heat_of, overload_of
@@ -277,9 +277,7 @@ def _broker(broker: BrokerConfig) -> Iterator[Finding]:
     try:
         if client.wait_connected(BROKER_WAIT_S):
             yield Finding("broker", "ok", f"{client.address} answers")
-        elif client.problem is not None:
-            yield Finding("broker", "fail", client.problem.text, client.problem.fix)
         else:
-            yield Finding("broker", "fail", f"no answer within {BROKER_WAIT_S:.0f} s", "check host and port")
+            yield unreached("broker", client.problem)
     finally:
         client.stop()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from vad_edge.errors import VadEdgeError
+from vad_edge.mqtt.problem import BrokerProblem
 
 State = Literal["ok", "warn", "fail"]
 
@@ -18,6 +19,12 @@ class Finding:
     state: State
     text: str
     fix: str = ""
+
+
+def unreached(subject: str, problem: BrokerProblem | None) -> Finding:
+    """A broker that could not be reached, and why."""
+    text, fix = (problem.text, problem.fix) if problem else ("no answer", "check host and port")
+    return Finding(subject, "fail", text, fix)
 
 
 def failure(subject: str, error: VadEdgeError) -> Finding:

@@ -11,7 +11,6 @@ from typing import Any, Final
 
 import numpy as np
 import psutil
-from numpy.typing import NDArray
 
 from vad_edge.bundle.archive import read_bundle
 from vad_edge.bundle.manifest import Precision
@@ -112,7 +111,7 @@ def measure(bundle: Path, case: Case, steps: int) -> BenchmarkRow:
     )
     engine.step()
     cold_s = time.time() - psutil.Process().create_time()
-    taken, cpu_s = time_steps(engine, steps)
+    times = time_steps(engine, steps)
     source = find_source()
     energy, drawing_steps = energy_of_steps(engine, source) if source is not None else (None, 0)
     name, precision = engine.name, engine.graph.precision
@@ -124,17 +123,11 @@ def measure(bundle: Path, case: Case, steps: int) -> BenchmarkRow:
     again.step()
     warm_s = time.perf_counter() - began
     again.close()
-    p50, p90, p99 = (float(1000.0 * np.percentile(taken, share)) for share in (50, 90, 99))
     return BenchmarkRow(
         engine=name,
         precision=precision,
         cameras=case.cameras,
-        steps=steps,
-        fps=case.cameras * steps / float(taken.sum()),
-        p50_ms=p50,
-        p90_ms=p90,
-        p99_ms=p99,
-        cpu_ms=1000.0 * cpu_s / steps,
+        **times,
         rss_mb=_peak_rss_bytes() / 1e6,
         cold_start_s=cold_s,
         warm_start_s=warm_s,
@@ -144,8 +137,8 @@ def measure(bundle: Path, case: Case, steps: int) -> BenchmarkRow:
     )
 
 
-def time_steps(engine: Engine, steps: int) -> tuple[NDArray[np.float64], float]:
-    """Seconds of each step on frames of noise, after a few that do not count, and those of all processors.
+def time_steps(engine: Engine, steps: int) -> dict[str, Any]:
+    """The figures of so many steps on frames of noise, after a few that do not count, as in `BenchmarkRow`.
 
     Raises EngineError.
     """
@@ -160,7 +153,10 @@ def time_steps(engine: Engine, steps: int) -> tuple[NDArray[np.float64], float]:
         began = time.perf_counter()
         engine.step()
         taken[step] = time.perf_counter() - began
-    return taken, time.process_time() - cpu_began
+    cpu_s = time.process_time() - cpu_began
+    percentiles = {f"p{share}_ms": 1000.0 * float(np.percentile(taken, share)) for share in (50, 90, 99)}
+    fps = len(engine.inputs.active) * steps / float(taken.sum())
+    return {"steps": steps, **percentiles, "cpu_ms": 1000.0 * cpu_s / steps, "fps": fps}
 
 
 def energy_of_steps(

@@ -15,7 +15,7 @@ from vad_edge.diagnostics.alarm_test.context import ARRIVE_S, BY, Rehearsal
 from vad_edge.diagnostics.alarm_test.delivery import Delivery
 from vad_edge.diagnostics.alarm_test.liveness import heartbeat, webhook
 from vad_edge.diagnostics.alarm_test.state import StateCheck, incident_under_way
-from vad_edge.diagnostics.finding import Finding
+from vad_edge.diagnostics.finding import Finding, unreached
 from vad_edge.errors import ConfigError, VadEdgeError
 from vad_edge.events.commissioning import made_up_incident
 from vad_edge.events.incidents import Incidents
@@ -52,9 +52,7 @@ def alarm_test(
         stack.callback(listener.client.stop)
         listener.client.start()
         if not listener.client.wait_connected(CONNECT_S) or not listener.client.wait_subscribed(CONNECT_S):
-            problem = listener.client.problem
-            text, fix = (problem.text, problem.fix) if problem else ("no answer", "check host and port")
-            yield Finding("broker", "fail", text, fix)
+            yield unreached("broker", listener.client.problem)
             return
         time.sleep(RETAINED_S)
         yield Finding("broker", "ok", f"{listener.client.address} accepts us")
