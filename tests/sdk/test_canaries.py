@@ -23,6 +23,8 @@ pytestmark = pytest.mark.slow
 CANARY = "Canary"
 PASSWORDS = {
     "camera.source": f"{CANARY}A#1/x?y@z",
+    "camera.record_source": f"{CANARY}E?2",
+    "camera.view_source": f"{CANARY}F",
     "broker.url": f"{CANARY}B%231",
     "webhook.url": f"{CANARY}C",
 }
@@ -59,10 +61,12 @@ def sites(mosquitto: Any, calibrated_bundle: Bundle, tmp_path: Path) -> tuple[Pa
     (tmp_path / "onvif.txt").write_text(f"{CANARY}D")
     dead = "".join(
         f'[[camera]]\nname = "{name}"\nsource = "rtsp://admin:{PASSWORDS["camera.source"]}@127.0.0.1:9/live"\n'
+        f'record_source = "rtsp://admin:{PASSWORDS["camera.record_source"]}@127.0.0.1:9/large"\n'
+        f'view_source = "rtsp://admin:{PASSWORDS["camera.view_source"]}@127.0.0.1:9/small"\n'
         '[camera.onvif]\naddress = "127.0.0.1:9"\nuser = "admin"\npassword_file = "onvif.txt"\n'
         for name in ("dead", "gone")
     )
-    (tmp_path / "dead.toml").write_text(head + dead + shared)
+    (tmp_path / "dead.toml").write_text(f'{head}[privacy]\nevidence = "full"\n{dead}{shared}')
     (tmp_path / "clip.toml").write_text(f'{head}[[camera]]\nname = "clip"\nsource = "{clip}"\n{shared}')
     return tmp_path / "dead.toml", tmp_path / "clip.toml"
 
@@ -108,6 +112,7 @@ def test_no_canary_is_seen_in_outputs_topics_files_and_arguments(
             (["run", "--config", clip, "--output", tmp_path / "clip-out", "--log-level", "debug"], 60.0),
             (["--debug", "doctor", "--config", dead], 60.0),
             (["mqtt", "check", "--config", clip], 30.0),
+            (["mask", "--config", dead, "--camera", "dead"], 20.0),
             (["record", "--config", dead, "--name", "dead", "--output", tmp_path / "clips"], 10.0),
             (["bridge", "webhook", "--config", dead], 3.0),
         )

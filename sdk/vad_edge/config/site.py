@@ -85,6 +85,9 @@ class CameraConfig(Table):
     slow_calibration is a pack made at a lower frame rate, which the camera falls back to where the machine is
     too hot or too slow. Of several cameras the one with the highest priority is watched in full the longest.
     The level of a camera that is lost in an incident is held for hold_s, or until it is acknowledged.
+    record_source is the stream that clips are copied from, and view_source the one that people are shown
+    where they draw masks: sub-streams of the same camera, of which source is the one that is scored.
+    pixel_format is what a USB camera is asked for: ``mjpeg`` gives large pictures at full rate over USB 2.
     decode, decode_width, transport and low_latency say how its video is decoded, as in `StreamOptions`.
     privacy_masks are polygons that are black in everything that is kept; corners are fractions of the
     picture's width and height. What lies in an ignore place counts for nothing, and the camera's pack belongs
@@ -94,8 +97,10 @@ class CameraConfig(Table):
 
     name: Name
     source: SecretStr | int | None = None
+    record_source: SecretStr | None = None
+    view_source: SecretStr | None = None
     reader: Literal["auto", "latest", "all"] = "auto"
-    fps: float | None = Field(default=None, gt=0, le=240)
+    fps: float | None = Field(default=None, gt=0, le=1000)
     calibration: Path | None = None
     slow_calibration: Path | None = None
     priority: int = Field(default=0, ge=-100, le=100)
@@ -103,6 +108,7 @@ class CameraConfig(Table):
     hold_s: float = Field(default=300.0, ge=0, le=86400)
     decode: Literal["auto", "cpu", "nvdec", "v4l2", "vaapi"] = "auto"
     decode_width: int | None = Field(default=None, ge=64, le=7680)
+    pixel_format: Literal["auto", "mjpeg", "yuyv"] = "auto"
     transport: Literal["tcp", "udp"] = "tcp"
     low_latency: bool = False
     privacy_masks: tuple[Polygon, ...] = ()
@@ -121,6 +127,11 @@ class CameraConfig(Table):
     def spec(self) -> str | int | None:
         """What is opened: the source with its credentials, which are not to be shown."""
         return self.source.get_secret_value() if isinstance(self.source, SecretStr) else self.source
+
+    @property
+    def shown_spec(self) -> str | int | None:
+        """What is opened to show people the scene, as `spec`."""
+        return self.spec if self.view_source is None else self.view_source.get_secret_value()
 
     @property
     def ignored(self) -> tuple[Polygon, ...]:

@@ -123,7 +123,7 @@ class ClipFacts:
     """What decides about a camera's clips.
 
     source is what the site file names, codec the FourCC in lower case, empty where the source says nothing.
-    live is false for a recording.
+    live is false for a recording. record_stream says that there is a stream of its own to copy clips from.
     """
 
     keeping: Keeping
@@ -132,6 +132,7 @@ class ClipFacts:
     live: bool
     codec: str
     has_ffmpeg: bool
+    record_stream: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +157,7 @@ _REASONS: Final[Mapping[str, str]] = {
     "codec_unknown": "its codec is not known, and only H.264 and H.265 are copied",
     "no_ffmpeg": "{codec} could be copied, but there is no ffmpeg",
     "not_a_network_stream": "only network streams have packets to copy",
+    "record_stream": "its record stream is copied as the camera sends it",
     "copied": "{codec} is copied as the camera sends it",
     "cut": "{codec} is cut out of the recording",
 }
@@ -175,6 +177,8 @@ def choose_route(facts: ClipFacts) -> Route:
         return Route("pictures", "blurred")
     if facts.masked:
         return Route("pictures", "masked")
+    if facts.record_stream and facts.has_ffmpeg:
+        return Route("packets", "record_stream")
     codec = COPIED.get(facts.codec)
     if codec is None:
         code = "codec_not_copied" if facts.codec else "codec_unknown"

@@ -130,46 +130,47 @@ class PacketTape:
 class StreamCopy:
     """Keeps the last seconds of the packets that a stream's source hands on; nothing is decoded.
 
-    `error` says why there are none. now gives the run clock.
+    They come by tap; program is the ffmpeg that makes clips of them. `error` says why there are none. now
+    gives the run clock.
     """
 
     def __init__(self, program: str, tap: PacketTap, seconds: float, now: Callable[[], float]) -> None:
-        self._program = program
-        self._tap = tap
+        self.program = program
+        self.tap = tap
         self._now = now
         self._began_s = now()
         self._lock = threading.Lock()
         self._ring: Ring[Piece] = Ring(seconds + LONGEST_GROUP_S, RING_BYTES)
         self._splitter = PacketSplitter()
-        self._tapes: list[PacketTape] = []
+        self.tapes: list[PacketTape] = []
         tap.consumer = self._take
 
     @property
     def error(self) -> str | None:
         """Why no packets come though the camera is there; None while they may."""
-        silent = not self._tap.taken and self._now() - self._began_s > STALL_S
+        silent = not self.tap.taken and self._now() - self._began_s > STALL_S
         return "its stream hands on no packets" if silent else None
 
     def begin(self, start_s: float) -> PacketTape:
         """A tape of what came since `start_s`, and of what will come until it is ended."""
         with self._lock:
             kept = [(entry.time_s, entry.item) for entry in self._ring.since(float("-inf"))]
-            tape = PacketTape(self._program, self._splitter.tables, from_key_frame(kept, start_s))
-            self._tapes.append(tape)
+            tape = PacketTape(self.program, self._splitter.tables, from_key_frame(kept, start_s))
+            self.tapes.append(tape)
             return tape
 
     def end(self, tape: PacketTape) -> None:
         """Nothing more goes onto the tape."""
         with self._lock:
-            self._tapes.remove(tape)
+            self.tapes.remove(tape)
 
     def close(self) -> None:
         """Take no more packets."""
-        self._tap.consumer = None
+        self.tap.consumer = None
 
     def _take(self, data: bytes) -> None:
         with self._lock:
             for piece in self._splitter.feed(data):
                 self._ring.append(self._now(), piece, len(piece.data))
-                for tape in self._tapes:
+                for tape in self.tapes:
                     tape.add(self._splitter.tables, piece)

@@ -39,7 +39,7 @@ class MaskEditor:
         self.path = config
         self._writing = threading.Lock()
         self.camera = load_site(config).camera_named(camera, where=str(config))
-        given = source if source is not None else self.camera.spec
+        given = source if source is not None else self.camera.shown_spec
         if given is None:
             raise ConfigError("this camera has no source", where=str(config), fix="give --source")
         frame = _frame(given, self.camera)

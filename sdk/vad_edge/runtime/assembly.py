@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
@@ -90,10 +91,13 @@ def assemble(
     specs = {camera.name: _source_of(camera, settings) for camera in site.camera}
     failures: dict[str, SourceError] = {}
     options = {camera.name: _options(camera, site) for camera in site.camera}
-    sources = {
-        camera.name: _open(camera, specs[camera.name], options[camera.name], live, site, failures)
-        for camera in site.camera
-    }
+
+    def opened(camera: CameraConfig) -> FrameSource | None:
+        return _open(camera, specs[camera.name], options[camera.name], live, site, failures)
+
+    # At once: a camera that does not answer is waited for ten seconds, and the others need not.
+    with ThreadPoolExecutor(max(len(site.camera), 1), "opening") as openers:
+        sources = dict(zip(specs, openers.map(opened, site.camera), strict=True))
     context = RunContext(site, _clock(sources, live), health, settings.bundle if site.camera else None)
     readers = {
         camera.name: _reader(
@@ -214,7 +218,8 @@ def _options(camera: CameraConfig, site: SiteConfig) -> StreamOptions:
         transport=camera.transport,
         low_latency=camera.low_latency,
         width=camera.decode_width,
-        tap=PacketTap() if kept else None,
+        pixel_format=camera.pixel_format,
+        tap=PacketTap() if kept and camera.record_source is None else None,
     )
 
 

@@ -23,8 +23,10 @@ from vad_edge.runtime.camera import Camera
 from vad_edge.runtime.component import Component
 from vad_edge.runtime.context import RunContext
 from vad_edge.video.ffmpeg import find_ffmpeg
+from vad_edge.video.open import without_file_scheme
+from vad_edge.video.packet_feed import PacketFeed
 from vad_edge.video.source import FrameSource
-from vad_edge.video.stream_options import PacketTap
+from vad_edge.video.stream_options import PacketTap, StreamOptions
 
 _log = logging.getLogger(__name__)
 
@@ -59,7 +61,7 @@ def evidence_recorder(
         clips = _clips(site, camera, sources.get(camera.name), taps.get(camera.name), context.now)
         if isinstance(clips, StreamCopy):
             stack.callback(clips.close)
-            chores.append(partial(_look_at, clips, camera.name, health))
+            chores.append(partial(_look_at, clips, _feed(camera, clips, stack), camera.name, health))
         cameras.append(CameraEvidence(camera.name, site.privacy.evidence, site.evidence, clips))
     evidence_files = EvidenceFiles(store.database, limits_of(site.privacy, site.evidence))
     trim = partial(trim_events, store.database, site.evidence.events_mb << 20)
@@ -87,21 +89,33 @@ def _clips(
             live=source is None or source.info.live,
             codec="" if source is None else source.info.codec,
             has_ffmpeg=ffmpeg is not None,
+            record_stream=camera.config.record_source is not None and (source is None or source.info.live),
         )
     )
     way = "no clips" if route.way == "none" else f"clips from {route.way}"
     about = {"fields": {"CAMERA": camera.name, "CLIPS": route.way, "REASON": route.code}}
     _log.info("camera %s: %s: %s", camera.name, way, route.reason, extra=about)
     if ffmpeg is not None and site.evidence.max_clip_s > 0:
-        if route.way == "packets" and tap is not None:
-            return StreamCopy(ffmpeg, tap, site.evidence.before_s, now)
+        if route.way == "packets" and (tap is not None or camera.config.record_source is not None):
+            return StreamCopy(ffmpeg, tap or PacketTap(), site.evidence.before_s, now)
         if route.way == "cut":
-            return Cutter(ffmpeg, Path(spec))
+            return Cutter(ffmpeg, Path(without_file_scheme(spec)))
     return route.way == "pictures"
 
 
-def _look_at(stream_copy: StreamCopy, camera: str, health: HealthBoard) -> None:
-    error = stream_copy.error
+def _feed(camera: Camera, stream_copy: StreamCopy, stack: ExitStack) -> PacketFeed | None:
+    """The connection to a camera's record stream, where it has one of its own."""
+    url = camera.config.record_source
+    if url is None:
+        return None
+    options = StreamOptions(transport=camera.config.transport)
+    feed = PacketFeed(stream_copy.program, url.get_secret_value(), stream_copy.tap, options)
+    stack.callback(feed.close)
+    return feed
+
+
+def _look_at(stream_copy: StreamCopy, feed: PacketFeed | None, camera: str, health: HealthBoard) -> None:
+    error = stream_copy.error if feed is None or feed.error is None else feed.error
     health.set_condition(
         Condition.EVIDENCE_STREAM, camera, error is not None, f"no clips of this camera: {error}"
     )

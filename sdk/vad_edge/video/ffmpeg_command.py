@@ -13,6 +13,7 @@ from vad_edge.video.stream_options import Decode, StreamOptions
 _ANSWER_S: Final = 20.0
 _VERSION: Final = re.compile(r"version n?(\d+)\.(\d+)")
 _PROTOCOLS: Final = "pipe,file,rtsp,rtsps,rtmp,rtmps,rtp,srt,udp,tcp,tls,http,https,httpproxy,crypto"
+_QUIET: Final = ("-hide_banner", "-nostats", "-loglevel", "level+info")
 Pixels = Literal["bgr24", "yuv420p"]
 """What OpenCV decodes to, to the bit; or planes of half the bytes, in even sizes, for half the cost."""
 
@@ -77,12 +78,19 @@ def decode_command(
         filters.append("crop=trunc(iw/2)*2:trunc(ih/2)*2")
     shown = ("-vf", ",".join(filters)) if filters else ()
     raw = ("-c:v", "rawvideo", "-pix_fmt", pixels, "-f", "nut", "-flush_packets", "1", "pipe:1")
-    copied: tuple[str, ...] = ()
-    if packets_to is not None:
-        stream = ("-f", "mpegts", "-flush_packets", "1", f"pipe:{packets_to}")
-        copied = ("-map", "0:v:0", "-c", "copy", "-map_metadata", "-1", *stream)
-    quiet = ("-hide_banner", "-nostats", "-loglevel", "level+info")
-    return [program, *quiet, *decoder, *given, "-map", "0:v:0", *keep_times(program), *shown, *raw, *copied]
+    copied = () if packets_to is None else _packets(packets_to)
+    return [program, *_QUIET, *decoder, *given, "-map", "0:v:0", *keep_times(program), *shown, *raw, *copied]
+
+
+def copy_command(program: str, options: StreamOptions) -> list[str]:
+    """The packets of a stream to standard output, and nothing decoded."""
+    return [program, *_QUIET, *stream_input(options), *_packets(1)]
+
+
+def _packets(pipe: int) -> tuple[str, ...]:
+    # Neither sound nor what the camera wrote about itself is evidence that was asked for.
+    stream = ("-f", "mpegts", "-flush_packets", "1", f"pipe:{pipe}")
+    return ("-map", "0:v:0", "-c", "copy", "-map_metadata", "-1", *stream)
 
 
 def keep_times(program: str) -> tuple[str, str]:

@@ -52,12 +52,14 @@ def open_source(
 
     from vad_edge.video.opencv import open_camera
 
+    pixels = options.pixel_format
     if text.isdigit():
-        return open_camera(Path(f"/dev/video{text}"), clock, name=f"camera {text}", fps=fps)
-    if text.startswith("file://"):
-        text = unquote(text.removeprefix("file://").removeprefix("localhost"))
+        return open_camera(
+            Path(f"/dev/video{text}"), clock, name=f"camera {text}", fps=fps, pixel_format=pixels
+        )
+    text = without_file_scheme(text)
     if text.startswith("/dev/"):
-        return open_camera(Path(text), clock, fps=fps)
+        return open_camera(Path(text), clock, fps=fps, pixel_format=pixels)
     if "://" in text:
         return _of_scheme(text, clock, fps, options)
     if Path(text).is_dir():
@@ -75,6 +77,15 @@ def split_scheme(url: str) -> tuple[str, str]:
     """
     match = _SCHEME.fullmatch(url)
     return (match[1].lower(), match[2]) if match else ("", url)
+
+
+def without_file_scheme(text: str) -> str:
+    """The path of a ``file://`` URL; any other text as it is.
+
+    >>> without_file_scheme("file:///clips/a%20b.mkv")
+    '/clips/a b.mkv'
+    """
+    return unquote(text.removeprefix("file://").removeprefix("localhost")) if text[:7] == "file://" else text
 
 
 def can_reopen(spec: SourceSpec) -> bool:

@@ -18,6 +18,7 @@ from vad_edge.video.container import missing_bytes
 from vad_edge.video.frame import Frame
 from vad_edge.video.open_fault import open_fault
 from vad_edge.video.source import SourceInfo
+from vad_edge.video.stream_options import PixelFormat
 from vad_edge.video.timing import Backlog, LiveTimes, RecordingTimes
 
 # OpenCV's and FFmpeg's own lines on stderr say less than our errors, and show a stream's password.
@@ -28,6 +29,7 @@ OPEN_TIMEOUT_MS = 10_000
 READ_TIMEOUT_MS = 5_000
 _REACH_S = 3.0
 _PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443, "rtmp": 1935}
+_FOURCC = {"mjpeg": "MJPG", "yuyv": "YUYV"}
 _LIKELY_FPS = 1000.0
 """Some containers give the ticks of their clock, 90,000 a second, where they do not know the frame rate."""
 
@@ -115,7 +117,12 @@ class VideoCaptureSource:
 
 
 def open_camera(
-    device: Path, clock: RunClock, *, name: str = "", fps: float | None = None
+    device: Path,
+    clock: RunClock,
+    *,
+    name: str = "",
+    fps: float | None = None,
+    pixel_format: PixelFormat = "auto",
 ) -> VideoCaptureSource:
     """The camera at `device`, as /dev/video0 or a name under /dev/v4l/by-id that stays when it is replugged.
 
@@ -134,6 +141,8 @@ def open_camera(
             where=name,
             fix="check that no other program uses it and that you may read it (group video)",
         )
+    if pixel_format != "auto":
+        capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*_FOURCC[pixel_format]))
     if fps is not None:
         capture.set(cv2.CAP_PROP_FPS, fps)
     capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
@@ -194,7 +203,12 @@ def open_file(path: Path, *, fps: float | None = None) -> VideoCaptureSource:
 
 def camera_devices() -> Sequence[str]:
     """The video devices of this machine, as paths, by the names that stay where they have one."""
-    stable = {path.resolve(): str(path) for path in sorted(Path("/dev/v4l/by-id").glob("*"))}
+    # Two cameras of one kind without serial numbers share a name by id, but are at different ports.
+    stable = {
+        path.resolve(): str(path)
+        for folder in ("by-path", "by-id")
+        for path in sorted(Path("/dev/v4l", folder).glob("*"))
+    }
     return [stable.get(path, str(path)) for path in sorted(Path("/dev").glob("video*"))]
 
 

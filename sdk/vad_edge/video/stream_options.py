@@ -8,6 +8,7 @@ from typing import Literal
 
 Decode = Literal["auto", "cpu", "nvdec", "v4l2", "vaapi"]
 Transport = Literal["tcp", "udp"]
+PixelFormat = Literal["auto", "mjpeg", "yuyv"]
 
 
 class PacketTap:
@@ -34,7 +35,7 @@ class StreamOptions:
 
     transport is how RTSP sends its packets. low_latency does without deinterlacing and buffers. Pictures
     wider than width pixels are scaled down where they are decoded, None keeps them. tap gets a live stream's
-    packets as they come, as an MPEG transport stream.
+    packets as they come, as an MPEG transport stream. pixel_format is what a USB camera is asked for.
     """
 
     decode: Decode = "auto"
@@ -42,6 +43,7 @@ class StreamOptions:
     low_latency: bool = False
     width: int | None = None
     tap: PacketTap | None = None
+    pixel_format: PixelFormat = "auto"
 
     @property
     def plain(self) -> bool:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ from vad_edge.evidence.clips import (
 from vad_edge.evidence.stream_copy import StreamCopy
 from vad_edge.video.ffmpeg import find_ffmpeg, last_words
 from vad_edge.video.ffmpeg_source import FFmpegSource, open_ffmpeg_stream
+from vad_edge.video.packet_feed import PacketFeed
 from vad_edge.video.reader import Reader
 from vad_edge.video.stream_options import PacketTap, StreamOptions
 
@@ -144,3 +146,23 @@ def test_a_source_that_hands_on_no_packets_is_a_reason_and_no_clip(program: str)
     tape = stream_copy.begin(0.0)
     with pytest.raises(StoreError, match="no key frame"):
         tape.write(Path("clip.mp4"), 1.0, 0.0)
+
+
+def test_a_record_stream_is_copied_by_a_connection_of_its_own_and_opened_again(
+    rtsp: RtspServer, program: str
+) -> None:
+    tap = PacketTap()
+    stream_copy = StreamCopy(program, tap, 3.0, LiveClock().now)
+    feed = PacketFeed(program, rtsp.url, tap, StreamOptions())
+    with contextlib.closing(feed):
+        wait_until(lambda: has_packets(stream_copy), "packets of the camera", timeout_s=30)
+        rtsp.hang_up()
+        wait_until(lambda: feed.error == "the camera closed the stream", "the reason", timeout_s=30)
+        wait_until(lambda: rtsp.played >= 2 and feed.error is None, "the second call", timeout_s=30)
+
+
+def test_a_record_stream_that_is_not_there_is_a_reason_without_its_password(program: str) -> None:
+    feed = PacketFeed(program, "rtsp://me:s3cret@127.0.0.1:9/live", PacketTap(), StreamOptions())
+    with contextlib.closing(feed):
+        wait_until(lambda: feed.error is not None, "a reason", timeout_s=20)
+        assert feed.error == "the host is there, but nothing answers at this port"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -108,3 +109,48 @@ def test_a_camera_that_returns_in_its_incident_goes_on_with_it(
         ("camera_lost", "cleared"),
     ]
     assert summary.problems == ()
+
+
+class Dawdler(WireSource):
+    """A camera that claims 25 frames a second and gives five."""
+
+    def __init__(self, request: SourceRequest) -> None:
+        super().__init__(quiet_frames(60, seed=1), request.clock)
+        self.info = SourceInfo("dawdler", True, 25.0, 64, 48)
+
+    def read(self) -> Frame | None:
+        time.sleep(0.2)
+        return super().read()
+
+
+def test_a_camera_that_gives_fewer_frames_than_it_claims_is_told_as_slow(
+    go: Callable[..., RunSummary],
+) -> None:
+    notes = Notes()
+    go(notes=notes, site=watched(60.0), sources={"front": Dawdler}, duration_s=6.0)
+    (condition,) = (event for event in notes.conditions if event.code == "slow_source")
+    assert float(condition.params["fps"]) == pytest.approx(5.0, abs=0.5)
+
+
+def test_cameras_that_do_not_answer_are_waited_for_at_once_and_the_others_run(
+    go: Callable[..., RunSummary],
+) -> None:
+    all_asked = threading.Barrier(5)
+
+    def dead(request: SourceRequest) -> WireSource:
+        with contextlib.suppress(threading.BrokenBarrierError):
+            all_asked.wait(timeout=20.0)
+            met.append(request.place)
+        raise SourceError("no answer", where="wire")
+
+    alive = ("north", "south", "west")
+    names = (*alive, *(f"dead{number}" for number in range(5)))
+    site = SiteConfig(camera=tuple(CameraConfig(name=name, source=97) for name in names))
+    sources = {name: Wire(quiet_frames(200, seed=1)) if name in alive else dead for name in names}
+    met: list[str] = []
+    notes = Notes()
+    summary = go(notes=notes, site=site, sources=sources, duration_s=5.0)
+    assert {result.camera for result in notes.results} == set(alive)
+    assert {subject for code, subject in notes.codes() if code == "camera_lost"} == set(names) - set(alive)
+    assert len(summary.problems) == 5
+    assert len(met) >= 5

@@ -256,3 +256,16 @@ def test_planes_that_live_streams_come_in_show_what_whole_pictures_do(
         assert a.time_s == pytest.approx(b.time_s, abs=0.001)
         assert a.image.shape == (120, 160, 3)
         assert np.abs(a.image.astype(int) - b.image[:120, :160]).mean() < most
+
+
+def test_a_stream_whose_pictures_change_their_size_breaks_off_and_gives_no_torn_picture(make: Make) -> None:
+    small = make("small.ts", "-c:v", "libx264", seconds=1)
+    large = make("large.ts", "-c:v", "libx264", seconds=1, size="320x240")
+    both = small.with_name("both.ts")
+    both.write_bytes(small.read_bytes() + large.read_bytes())
+    source = open_ffmpeg_file("ffmpeg", both, AS_IT_COMES)
+    shapes = set()
+    with contextlib.closing(source), contextlib.suppress(SourceError):
+        for frame in iter(source.read, None):
+            shapes.add(frame.image.shape)
+    assert shapes == {(120, 160, 3)}
