@@ -102,16 +102,8 @@ def delete_incident(store: EventStore, incident: str, *, who: str, reason: str =
 
 def _note(connection: sqlite3.Connection, action: Action, done: Disposal, *, who: str, reason: str) -> None:
     """Leave a row of what was done with an incident in the audit."""
-    note(
-        connection,
-        action,
-        done.incident,
-        who=who,
-        reason=reason,
-        files=done.files,
-        size=done.bytes,
-        events=done.events,
-    )
+    counts = {"files": done.files, "size": done.bytes, "events": done.events}
+    note(connection, action, done.incident, who=who, reason=reason, **counts)
 
 
 def _write_zip(path: Path, story: str, evidence_files: EvidenceFiles, files: list[EvidenceFile]) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Mapping
+from dataclasses import astuple, dataclass
 from typing import Any, Protocol
 
 from vad_edge.config.site import SensorConfig
@@ -108,7 +109,7 @@ class AnalogBaseline:
         """What was learned."""
         return {
             "readings": self._readings,
-            "slots": {name: spread.state() for name, spread in self._slots.items()},
+            "slots": {name: list(astuple(spread)) for name, spread in self._slots.items()},
             "experience": self.experience.state(),
         }
 
@@ -125,43 +126,38 @@ class AnalogBaseline:
         return min(max(elapsed_s, 0.0), self._block_s) / self._block_s
 
 
+@dataclass(slots=True)
 class _Spread:
     """Mean and mean absolute deviation, clipped so that an outlier moves neither far."""
 
-    def __init__(
-        self, readings: int = 0, blocks: float = 0.0, mean: float = 0.0, spread: float = 0.0
-    ) -> None:
-        self._readings = readings
-        self._blocks = blocks
-        self.mean = mean
-        self.spread = spread
+    readings: int = 0
+    blocks: float = 0.0
+    mean: float = 0.0
+    spread: float = 0.0
 
     def beside(self, whole: _Spread) -> tuple[float, float]:
         """Mean and spread, leaning on the whole as long as little was seen."""
-        own = self._blocks / (self._blocks + _SHRINK_BLOCKS) if self is not whole else 1.0
+        own = self.blocks / (self.blocks + _SHRINK_BLOCKS) if self is not whole else 1.0
         mean = own * self.mean + (1 - own) * whole.mean
         return mean, own * self.spread + (1 - own) * whole.spread
 
     def learn(self, value: float, blocks: float, warmup: int) -> None:
         """Move towards a value that stands for so many blocks."""
-        self._readings += 1
-        self._blocks = min(self._blocks + blocks, _MEMORY_BLOCKS)
+        self.readings += 1
+        self.blocks = min(self.blocks + blocks, _MEMORY_BLOCKS)
         distance = value - self.mean
-        if self._readings <= warmup:
-            rate = 1 / self._readings
+        if self.readings <= warmup:
+            rate = 1 / self.readings
             self.mean += rate * distance
-            if self._readings > 1:
-                self.spread += (abs(distance) - self.spread) / (self._readings - 1)
+            if self.readings > 1:
+                self.spread += (abs(distance) - self.spread) / (self.readings - 1)
             return
         # Early blocks would otherwise weigh more than all readings of the warm-up.
-        rate = min(blocks / max(self._blocks, 1e-9), 1 / warmup if warmup else 1.0)
+        rate = min(blocks / max(self.blocks, 1e-9), 1 / warmup if warmup else 1.0)
         floor = max(self.spread, _SMALLEST_SPREAD * abs(self.mean), 1e-9)
         clipped = min(max(distance, -_CLIP * floor), _CLIP * floor)
         self.mean += rate * clipped
         self.spread += rate * (abs(clipped) - self.spread)
-
-    def state(self) -> list[float]:
-        return [self._readings, self._blocks, self.mean, self.spread]
 
     @classmethod
     def restored(cls, state: Any) -> _Spread:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gc
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
@@ -22,7 +22,7 @@ from vad_edge.inference.tensorrt.library import (
     capabilities_of,
     target_fits,
 )
-from vad_edge.inference.tensorrt.progress import Messages, Phases, Report, logger_for, monitor_for
+from vad_edge.inference.tensorrt.progress import Messages, Phases, Report, logger_for, made, monitor_for
 
 
 @contextmanager
@@ -124,17 +124,9 @@ def _fail(what: str, messages: Messages, fix: str) -> NoReturn:
     raise EngineError(f"{what}: {messages.told}", fix=fix)
 
 
-def _make(make: Any, failure: str, messages: Messages) -> Any:
-    """What a factory of TensorRT gives, which is None or an exception where the GPU or its driver fails."""
-    try:
-        made = make()
-    except Exception as error:  # pybind turns a null into TypeError, a failed library into RuntimeError
-        messages.note(str(error), error=True)
-        made = None
-    if made is None:
-        fix = "see that the GPU's driver answers (nvidia-smi, on a Jetson tegrastats)"
-        _fail(f"TensorRT {failure}", messages, fix)
-    return made
+def _make(make: Callable[[], Any], failure: str, messages: Messages) -> Any:
+    fix = "see that the GPU's driver answers (nvidia-smi, on a Jetson tegrastats)"
+    return made(make, f"TensorRT {failure}", messages, fix)
 
 
 def _parse(

@@ -33,7 +33,7 @@ from vad_edge.inference.tensorrt.compiler import without_collection
 from vad_edge.inference.tensorrt.cuda import Cuda
 from vad_edge.inference.tensorrt.execution import Context, Direction, Kernels
 from vad_edge.inference.tensorrt.library import Flavour
-from vad_edge.inference.tensorrt.progress import Messages, logger_for
+from vad_edge.inference.tensorrt.progress import Messages, logger_for, made
 
 Array = NDArray[Any]
 
@@ -221,13 +221,5 @@ class TensorRtEngine:
             raise EngineError(f"TensorRT refuses {what}: {self._messages.told}")
 
     def _made(self, make: Callable[[], Any], failure: str) -> Any:
-        """What TensorRT gives, which is None or an exception where the GPU, or the engine, does not fit."""
-        try:
-            made = make()
-        except Exception as error:  # pybind turns a null into TypeError, a failed library into RuntimeError
-            self._messages.note(str(error), error=True)
-            made = None
-        if made is None:
-            fix = "delete the compiled engines to have it compiled again, or run it with --engine onnxruntime"
-            raise EngineError(f"{failure}: {self._messages.told}", fix=fix)
-        return made
+        fix = "delete the compiled engines to have it compiled again, or run it with --engine onnxruntime"
+        return made(make, failure, self._messages, fix)

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from vad_edge.errors import EngineError
+
 Report = Callable[[str, float], None]
 """Called with what is being done and how much of the whole is done, 0 to 1; it never goes back."""
 
@@ -131,6 +133,21 @@ class Messages:
         errors = [line for error, line in self._kept if error]
         lines = errors or [line for _, line in self._kept]
         return " | ".join(lines[-_TOLD:]) or "it gave no reason"
+
+
+def made(make: Callable[[], Any], failure: str, messages: Messages, fix: str) -> Any:
+    """What TensorRT gives: None or an exception where the GPU, its driver or the engine does not fit.
+
+    Raises EngineError with the failure and TensorRT's own words.
+    """
+    try:
+        given = make()
+    except Exception as error:  # pybind turns a null into TypeError, a failed library into RuntimeError
+        messages.note(str(error), error=True)
+        given = None
+    if given is None:
+        raise EngineError(f"{failure}: {messages.told}", fix=fix)
+    return given
 
 
 def logger_for(module: Any, messages: Messages) -> Any:
