@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,8 @@ import click
 from vad_edge.common.plugin_loader import BRIDGES, Plugin, found, load, names
 
 if TYPE_CHECKING:
+    from threading import Event
+
     from vad_edge.config.site import BrokerConfig, SiteConfig
 
 
@@ -63,7 +66,7 @@ def _options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @command.command(name="bacnet")
 @_options
-def bacnet(config: Path, broker: str | None, state: Path | None, as_json: bool) -> None:
+def bacnet(**options: Any) -> None:
     """Be a BACnet/IP device: a binary, an analog and a multi-state value a camera, with alarms.
 
     \b
@@ -72,52 +75,40 @@ def bacnet(config: Path, broker: str | None, state: Path | None, as_json: bool) 
     import asyncio
 
     from vad_edge.bridges.bacnet.bridge import BacnetBridge
-    from vad_edge.cli.run_output import stop_on_signals
-
-    site, address, folder = _open(config, broker, state, as_json)
-    table = _table(site.bacnet, "bacnet", config)
 
     async def run() -> None:
-        bridge = BacnetBridge(site, table, address, folder / "bacnet.json")
-        with stop_on_signals() as stop:
-            await bridge.run(stop)
+        with _opened("bacnet", **options) as (site, table, broker, state, stop):
+            await BacnetBridge(site, table, broker, state / "bacnet.json").run(stop)
 
     asyncio.run(run())
 
 
 @command.command(name="webhook")
 @_options
-def webhook(config: Path, broker: str | None, state: Path | None, as_json: bool) -> None:
+def webhook(**options: Any) -> None:
     """Send every event to an HTTP endpoint as a CloudEvent, until it has been taken.
 
     \b
     vad-edge bridge webhook --config site.toml
     """
     from vad_edge.bridges.webhook.bridge import WebhookBridge
-    from vad_edge.cli.run_output import stop_on_signals
 
-    site, address, folder = _open(config, broker, state, as_json)
-    table = _table(site.webhook, "webhook", config)
-    bridge = WebhookBridge(site, table, address, folder / "webhook.db")
-    with stop_on_signals() as stop:
-        bridge.run(stop)
+    with _opened("webhook", **options) as (site, table, broker, state, stop):
+        WebhookBridge(site, table, broker, state / "webhook.db").run(stop)
 
 
 @command.command(name="sparkplug")
 @_options
-def sparkplug(config: Path, broker: str | None, state: Path | None, as_json: bool) -> None:
+def sparkplug(**options: Any) -> None:
     """Be a Sparkplug B edge node on the same broker: the site a node, each camera a device.
 
     \b
     vad-edge bridge sparkplug --config site.toml
     """
     from vad_edge.bridges.sparkplug.bridge import SparkplugBridge
-    from vad_edge.cli.run_output import stop_on_signals
 
-    site, address, folder = _open(config, broker, state, as_json)
-    bridge = SparkplugBridge(site, site.sparkplug, address, folder / "sparkplug-births")
-    with stop_on_signals() as stop:
-        bridge.run(stop)
+    with _opened("sparkplug", **options) as (site, table, broker, state, stop):
+        SparkplugBridge(site, table, broker, state / "sparkplug-births").run(stop)
 
 
 def _foreign(plugin: Plugin) -> click.Command:
@@ -125,48 +116,46 @@ def _foreign(plugin: Plugin) -> click.Command:
 
     @click.command(name=plugin.name, help=f"Brought by {plugin.distribution} {plugin.version}.")
     @_options
-    def run(config: Path, broker: str | None, state: Path | None, as_json: bool) -> None:
+    def run(**options: Any) -> None:
         from vad_edge.bridges.plugin import BridgeContext
-        from vad_edge.cli.run_output import stop_on_signals
         from vad_edge.errors import BridgeError, VadEdgeError
 
         bridge = load(BRIDGES, plugin.name)
         if bridge is None:
             raise click.UsageError(f"there is no bridge {plugin.name!r}")
-        site, address, folder = _open(config, broker, state, as_json)
-        own = folder / f"bridge-{plugin.name}"
-        own.mkdir(parents=True, exist_ok=True)
-        try:
-            with stop_on_signals() as stop:
-                bridge(BridgeContext(plugin.name, site, address, own, stop))
-        except (VadEdgeError, OSError):
-            raise
-        except Exception as error:
-            said = f"{type(error).__name__}: {error}".partition("\n")[0]
-            fix = f"this is a fault of {plugin.distribution}: ask its author"
-            raise BridgeError(said, where=f"bridge {plugin.name}", fix=fix) from error
+        with _opened(None, **options) as (site, _, broker, state, stop):
+            own = state / f"bridge-{plugin.name}"
+            own.mkdir(parents=True, exist_ok=True)
+            try:
+                bridge(BridgeContext(plugin.name, site, broker, own, stop))
+            except (VadEdgeError, OSError):
+                raise
+            except Exception as error:
+                said = f"{type(error).__name__}: {error}".partition("\n")[0]
+                fix = f"this is a fault of {plugin.distribution}: ask its author"
+                raise BridgeError(said, where=f"bridge {plugin.name}", fix=fix) from error
 
     return run
 
 
-def _open(
-    config: Path, broker: str | None, state: Path | None, as_json: bool
-) -> tuple[SiteConfig, BrokerConfig, Path]:
+@contextmanager
+def _opened(
+    table: str | None, config: Path, broker: str | None, state: Path | None, as_json: bool
+) -> Iterator[tuple[SiteConfig, Any, BrokerConfig, Path, Event]]:
+    """The site, the bridge's table in it, the broker, the folder for its state, and what ends it."""
     from vad_edge.bridges.feed import shared_broker, state_folder
     from vad_edge.cli.logs import log_as_json
+    from vad_edge.cli.run_output import stop_on_signals
     from vad_edge.config.load import load_site
+    from vad_edge.errors import ConfigError
 
     if as_json:
         log_as_json()
     site = load_site(config)
-    return site, shared_broker(site, broker), state_folder(site, state)
-
-
-def _table(table: Any, name: str, config: Path) -> Any:
-    from vad_edge.errors import ConfigError
-
-    if table is None:
-        raise ConfigError(
-            f"there is no [{name}] table", where=str(config), fix="examples/site.toml shows one"
-        )
-    return table
+    address, folder = shared_broker(site, broker), state_folder(site, state)
+    settings = None if table is None else getattr(site, table)
+    if table is not None and settings is None:
+        fix = "examples/site.toml shows one"
+        raise ConfigError(f"there is no [{table}] table", where=str(config), fix=fix)
+    with stop_on_signals() as stop:
+        yield site, settings, address, folder, stop
