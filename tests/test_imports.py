@@ -8,6 +8,9 @@ import sys
 
 import pytest
 
+from vad_edge.errors import MissingExtraError
+from vad_edge.mqtt.broker import EmbeddedBroker
+
 TRAINING = {"torch", "onnx", "lightning", "sklearn", "scipy.stats", "river", "tensorrt"}
 HEAVY = TRAINING | {"onnxruntime", "matplotlib"}
 
@@ -40,6 +43,19 @@ def test_importing_the_package_loads_nothing_heavy_and_little_at_all() -> None:
 def test_the_runtime_loads_no_training_library(statement: str) -> None:
     modules = loaded_by(statement)
     assert not (TRAINING | {"matplotlib", "defusedxml"}) & set(modules)
+
+
+def test_a_run_needs_no_extra() -> None:
+    extras = ("amqtt", "bacpypes3", "google.protobuf", "lightning", "onnx", "scipy", "torch")
+    modules = loaded_by("import vad_edge.api, vad_edge.cli.run, vad_edge.cli.doctor, vad_edge.demo.play")
+    assert [name for name in modules if name.startswith(extras) and not name.startswith("onnxruntime")] == []
+
+
+def test_without_amqtt_the_embedded_broker_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "amqtt", None)
+    monkeypatch.delitem(sys.modules, "amqtt.broker", raising=False)
+    with pytest.raises(MissingExtraError, match=r"pip install 'vad-edge\[broker\]'"), EmbeddedBroker():
+        pass
 
 
 def test_help_is_shown_without_loading_numpy_or_opencv() -> None:

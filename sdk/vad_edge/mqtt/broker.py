@@ -9,24 +9,9 @@ import threading
 from types import TracebackType
 from typing import Any
 
-from amqtt.broker import Broker
 from typing_extensions import Self
 
 from vad_edge.errors import BrokerError, MissingExtraError
-
-
-class ClosingBroker(Broker):  # type: ignore[misc]
-    """amqtt leaves a client it refuses, or that comes while it shuts down, with an open socket."""
-
-    async def stream_connected(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, listener_name: str
-    ) -> None:
-        """Serve one TCP client, and close its socket however that ends."""
-        try:
-            await super().stream_connected(reader, writer, listener_name)
-        finally:
-            writer.close()
-
 
 _START_S = 10.0
 _STOP_S = 5.0
@@ -54,7 +39,13 @@ class EmbeddedBroker:
         return f"mqtt://127.0.0.1:{self.port}?version=3.1.1"
 
     def __enter__(self) -> Self:
-        _require_amqtt()
+        try:
+            import amqtt.broker  # noqa: F401 - many do without it
+        except ImportError:
+            raise MissingExtraError(
+                "the embedded broker needs amqtt",
+                fix="pip install 'vad-edge[broker]', or name a broker with --broker mqtt://host",
+            ) from None
         self._thread.start()
         if not self._up.wait(_START_S) or self._error is not None:
             self.close()
@@ -90,12 +81,10 @@ class EmbeddedBroker:
             self._up.set()
 
     async def _run(self) -> None:
-        from vad_edge.mqtt.broker import ClosingBroker
-
         for name in ("amqtt", "transitions"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
         self._loop, self._done = asyncio.get_running_loop(), asyncio.Event()
-        broker = ClosingBroker(_configuration(self.port))
+        broker = _closing_broker(self.port)
         await broker.start()
         self._up.set()
         await self._done.wait()
@@ -104,21 +93,27 @@ class EmbeddedBroker:
         await asyncio.sleep(_SETTLE_S)
 
 
-def _configuration(port: int) -> dict[str, Any]:
-    return {
-        "listeners": {"default": {"type": "tcp", "bind": f"127.0.0.1:{port}"}},
-        "plugins": {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}},
-    }
+def _closing_broker(port: int) -> Any:
+    from amqtt.broker import Broker
 
+    class ClosingBroker(Broker):  # type: ignore[misc]
+        """amqtt leaves a client it refuses, or that comes while it shuts down, with an open socket."""
 
-def _require_amqtt() -> None:
-    try:
-        import amqtt.broker  # noqa: F401
-    except ImportError:
-        raise MissingExtraError(
-            "the embedded broker needs amqtt",
-            fix="pip install 'vad-edge[broker]', or name a broker with --broker mqtt://host",
-        ) from None
+        async def stream_connected(
+            self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, listener_name: str
+        ) -> None:
+            """Serve one TCP client, and close its socket however that ends."""
+            try:
+                await super().stream_connected(reader, writer, listener_name)
+            finally:
+                writer.close()
+
+    return ClosingBroker(
+        {
+            "listeners": {"default": {"type": "tcp", "bind": f"127.0.0.1:{port}"}},
+            "plugins": {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}},
+        }
+    )
 
 
 def _free_port() -> int:
