@@ -24,6 +24,7 @@ from vad_edge.video.frame import Frame, resize_into, shape_fault
 from vad_edge.video.open import SourceSpec, open_source
 from vad_edge.video.rate import FrameRateGate
 from vad_edge.video.scene import Scene
+from vad_edge.video.stream_options import AS_IT_COMES, StreamOptions
 from vad_edge.video.validity import Light, Validity, ValidityCheck
 
 STAGES = ("validity", "resize", "engine", "score")
@@ -233,6 +234,7 @@ def score_recording(
     engine: str | Callable[[], Engine] = "auto",
     precision: Precision | None = None,
     fps: float | None = None,
+    options: StreamOptions = AS_IT_COMES,
     weight: NDArray[np.float32] | None = None,
     with_maps: bool = False,
     duration_s: float | None = None,
@@ -242,14 +244,15 @@ def score_recording(
     """Score what `open_source` takes exactly as a run would, without sensors or events.
 
     engine is a backend's name, or opens an engine for one camera itself; precision is the fastest the bundle
-    has where None. fps overrides the source's own. weight is a camera pack's, (h, w). with_maps keeps every
-    error map. duration_s and `stop` end it early: a live source has no end of its own, and one that is lost
-    on the way ends as truncated. on_progress gets the frames done and, where known, how many there are.
+    has where None. fps overrides the source's own; options say how it is decoded. weight is a camera pack's,
+    (h, w). with_maps keeps every error map. duration_s and `stop` end it early: a live source has no end of
+    its own, and one that is lost on the way ends as truncated. on_progress gets the frames done and, where
+    known, how many there are.
     Raises SourceError where there is no frame, EngineError.
     """
     manifest = bundle.manifest
     gate = FrameRateGate(manifest.clock.fps, manifest.clock.max_gap_s)
-    opened = open_source(source, LiveClock(), fps=fps)  # a recording goes by its own time
+    opened = open_source(source, LiveClock(), fps=fps, options=options)  # a recording goes by its own time
     if isinstance(engine, str):
         runner = open_engine(bundle, batch=1, engine=engine, precision=precision)
     else:

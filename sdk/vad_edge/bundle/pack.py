@@ -59,6 +59,7 @@ class CameraPack(BaseModel):
 
     graph_sha256, precision and fps name the graph and rate the calibration was made with. weight holds the
     per-place weights (h rows of w), None for all ones; masks are the polygons whose places weigh nothing.
+    decode_width is the width that wider pictures were scaled to where they were decoded, None for their own.
     levels keep an alarm budget, None where only the scores were calibrated. sensors are the streams behind
     the levels, by name: no other may add to the risk of a camera that keeps a budget. partial_levels are for
     when one of them, by its name, cannot be believed, and under `VIDEO_ALONE` for when more cannot.
@@ -76,6 +77,7 @@ class CameraPack(BaseModel):
     calibration: Calibration
     weight: list[list[float]] | None = None
     masks: tuple[tuple[tuple[float, float], ...], ...] = ()
+    decode_width: int | None = None
     levels: AlarmLevels | None = None
     sensors: dict[str, PackedStream] = {}
     partial_levels: dict[str, AlarmLevels] = {}

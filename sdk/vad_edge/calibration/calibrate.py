@@ -27,6 +27,7 @@ from vad_edge.config.site import CameraConfig, Polygon, SiteConfig
 from vad_edge.errors import ConfigError, DataError
 from vad_edge.pipeline import stored_views
 from vad_edge.scoring.regions import ignore_weight
+from vad_edge.video.stream_options import StreamOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +123,7 @@ def calibrate(
             engine=engine,
             precision=precision,
             fps=fps,
+            options=StreamOptions(own.decode, own.transport, width=own.decode_width),
             weight=_weight(masks, bundle.manifest),
             duration_s=duration_s,
             stop=stop,
@@ -142,14 +144,14 @@ def calibrate(
         false_alarm_risks=false_alarm_risks,
         on_progress=on_progress,
     )
-    report = _report(own.name, manifest, footage, masks, listener, learned)
+    report = _report(own, manifest, footage, masks, listener, learned)
     if output is not None:
         write_pack(Path(output), report.pack)
     return report
 
 
 def _report(
-    camera: str,
+    camera: CameraConfig,
     manifest: Manifest,
     footage: ScoredFootage,
     masks: Sequence[Polygon],
@@ -158,7 +160,8 @@ def _report(
 ) -> CalibrationReport:
     graph, weight = footage.graph, _weight(masks, manifest)
     pack = CameraPack(
-        camera=camera,
+        camera=camera.name,
+        decode_width=camera.decode_width,
         graph_sha256=manifest.members[graph.member],
         precision=graph.precision,
         fps=manifest.clock.fps,
@@ -173,7 +176,7 @@ def _report(
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
     )
     about = ", ".join(
-        [f"camera {camera} ({manifest.name}), calibrated {pack.created[:10]}", *learned.streams]
+        [f"camera {camera.name} ({manifest.name}), calibrated {pack.created[:10]}", *learned.streams]
     )
     joining = learned.calibration.joining
     recorded = RecordedScores(

@@ -22,6 +22,7 @@ from vad_edge.video.clips import clips_of, fingerprint
 from vad_edge.video.frame import SHAPE_FIX
 from vad_edge.video.rate import FrameRateGate
 from vad_edge.video.scene import Scene
+from vad_edge.video.stream_options import AS_IT_COMES, StreamOptions
 from vad_edge.video.validity import Light, Reason
 
 Progress = Callable[[str, float, float], None]
@@ -76,6 +77,7 @@ def score_footage(
     engine: str = "auto",
     precision: Precision | None = None,
     fps: float | None = None,
+    options: StreamOptions = AS_IT_COMES,
     weight: NDArray[np.float32] | None = None,
     duration_s: float | None = None,
     stop: threading.Event | None = None,
@@ -115,6 +117,7 @@ def score_footage(
                 engine=engine,
                 precision=precision,
                 fps=fps,
+                options=options,
                 weight=weight,
                 duration_s=duration_s if live else None,
                 stop=stop if live else None,

@@ -12,7 +12,7 @@ from xml.etree.ElementTree import Element
 import tomlkit
 
 from vad_edge.cameras.client import OnvifClient, element
-from vad_edge.cameras.profile import MediaProfile, detect_profile, read_profiles
+from vad_edge.cameras.profile import MediaProfile, detect_profile, read_profiles, record_profile
 from vad_edge.cameras.soap import DEVICE, EVENTS, find_all, local, text_of
 from vad_edge.common.escape import plain
 from vad_edge.common.secret import redacted
@@ -120,6 +120,9 @@ def site_block(
                 tomlkit.comment("write the user and the password into it: rtsp://USER:PASSWORD@HOST/...")
             )
         table.add("source", _safe(detect.uri))
+    record = record_profile(camera.profiles, detect)
+    if record is not None:
+        table.add("record_source", _safe(record.uri))
     onvif = tomlkit.table()
     onvif.add("address", camera.url)
     if user is not None:

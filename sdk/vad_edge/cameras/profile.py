@@ -66,6 +66,19 @@ def detect_profile(profiles: Sequence[MediaProfile]) -> MediaProfile | None:
     return min(enough, key=lambda each: (each.codec not in _VIDEO, each.width * each.height))
 
 
+def record_profile(profiles: Sequence[MediaProfile], detect: MediaProfile | None) -> MediaProfile | None:
+    """The stream to copy clips from: the largest of H.264 or H.265, None where that is the one to score.
+
+    >>> main = MediaProfile("1", "main", "H265", 3840, 2160, 25, "rtsp://camera/1")
+    >>> sub = MediaProfile("2", "sub", "H264", 640, 360, 15, "rtsp://camera/2")
+    >>> record_profile([sub, main], sub).name
+    'main'
+    """
+    usable = [each for each in profiles if each.uri and each.codec in _VIDEO]
+    best = max(usable, key=lambda each: each.width * each.height, default=None)
+    return None if best is detect else best
+
+
 def _profile(told: Element) -> MediaProfile:
     encoder = find(told, "VideoEncoderConfiguration")
     if encoder is None:

@@ -269,7 +269,19 @@ def _is_for_another_graph(pack: CameraPack, bundle: Bundle, graph: Graph) -> boo
 
 def _fits(pack: CameraPack, camera: CameraConfig, bundle: Bundle, graph: Graph) -> Verdict:
     verdict = pack_fits(pack, bundle, graph)
-    return masks_fit(pack, camera.ignored) if verdict.ok else verdict
+    if not verdict.ok:
+        return verdict
+    if pack.decode_width != camera.decode_width:
+        made, now = (
+            f"decode_width = {width}" if width else "whole pictures"
+            for width in (pack.decode_width, camera.decode_width)
+        )
+        return Verdict(
+            ok=False,
+            reason=f"it was made with {made}, and the camera has {now}: its scores are others",
+            fix="set decode_width as it was, or calibrate the camera again with --config",
+        )
+    return masks_fit(pack, camera.ignored)
 
 
 def _must_fit(pack: CameraPack, path: Path, camera: CameraConfig, bundle: Bundle, graph: Graph) -> None:

@@ -22,15 +22,14 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff")
 class ImageFolderSource:
     """The images of a folder in natural order (2 before 10), `fps` of them a second.
 
-    An image that cannot be read is left out; `unreadable` counts them. Raises SourceError for a folder
-    without a readable image.
+    An image that cannot be read is left out; `truncated` counts them at the end. Raises SourceError for a
+    folder without a readable image.
     """
 
     def __init__(self, folder: Path, *, fps: float) -> None:
         self._paths = sorted((p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES), key=_natural)
         self._place = 0
-        self.unreadable = 0
-        self.truncated: str | None = None
+        self._unreadable: list[str] = []
         first = next((image for image in map(_read, self._paths) if image is not None), None)
         if first is None:
             raise SourceError(
@@ -47,6 +46,14 @@ class ImageFolderSource:
         """What the folder holds."""
         return self._info
 
+    @property
+    def truncated(self) -> str | None:
+        """How many images cannot be read, and the first of them."""
+        if not self._unreadable:
+            return None
+        count = f"{len(self._unreadable)} of {len(self._paths)} images"
+        return f"{self._info.name}: {count} cannot be read, {self._unreadable[0]} first"
+
     def read(self) -> Frame | None:
         """The next image; its time counts the unreadable ones too."""
         while self._place < len(self._paths):
@@ -55,9 +62,9 @@ class ImageFolderSource:
             image = _read(path)
             if image is not None:
                 return Frame(index, index / self._fps, image)
-            if not self.unreadable:
+            if not self._unreadable:
                 _log.warning("%s cannot be read as an image; it is left out", path)
-            self.unreadable += 1
+            self._unreadable.append(path.name)
         return None
 
     def close(self) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.ffmpeg import Ffmpeg
 from tests.support.footage import quiet_frames, write_video
 from tests.support.tiny_bundle import with_int8
 
@@ -15,6 +16,7 @@ from vad_edge.bundle.archive import Bundle
 from vad_edge.bundle.manifest import Graph
 from vad_edge.bundle.pack import write_pack
 from vad_edge.calibration.calibrate import calibrate
+from vad_edge.config.site import CameraConfig, SiteConfig
 from vad_edge.errors import BundleError, EngineError
 from vad_edge.inference.engine import Engine
 from vad_edge.inference.onnxruntime_engine import OnnxRuntimeEngine
@@ -84,3 +86,14 @@ def test_a_pack_is_evaluated_by_its_own_graph_alone(
         match=r"board\.vadc: it was made for int8\.onnx, and the engine here runs model\.onnx; evaluate",
     ):
         evaluate_events(bundle.path, footage.parent, tmp_path / "board.vadc")
+
+
+def test_footage_is_decoded_as_the_camera_will_be_and_the_pack_says_how(
+    ffmpeg: Ffmpeg, bundle: Bundle, footage: Path
+) -> None:
+    site = SiteConfig(camera=(CameraConfig(name="front", decode_width=64),))
+    scaled = calibrate([str(footage)], bundle=bundle, budget=HOURLY, site=site).pack
+    whole = calibrate([str(footage)], bundle=bundle, budget=HOURLY).pack
+    assert (scaled.decode_width, whole.decode_width) == (64, None)
+    # The clips are 64 wide: scaling to that changes nothing, by another decoder.
+    assert scaled.calibration == whole.calibration

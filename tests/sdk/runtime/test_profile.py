@@ -13,6 +13,7 @@ from vad_edge.bundle.levels import Accumulation, AlarmLevels
 from vad_edge.bundle.pack import VIDEO_ALONE, CameraPack, PackedStream, write_pack
 from vad_edge.clock import MediaClock
 from vad_edge.config.site import CameraConfig, SensorConfig
+from vad_edge.errors import BundleError
 from vad_edge.runtime.profile import left_out, resolve_camera, with_streams
 from vad_edge.sensors.hub import SensorHub
 from vad_edge.sensors.stream import SensorSurprise
@@ -101,3 +102,15 @@ def test_a_stream_that_is_declared_otherwise_adds_nothing_and_is_named(
     camera.use(profile)
     assert camera.counted([SensorSurprise("door", 5.0, 0.0)], 1.0) == []
     assert camera.policy.alarm == 6.0
+
+
+def test_a_pack_of_pictures_that_were_scaled_otherwise_is_refused_with_what_to_set(
+    config: CameraConfig, calibrated_bundle: Bundle
+) -> None:
+    graph = calibrated_bundle.graph()
+    scaled = config.model_copy(update={"decode_width": 640})
+    with pytest.raises(BundleError) as refusal:
+        resolve_camera(scaled, calibrated_bundle, graph, learned=NOWHERE)
+    text = "it was made with whole pictures, and the camera has decode_width = 640: its scores are others"
+    assert text in str(refusal.value)
+    assert "set decode_width as it was" in str(refusal.value)

@@ -27,7 +27,7 @@ def test_what_cannot_be_read_is_counted_and_keeps_its_number(tmp_path: Path) -> 
     assert frame is not None
     assert (frame.index, frame.time_s) == (2, 0.2)
     assert source.read() is None
-    assert source.unreadable == 2
+    assert str(source.truncated).endswith(": 2 of 3 images cannot be read, 0.png first")
 
 
 @pytest.mark.parametrize("name", ["notes.txt", "broken.jpg"])
