@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from vad_edge.cli.types import ALARM_BUDGET, DATA_FOLDER, ENGINE, OUTPUT_FOLDER, PRECISION
+from vad_edge.cli.options import labelled_data_option
+from vad_edge.cli.types import ALARM_BUDGET, ENGINE, OUTPUT_FOLDER, PRECISION
 
 if TYPE_CHECKING:
     from vad_edge.budget import AlarmBudget
@@ -18,12 +19,7 @@ if TYPE_CHECKING:
 
 @click.command(name="evaluate")
 @click.option("--bundle", required=True, type=click.Path(path_type=Path), help="The model, NAME.vadb.")
-@click.option(
-    "--data",
-    required=True,
-    type=DATA_FOLDER,
-    help="Folder with testing/ clips and labels.csv.",
-)
+@labelled_data_option
 @click.option(
     "--events", is_flag=True, help="Count incidents and alarms instead of frames; needs --calibration."
 )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from vad_edge.cli.options import training_precision_option
 from vad_edge.cli.types import DATA_FOLDER, OUTPUT_FOLDER
 
 if TYPE_CHECKING:
@@ -44,13 +45,7 @@ def show(as_json: bool) -> None:
 @click.option(
     "--max-minutes", type=click.FloatRange(min=0, min_open=True), help="Train this long, to go on later."
 )
-@click.option(
-    "--precision",
-    type=click.Choice(["auto", "32-true", "16-mixed", "bf16-mixed"]),
-    default="auto",
-    show_default=True,
-    help="Auto is bf16-mixed where GPU or CPU multiply bfloat16 and the model bears it.",
-)
+@training_precision_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def sweep(
     recipe: Path, data: Path, output: Path, max_minutes: float | None, precision: str, as_json: bool

@@ -1,4 +1,4 @@
-"""How a command is told its broker; passwords come from files, the environment or the site file."""
+"""Options that several commands have; passwords come from files, the environment or the site file."""
 
 from __future__ import annotations
 
@@ -9,9 +9,23 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
+from vad_edge.cli.types import DATA_FOLDER
+
 BROKER_VARIABLE = "VAD_EDGE_BROKER"
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+training_precision_option = click.option(
+    "--precision",
+    type=click.Choice(["auto", "32-true", "16-mixed", "bf16-mixed"]),
+    default="auto",
+    show_default=True,
+    help="Auto is bf16-mixed where GPU or CPU multiply bfloat16 and the model bears it.",
+)
+labelled_data_option = click.option(
+    "--data", required=True, type=DATA_FOLDER, help="Folder with testing/ clips and labels.csv."
+)
 
 
 def broker_options(function: _Function) -> _Function:

@@ -8,17 +8,13 @@ from typing import Any
 
 import click
 
-from vad_edge.cli.types import DATA_FOLDER, EXISTING_FILE, OUTPUT_FILE
+from vad_edge.cli.options import labelled_data_option
+from vad_edge.cli.types import EXISTING_FILE, OUTPUT_FILE
 
 
 @click.command(name="parity")
 @click.option("--bundle", required=True, type=click.Path(path_type=Path), help="The model, NAME.vadb.")
-@click.option(
-    "--data",
-    required=True,
-    type=DATA_FOLDER,
-    help="Folder with testing/ clips and labels.csv.",
-)
+@labelled_data_option
 @click.option(
     "--checkpoint",
     type=EXISTING_FILE,

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from vad_edge.cli.options import training_precision_option
 from vad_edge.cli.types import DATA_FOLDER, FRAME_SIZE, OUTPUT_FOLDER, SETTING
 
 
@@ -31,13 +32,7 @@ from vad_edge.cli.types import DATA_FOLDER, FRAME_SIZE, OUTPUT_FOLDER, SETTING
 @click.option("--devices", type=click.IntRange(min=1), default=1, show_default=True, help="GPUs a machine.")
 @click.option("--nodes", type=click.IntRange(min=1), default=1, show_default=True, help="Machines.")
 @click.option("--strategy", default="auto", show_default=True, help="Lightning's strategy for several GPUs.")
-@click.option(
-    "--precision",
-    type=click.Choice(["auto", "32-true", "16-mixed", "bf16-mixed"]),
-    default="auto",
-    show_default=True,
-    help="Auto is bf16-mixed where GPU or CPU multiply bfloat16 and the model bears it.",
-)
+@training_precision_option
 @click.option(
     "--max-minutes",
     type=click.FloatRange(min=0, min_open=True),
