@@ -286,6 +286,27 @@ class LearningConfig(Table):
         return text
 
 
+class RestreamConfig(Table):
+    """Network cameras, as they send, for other programs: ``rtsp://HOST:PORT/CAMERA``.
+
+    It listens on loopback unless host says otherwise, and then only with a user and a password, which lies in
+    password_file. A camera with privacy masks is not restreamed: its packets show what they hide.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8554, ge=0, le=65535)
+    user: str = ""
+    password_file: Path | None = None
+
+    @model_validator(mode="after")
+    def _not_open_to_all(self) -> Self:
+        if bool(self.user) != (self.password_file is not None):
+            raise ValueError("give both user and password_file, or neither")
+        if self.host not in ("127.0.0.1", "localhost", "::1") and not self.user:
+            raise ValueError(f"{self.host} can be reached by others: give user and password_file")
+        return self
+
+
 class BoardConfig(Table):
     """What the machine itself may be asked to bear.
 
@@ -313,6 +334,7 @@ class SiteConfig(Table):
     bacnet: BacnetConfig | None = None
     webhook: WebhookConfig | None = None
     sparkplug: SparkplugConfig = SparkplugConfig()
+    restream: RestreamConfig | None = None
     bridge: dict[str, dict[str, Any]] = Field(default_factory=dict)
 
     def camera_named(self, name: str | None, *, where: str = "") -> CameraConfig:

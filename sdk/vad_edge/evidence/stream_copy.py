@@ -143,7 +143,7 @@ class StreamCopy:
         self._ring: Ring[Piece] = Ring(seconds + LONGEST_GROUP_S, RING_BYTES)
         self._splitter = PacketSplitter()
         self.tapes: list[PacketTape] = []
-        tap.consumer = self._take
+        tap.add(self._take)
 
     @property
     def error(self) -> str | None:
@@ -166,7 +166,7 @@ class StreamCopy:
 
     def close(self) -> None:
         """Take no more packets."""
-        self.tap.consumer = None
+        self.tap.remove(self._take)
 
     def _take(self, data: bytes) -> None:
         with self._lock:

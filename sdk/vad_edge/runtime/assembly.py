@@ -44,6 +44,7 @@ from vad_edge.runtime.monitor import ConditionMonitor
 from vad_edge.runtime.observers import Observers
 from vad_edge.runtime.overload import OverloadControl
 from vad_edge.runtime.profile import resolve, with_streams
+from vad_edge.runtime.restream import restream
 from vad_edge.runtime.risk_publisher import RiskPublisher
 from vad_edge.runtime.self_calibration import SelfCalibration
 from vad_edge.runtime.sensor_memory import SensorMemory
@@ -121,6 +122,7 @@ def assemble(
         hub.take_up(memory.read())
     taps = {name: option.tap for name, option in options.items() if option.tap is not None}
     recorder = evidence_recorder(context, cameras, sources, taps, store, stack)
+    restream(site, taps, stack)
     model = settings.bundle.manifest.name if settings.bundle is not None and site.camera else ""
     subscriber = _connect(context, cameras, hub, store, model, stack)
     vitals = VitalsMonitor(lambda: read_vitals(settings.store_path.parent))
@@ -211,15 +213,16 @@ def _source_of(camera: CameraConfig, settings: RunSettings) -> SourceSpec:
 
 
 def _options(camera: CameraConfig, site: SiteConfig) -> StreamOptions:
-    """How a camera is decoded; its packets are tapped where whole pictures may be kept as clips."""
-    kept = site.privacy.evidence == "full" and not camera.privacy_masks and site.evidence.max_clip_s > 0
+    """How a camera is decoded; its packets are tapped where they become clips, or are handed to others."""
+    kept = site.privacy.evidence == "full" and site.evidence.max_clip_s > 0 and camera.record_source is None
+    tapped = (kept or site.restream is not None) and not camera.privacy_masks and "://" in str(camera.spec)
     return StreamOptions(
         decode=camera.decode,
         transport=camera.transport,
         low_latency=camera.low_latency,
         width=camera.decode_width,
         pixel_format=camera.pixel_format,
-        tap=PacketTap() if kept and camera.record_source is None else None,
+        tap=PacketTap() if tapped else None,
     )
 
 

@@ -96,8 +96,9 @@ def _clips(
     about = {"fields": {"CAMERA": camera.name, "CLIPS": route.way, "REASON": route.code}}
     _log.info("camera %s: %s: %s", camera.name, way, route.reason, extra=about)
     if ffmpeg is not None and site.evidence.max_clip_s > 0:
-        if route.way == "packets" and (tap is not None or camera.config.record_source is not None):
-            return StreamCopy(ffmpeg, tap or PacketTap(), site.evidence.before_s, now)
+        tap = tap if camera.config.record_source is None else PacketTap()
+        if route.way == "packets" and tap is not None:
+            return StreamCopy(ffmpeg, tap, site.evidence.before_s, now)
         if route.way == "cut":
             return Cutter(ffmpeg, Path(without_file_scheme(spec)))
     return route.way == "pictures"

@@ -12,21 +12,29 @@ PixelFormat = Literal["auto", "mjpeg", "yuyv"]
 
 
 class PacketTap:
-    """Where the packets of a stream go besides its decoder; they are dropped while no one wants them.
+    """Where the packets of a stream go besides its decoder; they are dropped while there is no consumer.
 
     A tap outlives the connection it is on: the stream that is opened after a loss goes on with it. taken says
     whether a source has given it packets.
     """
 
     def __init__(self) -> None:
-        self.consumer: Callable[[bytes], None] | None = None
+        self._consumers: tuple[Callable[[bytes], None], ...] = ()
         self.taken = False
+
+    def add(self, consumer: Callable[[bytes], None]) -> None:
+        """Hand packets to this one, too, from now on; it must not wait."""
+        self._consumers = (*self._consumers, consumer)
+
+    def remove(self, consumer: Callable[[bytes], None]) -> None:
+        """Hand it no more."""
+        self._consumers = tuple(each for each in self._consumers if each != consumer)
 
     def put(self, data: bytes) -> None:
         """Hand on what came; called from a thread of the source's own."""
         self.taken = True
-        if self.consumer is not None:
-            self.consumer(data)
+        for consumer in self._consumers:
+            consumer(data)
 
 
 @dataclass(frozen=True, slots=True)
