@@ -54,25 +54,26 @@ class PictureTape:
 
 
 @dataclass(frozen=True, slots=True)
-class CutTape:
-    """A clip that is cut out of a recording, whose own packets are the ring."""
+class Cutter:
+    """A recording, and the program that cuts it. Its video begins late_s after the file's own beginning."""
 
     program: str
     source: Path
+    late_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class CutTape:
+    """A clip that is cut out of a recording, whose own packets are the ring."""
+
+    cutter: Cutter
     start_s: float
     suffix: str = ".mp4"
 
     def write(self, path: Path, end_s: float, deadline_s: float) -> None:
         """Copy it."""
-        cut_recording(self.program, self.source, self.start_s, end_s, path)
-
-
-@dataclass(frozen=True, slots=True)
-class Cutter:
-    """A recording, and the program that cuts it."""
-
-    program: str
-    source: Path
+        cut, late_s = self.cutter, self.cutter.late_s
+        cut_recording(cut.program, cut.source, self.start_s + late_s, end_s + late_s, path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +206,7 @@ class CameraEvidence:
         if isinstance(self._clips, StreamCopy):
             return self._clips.begin(start_s)
         if isinstance(self._clips, Cutter):
-            return CutTape(self._clips.program, self._clips.source, start_s)
+            return CutTape(self._clips, start_s)
         if not self._clips:
             return None
         entries = self._ring.since(start_s)

@@ -25,6 +25,7 @@ from vad_edge.runtime.context import RunContext
 from vad_edge.video.ffmpeg import find_ffmpeg
 from vad_edge.video.open import without_file_scheme
 from vad_edge.video.packet_feed import PacketFeed
+from vad_edge.video.probe import probe
 from vad_edge.video.source import FrameSource
 from vad_edge.video.stream_options import PacketTap, StreamOptions
 
@@ -100,7 +101,9 @@ def _clips(
         if route.way == "packets" and tap is not None:
             return StreamCopy(ffmpeg, tap, site.evidence.before_s, now)
         if route.way == "cut":
-            return Cutter(ffmpeg, Path(without_file_scheme(spec)))
+            path = Path(without_file_scheme(spec))
+            facts = probe(path)
+            return Cutter(ffmpeg, path, 0.0 if facts is None else facts.late_s)
     return route.way == "pictures"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -19,10 +20,14 @@ _EARLIEST: Final = datetime(1990, 1, 1, tzinfo=timezone.utc)
 
 @dataclass(frozen=True, slots=True)
 class FileFacts:
-    """interlaced: two half pictures in each. begun is the UTC time its writer noted, None without one."""
+    """interlaced: two half pictures in each. begun is the UTC time its writer noted, None without one.
+
+    late_s is how long after the file's own beginning its video begins: sound may come before it.
+    """
 
     interlaced: bool = False
     begun: datetime | None = None
+    late_s: float = 0.0
 
 
 def probe(path: Path) -> FileFacts | None:
@@ -30,7 +35,14 @@ def probe(path: Path) -> FileFacts | None:
     program = shutil.which(PROGRAM)
     if program is None:
         return None
-    wanted = "stream=field_order:stream_tags=creation_time:format_tags=creation_time"
+    wanted = ":".join(
+        (
+            "stream=field_order,start_time",
+            "format=start_time",
+            "stream_tags=creation_time",
+            "format_tags=creation_time",
+        )
+    )
     command = [program, "-v", "error", "-select_streams", "v:0", "-show_entries", wanted, "-of", "json"]
     try:
         done = subprocess.run(  # noqa: S603 - a list
@@ -52,7 +64,17 @@ def read_answer(answer: Any) -> FileFacts:
     stream = streams[0] if isinstance(streams, list) and streams and isinstance(streams[0], dict) else {}
     tags = [part.get("tags") for part in (parts.get("format"), stream) if isinstance(part, dict)]
     noted = [tag["creation_time"] for tag in tags if isinstance(tag, dict) and "creation_time" in tag]
-    return FileFacts(stream.get("field_order") in _INTERLACED, _time(str(noted[0])) if noted else None)
+    begun = _time(str(noted[0])) if noted else None
+    late_s = _seconds(stream) - _seconds(parts.get("format"))
+    return FileFacts(stream.get("field_order") in _INTERLACED, begun, max(late_s, 0.0))
+
+
+def _seconds(part: Any) -> float:
+    try:
+        found = float(part["start_time"])
+    except (KeyError, TypeError, ValueError):
+        return 0.0
+    return found if math.isfinite(found) else 0.0
 
 
 def _time(text: str) -> datetime | None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,8 +12,9 @@ from tests.support.ffmpeg import Ffmpeg, RtspServer
 from tests.support.footage import quiet_frames, with_block
 from tests.support.mosquitto import wait_until
 
-from vad_edge.clock import LiveClock
+from vad_edge.clock import LiveClock, MediaClock
 from vad_edge.errors import StoreError
+from vad_edge.evidence.camera import CutTape, Cutter
 from vad_edge.evidence.clips import (
     cut_recording,
     wrap_packets,
@@ -20,7 +22,10 @@ from vad_edge.evidence.clips import (
 from vad_edge.evidence.stream_copy import StreamCopy
 from vad_edge.video.ffmpeg import find_ffmpeg, last_words
 from vad_edge.video.ffmpeg_source import FFmpegSource, open_ffmpeg_stream
+from vad_edge.video.frame import Frame
+from vad_edge.video.open import open_source
 from vad_edge.video.packet_feed import PacketFeed
+from vad_edge.video.probe import probe
 from vad_edge.video.reader import Reader
 from vad_edge.video.stream_options import PacketTap, StreamOptions
 
@@ -49,6 +54,36 @@ def test_a_piece_of_a_recording_is_copied_from_the_key_frame_before_it(
     cut_recording(program, source, 4.5, 6.5, tmp_path / "clip.mp4")
     assert ffmpeg.codec(tmp_path / "clip.mp4") == ffmpeg.codec(source)
     assert 20 <= frame_count(tmp_path / "clip.mp4") <= 30
+
+
+@pytest.mark.parametrize("suffix", [".ts", ".mkv"])
+def test_a_clip_agrees_with_the_times_of_frames_where_the_rate_varies_and_sound_comes_first(
+    ffmpeg: Ffmpeg, program: str, tmp_path: Path, suffix: str
+) -> None:
+    whole = ffmpeg.encode(tmp_path / "whole.mkv", with_block(quiet_frames(120), 80, 119), key_every=5)
+    uneven = ["-vf", r"select=lt(n\,30)+gte(n\,30)*not(mod(n\,2))", "-fps_mode", "vfr", "-g", "5"]
+    source = tmp_path / f"source{suffix}"
+    inputs = ["-f", "lavfi", "-i", "sine=duration=12", "-itsoffset", "0.7", "-i", str(whole)]
+    coding = ["-map", "1:v", "-map", "0:a", *uneven, "-c:v", "libx264", "-c:a", "aac", str(source)]
+    subprocess.run(["ffmpeg", "-v", "error", "-y", *inputs, *coding], check=True)
+    times = {frame.index: frame.time_s for frame in frames_of(source)}
+    appears_s = next(frame.time_s for frame in frames_of(source) if frame.image[16:32, 20].mean() > 150)
+    assert appears_s == pytest.approx(8.0, abs=0.01)
+    assert len(times) == 75
+
+    facts = probe(source)
+    assert facts is not None
+    tape = CutTape(Cutter(program, source, facts.late_s), appears_s - 2.0)
+    tape.write(tmp_path / "clip.mp4", appears_s + 1.0, 0.0)
+    clip = frames_of(tmp_path / "clip.mp4")
+    shown_s = next(frame.time_s for frame in clip if frame.image[16:32, 20].mean() > 150)
+    before_s = clip[-1].time_s - 1.0  # it ends a second after the block appears
+    assert shown_s == pytest.approx(before_s, abs=0.21)
+
+
+def frames_of(path: Path) -> list[Frame]:
+    with contextlib.closing(open_source(path, MediaClock())) as source:
+        return list(iter(source.read, None))
 
 
 def test_a_piece_that_begins_before_the_recording_begins_with_it(
