@@ -155,10 +155,10 @@ def _gstreamer() -> Iterator[Finding]:
 
 def _ffmpeg() -> Iterator[Finding]:
     if find_ffmpeg():
-        yield Finding("ffmpeg", "ok", "ffmpeg is there: clips of H.264 and H.265 are copied")
+        yield Finding("ffmpeg", "ok", "ffmpeg is there: it reads network cameras, and clips are copied")
     else:
-        fix = "apt install ffmpeg, if clips are kept"
-        yield Finding("ffmpeg", "warn", "no ffmpeg: every clip is encoded again", fix)
+        what = "no ffmpeg: clips are encoded again, and interlaced video is refused"
+        yield Finding("ffmpeg", "warn", what, "apt install ffmpeg")
 
 
 def _cameras() -> Iterator[Finding]:

@@ -23,6 +23,8 @@ SourceSpec = str | int | Path | Source | SourceFactory
 _CSI: Final = re.compile(r"csi(?::(\d+))?")
 _PROGRESSIVE: Final = ("ffv1", "mjpg", "mjpeg", "vp80", "vp90", "vp8", "vp9", "av01")
 """Codecs, as OpenCV calls them, that have no half pictures in practice."""
+_ONLY_FFMPEG: Final = "and only ffmpeg can do that"
+_INSTALL: Final = "apt install ffmpeg"
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
 
 
@@ -116,11 +118,15 @@ def _of_scheme(url: str, clock: RunClock, fps: float | None, options: StreamOpti
 def _stream(url: str, clock: RunClock, fps: float | None, options: StreamOptions) -> FrameSource:
     """A network stream. OpenCV says whether a web server sends a recording, and reads where ffmpeg is not."""
     from vad_edge.video.ffmpeg_source import open_ffmpeg_stream
-    from vad_edge.video.opencv import open_stream
+    from vad_edge.video.opencv import open_stream, says_interlaced_itself
 
     program = find_ffmpeg()
     if program is None:
-        return open_stream(url, clock, fps=fps)
+        source = open_stream(url, clock, fps=fps)
+        if source.info.codec not in _PROGRESSIVE and says_interlaced_itself(url):
+            source.close()
+            raise SourceError(f"it is interlaced, {_ONLY_FFMPEG}", where=redacted(url), fix=_INSTALL)
+        return source
     if url.startswith("http"):
         try:
             source = open_stream(url, clock, fps=fps)
@@ -137,16 +143,22 @@ def _file(path: Path, fps: float | None, options: StreamOptions) -> FrameSource:
     from vad_edge.video.opencv import open_file
 
     source = open_file(path, fps=fps)
-    found = None if source.info.codec in _PROGRESSIVE else probe(path)
-    interlaced = found is not None and found.interlaced
+    interlaced = source.info.codec not in _PROGRESSIVE and _is_interlaced(path)
     program = find_ffmpeg()
     if options.plain and not interlaced:
         return source
     source.close()
     if program is None:
         what = "it is interlaced" if interlaced else f"decode = {options.decode} or a width is asked for"
-        raise SourceError(f"{what}, and only ffmpeg can do that", where=str(path), fix="apt install ffmpeg")
+        raise SourceError(f"{what}, {_ONLY_FFMPEG}", where=str(path), fix=_INSTALL)
     return open_ffmpeg_file(program, path, options, fps=fps, frame_count=source.info.frame_count)
+
+
+def _is_interlaced(path: Path) -> bool:
+    from vad_edge.video.opencv import says_interlaced_itself
+
+    found = probe(path)
+    return says_interlaced_itself(str(path.absolute())) if found is None else found.interlaced
 
 
 def _given(spec: Source | SourceFactory, clock: RunClock, fps: float | None) -> FrameSource:

@@ -16,6 +16,7 @@ from vad_edge.common.secret import HINT, needs_encoding, redacted
 from vad_edge.errors import SourceError
 from vad_edge.video.container import missing_bytes
 from vad_edge.video.frame import Frame
+from vad_edge.video.interlaced import says_interlaced
 from vad_edge.video.open_fault import open_fault
 from vad_edge.video.source import SourceInfo
 from vad_edge.video.stream_options import PixelFormat
@@ -169,6 +170,19 @@ def open_stream(url: str, clock: RunClock, *, fps: float | None = None) -> Video
     if url.startswith("http") and capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0:
         return VideoCaptureSource(capture, redacted(url), None, fps)
     return VideoCaptureSource(capture, redacted(url), clock, fps, buffered=True)
+
+
+def says_interlaced_itself(place: str) -> bool:
+    """Whether the first packet of a file or stream says that its pictures are interlaced.
+
+    OpenCV 5 decodes such pictures to whatever was in memory before, and says nothing.
+    """
+    capture = cv2.VideoCapture(place, cv2.CAP_FFMPEG, [cv2.CAP_PROP_FORMAT, -1])
+    try:
+        ok, packet = capture.read()
+    finally:
+        capture.release()
+    return bool(ok) and packet is not None and says_interlaced(packet.tobytes()) is True
 
 
 def _unreachable(url: str) -> str:
