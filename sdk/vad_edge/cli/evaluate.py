@@ -73,7 +73,7 @@ def command(
 
     from vad_edge.bundle.pack import read_pack
     from vad_edge.cli.output import progress_bars
-    from vad_edge.cli.site_options import camera_of_site
+    from vad_edge.config.load import load_site
 
     if not events and (config is not None or faults or calibration is not None or alarm_budget is not None):
         given = "--calibration, --alarm-budget, --config and --sensor-fault"
@@ -90,7 +90,8 @@ def command(
         if config is not None:
             from vad_edge.cameras.streams import with_camera_streams
 
-            site, own = camera_of_site(config, read_pack(calibration).camera)
+            site = load_site(config)
+            own = site.camera_named(read_pack(calibration).camera, where=str(config))
             sensors, latency_s = with_camera_streams(site).sensor, own.latency_s
         judged = importlib.import_module("vad_edge_training.evaluate.evaluate_events")
         with progress_bars() as report:

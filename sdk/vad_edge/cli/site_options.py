@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from vad_edge.config.load import checked, load_site
 from vad_edge.config.site import CameraConfig, SiteConfig
 from vad_edge.errors import ConfigError
@@ -72,22 +70,6 @@ def recorded_camera(
     if found.source is None:
         raise ConfigError("this camera has no source", where="--config", fix="give --camera 0 or --source")
     return found
-
-
-def camera_of_site(config: Path | None, name: str | None) -> tuple[SiteConfig, CameraConfig]:
-    """The site file and the camera of that name in it, or its only one; without a file, a camera of which
-    nothing is known, called ``camera`` unless it has a name.
-
-    Raises ConfigError where the file has no such camera, and for a name that no camera can have.
-    """
-    if config is None:
-        try:
-            return SiteConfig(), CameraConfig(name="camera" if name is None else name)
-        except ValidationError as error:
-            fix = "give letters, digits, - and _"
-            raise ConfigError(f"{name!r} is no name for a camera", where="--camera", fix=fix) from error
-    site = load_site(config)
-    return site, site.camera_named(name, where=str(config))
 
 
 def with_broker(site: SiteConfig, url: str | None, password_file: Path | None) -> SiteConfig:
