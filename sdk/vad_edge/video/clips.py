@@ -4,40 +4,31 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Final
 
 from vad_edge.errors import SourceError
-from vad_edge.video.images import SUFFIXES as IMAGE_SUFFIXES
-
-VIDEO_SUFFIXES: Final = (".mkv", ".mp4", ".avi", ".webm", ".mov", ".m4v", ".ts", ".mpg", ".mpeg")
+from vad_edge.video.folder import VIDEO_SUFFIXES, folder_clips
 
 
 def clips_of(path: Path) -> list[Path]:
     """The clips at `path`, in order of their names; the path itself where it is one.
 
-    Raises SourceError for a path that is not there and for a folder without clips.
+    What is left out of a folder is logged, with the reason. Raises SourceError for a path that is not there
+    and for a folder without clips.
     """
     if not path.exists():
         raise SourceError("no such file or folder", where=str(path), fix="check the path")
-    if path.is_file() or _holds_images(path):
+    if not path.is_dir():
         return [path]
-    clips = sorted(
-        entry
-        for entry in path.iterdir()
-        if not entry.name.startswith(".")
-        and (entry.suffix.lower() in VIDEO_SUFFIXES if entry.is_file() else _holds_images(entry))
-    )
-    if not clips:
+    found = folder_clips(path)
+    if not found.clips:
+        held = "".join(f"; {left}" for left in found.left_out)
         raise SourceError(
-            "the folder holds neither videos nor images",
+            f"the folder holds neither videos nor images{held}",
             where=str(path),
             fix=f"give a folder of clips: {', '.join(VIDEO_SUFFIXES)}, or folders of images",
         )
-    return clips
-
-
-def _holds_images(folder: Path) -> bool:
-    return folder.is_dir() and any(entry.suffix.lower() in IMAGE_SUFFIXES for entry in folder.iterdir())
+    found.log()
+    return list(found.clips)
 
 
 def fingerprint(clip: Path) -> str:

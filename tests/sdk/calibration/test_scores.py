@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
 
@@ -123,6 +124,7 @@ def test_many_frames_without_a_score_are_worth_a_note(bundle: Bundle, folder: Pa
 def test_one_clip_that_cannot_be_read_is_left_out_and_told(bundle: Bundle, folder: Path) -> None:
     broken = folder / "3.mkv"
     broken.write_text("cut off by a power failure")
+    os.utime(broken, (1e9, 1e9))
     footage = score_footage(bundle, [str(folder)])
     assert len(footage.stretches) == len(footage.fingerprints) == 2
     assert any(note.startswith(f"left out: {broken}: not a video") for note in footage.notes)
@@ -131,6 +133,7 @@ def test_one_clip_that_cannot_be_read_is_left_out_and_told(bundle: Bundle, folde
 def test_footage_none_of_which_can_be_read_is_refused(bundle: Bundle, tmp_path: Path) -> None:
     for name in ("1.mkv", "2.mkv"):
         (tmp_path / name).write_text(f"{name}, cut off by a power failure")
+        os.utime(tmp_path / name, (1e9, 1e9))
     with pytest.raises(SourceError, match=r"2\.mkv: not a video"):
         score_footage(bundle, [str(tmp_path)])
 

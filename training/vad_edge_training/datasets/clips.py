@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vad_edge.errors import DataError
-from vad_edge.video.clips import VIDEO_SUFFIXES
+from vad_edge.video.folder import VIDEO_SUFFIXES
 from vad_edge_training.datasets.dataset import Dataset, clip_name, is_clip
 from vad_edge_training.datasets.masks import read_archive, same_length, unpack
 

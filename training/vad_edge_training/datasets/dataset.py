@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vad_edge.clock import MediaClock
-from vad_edge.video.clips import VIDEO_SUFFIXES
+from vad_edge.video.folder import VIDEO_SUFFIXES
 from vad_edge.video.frame import Frame
 from vad_edge.video.images import SUFFIXES as IMAGE_SUFFIXES
 from vad_edge.video.open import open_source
