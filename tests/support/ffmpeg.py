@@ -44,8 +44,9 @@ class Ffmpeg:
         fps: float = 10.0,
         codec: str = "libx264",
         key_every: int = 10,
+        created: str | None = None,
     ) -> Path:
-        """Write frames as H.264 or H.265 with a key frame every so many."""
+        """Write frames as H.264 or H.265 with a key frame every so many; created is noted in the file."""
         height, width = frames[0].shape[:2]
         raw = [
             "-f",
@@ -61,8 +62,9 @@ class Ffmpeg:
         ]
         coding = ["-c:v", codec, "-preset", "ultrafast", "-g", str(key_every), "-pix_fmt", "yuv420p"]
         quiet = ["-x265-params", "log-level=error"] if codec == "libx265" else []
+        noted = [] if created is None else ["-metadata", f"creation_time={created}"]
         subprocess.run(
-            ["ffmpeg", "-v", "error", "-y", *raw, *coding, *quiet, str(path)],
+            ["ffmpeg", "-v", "error", "-y", *raw, *coding, *quiet, *noted, str(path)],
             input=b"".join(frame.tobytes() for frame in frames),
             check=True,
         )

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
 
 from vad_edge.bundle.archive import Bundle
 from vad_edge.clock import LiveClock, MediaClock, utc_now
@@ -58,6 +60,9 @@ from vad_edge.video.stream_options import PacketTap, StreamOptions
 from vad_edge.video.validity import ValidityCheck
 
 _log = logging.getLogger(__name__)
+
+_SAME_START_S: Final = 1.0
+"""Names of recordings count seconds."""
 
 
 @dataclass
@@ -262,7 +267,15 @@ def _clock(sources: dict[str, FrameSource | None], live: LiveClock) -> LiveClock
             where="camera",
             fix="run them apart: a recording goes by media time, as fast as it can",
         )
-    return MediaClock()
+    return MediaClock(common_start([source.info.begun for source in sources.values() if source is not None]))
+
+
+def common_start(begun: Sequence[datetime | None]) -> datetime | None:
+    """When recordings that are played side by side were begun; None unless it is one moment for all."""
+    known = [start for start in begun if start is not None]
+    if len(known) < len(begun) or (max(known) - min(known)).total_seconds() > _SAME_START_S:
+        return None
+    return min(known)
 
 
 def _cameras(context: RunContext, readers: Mapping[str, Reader]) -> list[Camera]:
@@ -270,7 +283,7 @@ def _cameras(context: RunContext, readers: Mapping[str, Reader]) -> list[Camera]
         return stamps_true(context.wall(context.now()), utc_now(), clock_synced())
 
     def unknown() -> None:
-        return None  # a recording has no time of day
+        return None  # who recorded it is not known to have had a true clock
 
     time_synced = unknown if context.is_media else synced
     configs = context.site.camera or (CameraConfig(name=SENSORS_ONLY),)

@@ -66,9 +66,8 @@ def _frames(
         runner = open_engine(bundle, batch=1, engine=engine, precision=precision)
         try:
             profile = resolve_camera(camera, bundle, runner.graph, learned=_NOTHING_LEARNED)
-            context = RunContext(
-                SiteConfig(camera=(camera,)), clock if opened.info.live else MediaClock(), HealthBoard()
-            )
+            run_clock = clock if opened.info.live else MediaClock(opened.info.begun)
+            context = RunContext(SiteConfig(camera=(camera,)), run_clock, HealthBoard())
             watched = Camera(camera, context)
             watched.use(profile)
             watched.show_zones(bundle.manifest.map_height, bundle.manifest.map_width)

@@ -8,6 +8,7 @@ import os
 import re
 import threading
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -63,6 +64,7 @@ class FFmpegSource:
         fps: float | None = None,
         frame_count: int | None = None,
         file: Path | None = None,
+        begun: datetime | None = None,
         tap: tuple[PacketTap, int, int] | None = None,
     ) -> None:
         self._clock, self._file, self._name = clock, file, name
@@ -83,7 +85,7 @@ class FFmpegSource:
         codec, said_fps = described(self._lines.text())
         claimed = fps or said_fps or (1.0 / track.frame_s if track.frame_s else None)
         self._info = SourceInfo(
-            name, clock is not None, claimed, track.width, track.height, frame_count, codec
+            name, clock is not None, claimed, track.width, track.height, frame_count, codec, begun
         )
         self._shape = (track.height, track.width, 3)
         planes = pixels == "yuv420p"
@@ -201,12 +203,13 @@ def open_ffmpeg_file(
     *,
     fps: float | None = None,
     frame_count: int | None = None,
+    begun: datetime | None = None,
 ) -> FFmpegSource:
     """A video file. Raises SourceError where ffmpeg finds no video in it."""
 
     def attempt(decoder: tuple[str, ...]) -> FFmpegSource:
         command = decode_command(program, file_input(path), options, decoder=decoder)
-        return FFmpegSource(command, b"", str(path), fps=fps, frame_count=frame_count, file=path)
+        return FFmpegSource(command, b"", str(path), fps=fps, frame_count=frame_count, file=path, begun=begun)
 
     return _first_that_works(attempt, options, str(path))
 

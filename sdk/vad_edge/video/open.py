@@ -13,8 +13,9 @@ from vad_edge.common.secret import redacted
 from vad_edge.errors import PluginError, SourceError
 from vad_edge.video.ffmpeg import find_ffmpeg
 from vad_edge.video.guarded import GuardedSource, asked
-from vad_edge.video.probe import probe
+from vad_edge.video.probe import FileFacts, probe
 from vad_edge.video.source import FrameSource, Source, SourceFactory, SourceRequest
+from vad_edge.video.start_time import start_in_name
 from vad_edge.video.stream_options import AS_IT_COMES, StreamOptions
 
 SourceSpec = str | int | Path | Source | SourceFactory
@@ -143,7 +144,12 @@ def _file(path: Path, fps: float | None, options: StreamOptions) -> FrameSource:
     from vad_edge.video.opencv import open_file
 
     source = open_file(path, fps=fps)
-    interlaced = source.info.codec not in _PROGRESSIVE and _is_interlaced(path)
+    begun = start_in_name(path)
+    halves = source.info.codec not in _PROGRESSIVE
+    found = probe(path) if halves or begun is None else None
+    begun = begun or (None if found is None else found.begun)
+    source.note_begun(begun)
+    interlaced = halves and _is_interlaced(path, found)
     program = find_ffmpeg()
     if options.plain and not interlaced:
         return source
@@ -151,13 +157,12 @@ def _file(path: Path, fps: float | None, options: StreamOptions) -> FrameSource:
     if program is None:
         what = "it is interlaced" if interlaced else f"decode = {options.decode} or a width is asked for"
         raise SourceError(f"{what}, {_ONLY_FFMPEG}", where=str(path), fix=_INSTALL)
-    return open_ffmpeg_file(program, path, options, fps=fps, frame_count=source.info.frame_count)
+    return open_ffmpeg_file(program, path, options, fps=fps, frame_count=source.info.frame_count, begun=begun)
 
 
-def _is_interlaced(path: Path) -> bool:
+def _is_interlaced(path: Path, found: FileFacts | None) -> bool:
     from vad_edge.video.opencv import says_interlaced_itself
 
-    found = probe(path)
     return says_interlaced_itself(str(path.absolute())) if found is None else found.interlaced
 
 

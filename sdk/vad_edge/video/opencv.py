@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -86,6 +88,10 @@ class VideoCaptureSource:
         if not missing:
             return None
         return f"{self._info.name} ends after {self._index} frames: {missing:,} bytes of the file are missing"
+
+    def note_begun(self, begun: datetime | None) -> None:
+        """Say of a recording when it was begun."""
+        self._info = replace(self._info, begun=begun)
 
     def read(self) -> Frame | None:
         """The next frame. Raises SourceError when a live source gives none."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal, Protocol
 
 from vad_edge.clock import RunClock
@@ -16,7 +17,8 @@ class SourceInfo:
     """What a source says of itself.
 
     name is fit for logs: credentials are left out. fps and frame_count are None where unknown; width and
-    height are pixels. codec is the FourCC in lower case, empty where the source says nothing.
+    height are pixels. codec is the FourCC in lower case, empty where the source says nothing. begun is the
+    wall time of a recording's first frame, None where unknown.
     """
 
     name: str
@@ -26,6 +28,7 @@ class SourceInfo:
     height: int
     frame_count: int | None = None
     codec: str = ""
+    begun: datetime | None = None
 
 
 class Source(Protocol):

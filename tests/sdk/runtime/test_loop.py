@@ -6,6 +6,7 @@ import contextlib
 import json
 import threading
 from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import onnx
@@ -21,6 +22,7 @@ from vad_edge.errors import BundleError, ConfigError, SourceError
 from vad_edge.events.incidents import Incidents
 from vad_edge.events.store import EventStore
 from vad_edge.report.observer import FrameResult
+from vad_edge.runtime.assembly import common_start
 from vad_edge.runtime.settings import RunSummary
 
 DOOR = SensorConfig(name="door", topic="door", kind="binary")
@@ -303,3 +305,22 @@ def test_a_device_whose_disk_is_gone_still_warns(
     assert summary.incidents == 1
     assert [event.durable for event in notes.events] == [False] * len(notes.events)
     assert ("store_failed", "store") in notes.codes()
+
+
+def test_events_of_a_recording_carry_the_time_of_day_it_was_made_at(
+    go: Callable[..., RunSummary], tmp_path: Path
+) -> None:
+    clip = write_video(tmp_path / "20240101T120000Z.mkv", with_block(quiet_frames(60), 20, 35))
+    notes = Notes()
+    go(clip, notes=notes)
+    assert notes.events
+    for event in notes.events:
+        assert event.time == datetime(2024, 1, 1, 12, tzinfo=timezone.utc) + timedelta(seconds=event.time_s)
+        assert event.time_synced is None
+
+
+def test_recordings_of_different_days_beside_each_other_have_no_time_of_day() -> None:
+    noon = datetime(2024, 1, 1, 12, tzinfo=timezone.utc)
+    assert common_start([noon, noon]) == noon
+    assert common_start([noon, noon + timedelta(days=1)]) is None
+    assert common_start([noon, None]) is None
