@@ -201,7 +201,7 @@ _ABOUT: Final = {
     ),
     Condition.EVIDENCE_STREAM: About(
         "There are no clips of this camera",
-        "The second connection to the camera, which clips are copied from, fails.",
+        "No packets come of the stream that clips are copied from: record_source, or else source.",
         "Check how many clients the camera allows, and its codec.",
     ),
     Condition.FRAME_BLACK: About(
