@@ -146,4 +146,5 @@ def test_a_second_signal_ends_at_once(
     listen.wait_for("/availability", "online")
     while run.poll() is None:
         run.send_signal(signal_number)
-    assert run.returncode in (0, -signal_number)
+    _, said = run.communicate(timeout=30)
+    assert run.returncode in (0, -signal_number), said

@@ -55,10 +55,14 @@ def test_a_class_is_watched_and_scored_like_a_recording(calibrated_bundle: Bundl
 def test_a_live_source_that_raises_is_lost_with_its_reason_and_opened_again(
     calibrated_bundle: Bundle, tmp_path: Path
 ) -> None:
+    messages: list[str] = []
+
     class Loose(Clip):
         opened = 0
 
         def __init__(self, request: plugins.SourceRequest) -> None:
+            if Loose.opened and not messages:
+                raise OSError("the cable is loose")
             super().__init__(request, broken_at=3)
 
     watch = vad_edge.Watch(Loose, bundle=calibrated_bundle, store=tmp_path)
@@ -67,8 +71,6 @@ def test_a_live_source_that_raises_is_lost_with_its_reason_and_opened_again(
     def look(frame: vad_edge.Frame) -> None:
         if Loose.opened > 1:
             watch.stop()
-
-    messages: list[str] = []
 
     @watch.on_condition
     def note(change: object) -> None:
