@@ -4,7 +4,8 @@
 
 A synthetic minute (a test picture with noise, 1080p, H.264, 4 Mbit/s) is decoded as fast as it goes, and
 scaled to 240x360 as the pipeline does; processor time of this process and of ffmpeg, as a share of one core
-at 25 frames a second. Then a small RTSP server, in a process of its own, hangs up again and again.
+at 25 frames a second. Then the minute is watched as a live RTSP camera by `vad-edge run`, without and with
+--output; and a small RTSP server, in a process of its own, hangs up again and again.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -37,6 +38,7 @@ from vad_edge.video.stream_options import AS_IT_COMES, StreamOptions
 FPS = 25
 SECONDS = 60
 LOSSES = 100
+BUNDLE = Path(__file__).parents[2] / "examples" / "bundles" / "ped2.vadb"
 
 
 def main() -> None:
@@ -49,6 +51,8 @@ def main() -> None:
             process = context.Process(target=_decode, args=(name, opened))
             process.start()
             process.join()
+        _watch(clip, Path(folder), [])
+        _watch(clip, Path(folder), ["--output", str(Path(folder) / "out")])
         _lose(Path(folder))
 
 
@@ -86,21 +90,54 @@ def _decode(name: str, opened: Callable[[], FrameSource]) -> None:
     sys.stdout.flush()
 
 
-def _serve(folder: Path, pipe: Connection) -> None:
-    picture = np.random.default_rng(1).integers(0, 255, (60, 48, 64, 3), np.uint8)
-    server = RtspServer(Ffmpeg().encode(folder / "bars.ts", list(picture)), folder, "viewer", "s3cret")
+def _serve(clip: Path, folder: Path, pipe: Connection) -> None:
+    server = RtspServer(clip, folder, "viewer", "s3cret")
     pipe.send(server.url)
     while pipe.recv() == "hang up":
         server.hang_up()
     server.close()
 
 
-def _lose(folder: Path) -> None:
+@contextlib.contextmanager
+def _camera(clip: Path, folder: Path) -> Iterator[tuple[str, Connection]]:
+    """A clip as an RTSP camera in a process of its own; its URL, and what tells it to hang up."""
     ours, theirs = multiprocessing.Pipe()
-    server = multiprocessing.get_context("spawn").Process(target=_serve, args=(folder, theirs))
+    server = multiprocessing.get_context("spawn").Process(target=_serve, args=(clip, folder, theirs))
     server.start()
-    url, clock = ours.recv(), LiveClock()
+    yield ours.recv(), ours
+    ours.send("end")
+    server.join()
 
+
+def _watch(clip: Path, folder: Path, options: list[str]) -> None:
+    stream = folder / "camera.ts"
+    copying = ["-c", "copy", "-bsf:v", "h264_mp4toannexb", str(stream)]
+    subprocess.run(["ffmpeg", "-v", "error", "-y", "-i", str(clip), *copying], check=True)
+    with _camera(stream, folder) as (url, _):
+        site = f'bundle = "{BUNDLE}"\n[[camera]]\nname = "yard"\nsource = "{url}"\n[broker]\nurl = "none"\n'
+        (folder / "site.toml").write_text(site)
+        command = [sys.executable, "-m", "vad_edge", "run", "--config", str(folder / "site.toml")]
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        run = subprocess.run(
+            [*command, "--duration", f"{SECONDS}s", *options], capture_output=True, text=True, check=False
+        )
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    figures = next((line for line in run.stderr.splitlines() if " frames in " in line), run.stderr)
+    name = "a live camera, decoded, scored" + (", with --output" if options else "")
+    share = f"{spent:.1f} s of CPU in {SECONDS} s, {spent / SECONDS:.0%} of a core"
+    sys.stdout.write(f"{name}: {share}; {figures}\n")
+    sys.stdout.flush()
+
+
+def _lose(folder: Path) -> None:
+    pictures = list(np.random.default_rng(1).integers(0, 255, (60, 48, 64, 3), np.uint8))
+    clip, clock = Ffmpeg().encode(folder / "bars.ts", pictures), LiveClock()
+    with _camera(clip, folder) as (url, camera):
+        _hang_up(url, camera, clock)
+
+
+def _hang_up(url: str, camera: Connection, clock: LiveClock) -> None:
     def opened() -> FFmpegSource:
         return open_ffmpeg_stream("ffmpeg", url, clock, AS_IT_COMES)
 
@@ -109,15 +146,13 @@ def _lose(folder: Path) -> None:
     began = ""
     while reader.reconnects < LOSSES:
         times, frames = reader.reconnects, reader.frames_read
-        ours.send("hang up")
+        camera.send("hang up")
         while reader.reconnects == times or reader.frames_read < frames + 5:
             time.sleep(0.02)
         if reader.reconnects == 10:
             began = _held()
     sys.stdout.write(f"{reader.reconnects} losses: after ten {began}; at the end {_held()}\n")
     reader.stop()
-    ours.send("end")
-    server.join()
 
 
 def _held() -> str:

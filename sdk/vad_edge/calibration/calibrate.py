@@ -21,13 +21,13 @@ from vad_edge.calibration.fit import Learned, learn, notes_of
 from vad_edge.calibration.recorded_scores import RecordedScores
 from vad_edge.calibration.scores import Progress, ScoredFootage, kept_footage, score_footage
 from vad_edge.calibration.sensors import Listener
+from vad_edge.cameras.decoding import stream_options
 from vad_edge.cameras.streams import with_camera_streams
 from vad_edge.config.load import checked, load_site
 from vad_edge.config.site import CameraConfig, Polygon, SiteConfig
 from vad_edge.errors import ConfigError, DataError
 from vad_edge.pipeline import stored_views
 from vad_edge.scoring.regions import ignore_weight
-from vad_edge.video.stream_options import StreamOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ def calibrate(
             engine=engine,
             precision=precision,
             fps=fps,
-            options=StreamOptions(own.decode, own.transport, width=own.decode_width),
+            options=stream_options(own),
             weight=_weight(masks, bundle.manifest),
             duration_s=duration_s,
             stop=stop,

@@ -52,6 +52,7 @@ def command(
     vad-edge record --camera 0 --output data --duration 24h --config site.toml
     vad-edge record --config site.toml --name entrance --output data
     """
+    from vad_edge.cameras.decoding import stream_options
     from vad_edge.cameras.recording import recorded_events
     from vad_edge.cameras.streams import with_camera_streams
     from vad_edge.cli.output import progress_bars
@@ -70,8 +71,9 @@ def command(
     spec: str | int = found.spec if found.spec is not None else ""
     fps = fps or found.fps
     clock = LiveClock()
-    opened = open_source(spec, clock, fps=fps)
-    reopen = (lambda: open_source(spec, clock, fps=fps)) if opened.info.live else None
+    options = stream_options(found, whole=True)
+    opened = open_source(spec, clock, fps=fps, options=options)
+    reopen = (lambda: open_source(spec, clock, fps=fps, options=options)) if opened.info.live else None
     reader = Reader(opened.info.name, opened, "all", reopen=reopen)
     with ExitStack() as stack:
         stack.callback(reader.stop)

@@ -9,6 +9,7 @@ from typing import Final
 
 from vad_edge.bundle.archive import Bundle
 from vad_edge.bundle.manifest import Graph, Manifest
+from vad_edge.cameras.decoding import stream_options
 from vad_edge.clock import LiveClock
 from vad_edge.config.site import CameraConfig, SensorConfig, SiteConfig
 from vad_edge.diagnostics.finding import Finding, failure
@@ -42,7 +43,7 @@ def _camera(camera: CameraConfig, model: Manifest | None) -> Iterator[Finding]:
         yield Finding(subject, "fail", "it has no source", "give source = 0, a path or a URL")
         return
     try:
-        source = open_source(camera.spec, LiveClock(), fps=camera.fps)
+        source = open_source(camera.spec, LiveClock(), fps=camera.fps, options=stream_options(camera))
     except VadEdgeError as error:
         yield failure(subject, error)
         return

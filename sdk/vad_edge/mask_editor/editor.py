@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
+from vad_edge.cameras.decoding import stream_options
 from vad_edge.clock import LiveClock
 from vad_edge.common.explain import system_errors_as
 from vad_edge.common.files import write_atomically
@@ -70,7 +71,7 @@ class MaskEditor:
 
 
 def _frame(spec: str | int, camera: CameraConfig) -> NDArray[np.uint8]:
-    source = open_source(spec, LiveClock(), fps=camera.fps)
+    source = open_source(spec, LiveClock(), fps=camera.fps, options=stream_options(camera, whole=True))
     image: NDArray[np.uint8] | None = None
     try:
         for _ in range(FRAMES):

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Final
 
 from vad_edge.bundle.archive import Bundle
+from vad_edge.cameras.decoding import stream_options
 from vad_edge.clock import LiveClock, MediaClock, utc_now
 from vad_edge.config.load import checked
 from vad_edge.config.schedule import ScheduleConfig
@@ -221,14 +222,7 @@ def _options(camera: CameraConfig, site: SiteConfig) -> StreamOptions:
     """How a camera is decoded; its packets are tapped where they become clips, or are handed to others."""
     kept = site.privacy.evidence == "full" and site.evidence.max_clip_s > 0 and camera.record_source is None
     tapped = (kept or site.restream is not None) and not camera.privacy_masks and "://" in str(camera.spec)
-    return StreamOptions(
-        decode=camera.decode,
-        transport=camera.transport,
-        low_latency=camera.low_latency,
-        width=camera.decode_width,
-        pixel_format=camera.pixel_format,
-        tap=PacketTap() if tapped else None,
-    )
+    return stream_options(camera, tap=PacketTap() if tapped else None)
 
 
 def _open(

@@ -57,7 +57,9 @@ def camera(monkeypatch: pytest.MonkeyPatch) -> Callable[..., SiteConfig]:
     """A site whose one camera gives this picture at this rate."""
 
     def build(fps: float, image: np.ndarray) -> SiteConfig:
-        def open_it(spec: str | int, clock: RunClock, *, fps: float | None = None) -> FrameSource:
+        def open_it(
+            spec: str | int, clock: RunClock, *, fps: float | None = None, **_: object
+        ) -> FrameSource:
             return source
 
         source = Camera(fps, image)
